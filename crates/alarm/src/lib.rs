@@ -1,0 +1,1 @@
+//! CloudWatch metrics, statistics and alarm evaluation as pure functions of samples and time.

@@ -1,0 +1,1 @@
+//! CloudTrail records: log files, envelopes, keys, digests, principals.

@@ -1,0 +1,1 @@
+//! Signals in, findings out: exceptions, conditions, groups, duplicates.

@@ -1,0 +1,1 @@
+//! Raw JSON bytes: find structure, skip, split, look inside, without building a tree.

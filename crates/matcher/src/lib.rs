@@ -1,0 +1,1 @@
+//! Many patterns and filters compiled into one index over raw JSON bytes.

@@ -1,0 +1,1 @@
+//! Rule documents: their schema, diagnostics, lint, tests and packs.
