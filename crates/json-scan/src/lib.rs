@@ -1,1 +1,50 @@
-//! Raw JSON bytes: find structure, skip, split, look inside, without building a tree.
+//! Raw JSON bytes: find the structure, skip, split, look inside, without building a tree.
+//!
+//! A CloudTrail log file is one JSON object with thousands of records, and almost no record is wanted by any rule.
+//! So the bytes are looked at once, 64 at a time, and the positions of the *marks* (`{ } [ ] : ,` outside strings) are kept.
+//! Everything else is a walk over marks:
+//!
+//! ```text
+//! {"a":{"b":[1,2]},"c":"x,y"}
+//! ^   ^^   ^^ ^ ^^^   ^     ^      marks: a comma inside a string is not one
+//! ```
+//!
+//! * [`Scanner`] takes whole containers off the front of a buffer, one record at a time; taking one checks that its
+//!   brackets pair up, and remembers for each opening bracket where it closes.
+//! * [`Object`] and [`Array`] are views of such a container. Stepping over a member costs the same however large it is.
+//! * [`Text`] is a JSON string as it stands in the file; it is unescaped only when somebody asks.
+//!
+//! ```
+//! use json_scan::{Scanner, Value};
+//!
+//! let mut scanner = Scanner::new(br#"{"eventName":"StopLogging","requestParameters":{"name":"audit"}} {"next":1}"#)?;
+//! let object = scanner.object()?;
+//! let mut name = None;
+//! for member in object.members() {
+//!     let member = member?;
+//!     if let (b"eventName", Value::String(text)) = (member.key.raw(), member.value) {
+//!         name = Some(text.unescape()?.into_owned());
+//!     }
+//! }
+//! assert_eq!(name.as_deref(), Some("StopLogging"));
+//! assert_eq!(scanner.object()?.bytes(), br#"{"next":1}"#);
+//! # Ok::<(), json_scan::Malformed>(())
+//! ```
+//!
+//! # How strict it is
+//!
+//! Brackets are checked to the end of a container, by type and with a limit of [`MAX_DEPTH`]. The text of a member is checked
+//! when it is stepped over or looked at: keys are strings, a colon follows, scalars are one of JSON's. What lies inside
+//! a nested container that nobody opens is checked for brackets only. A view never yields anything from
+//! beyond its own closing bracket, whatever the bytes are.
+
+mod block;
+mod malformed;
+mod scanner;
+mod text;
+mod view;
+
+pub use malformed::{Malformed, Reason};
+pub use scanner::{MAX_DEPTH, Mark, Scanner};
+pub use text::Text;
+pub use view::{Array, Elements, Member, Members, Object, Value};

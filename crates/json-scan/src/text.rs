@@ -1,0 +1,125 @@
+//! A JSON string as it stands in the text.
+
+use std::borrow::Cow;
+
+use crate::malformed::{Malformed, Reason};
+
+/// A string between its quotes, still escaped.
+///
+/// Cheap questions ([`Text::raw`], [`Text::is`]) are answered on the raw bytes; [`Text::unescape`] is where a string is checked.
+#[derive(Debug, Clone, Copy)]
+pub struct Text<'a> {
+    offset: usize,
+    raw: &'a [u8],
+}
+
+impl<'a> Text<'a> {
+    /// `text` without its quotes, if it has them.
+    pub(crate) fn quoted(offset: usize, text: &'a [u8]) -> Option<Self> {
+        let raw = text.strip_prefix(b"\"")?.strip_suffix(b"\"")?;
+        Some(Text { offset: offset + 1, raw })
+    }
+
+    /// The bytes between the quotes, escapes and all.
+    pub fn raw(&self) -> &'a [u8] {
+        self.raw
+    }
+
+    /// Where those bytes begin in the scanned buffer.
+    pub fn offset(&self) -> usize {
+        self.offset
+    }
+
+    /// Whether there is anything to unescape.
+    pub fn is_escaped(&self) -> bool {
+        memchr::memchr(b'\\', self.raw).is_some()
+    }
+
+    /// Whether the string, unescaped, equals `plain`. False for a string that is not valid.
+    #[inline]
+    pub fn is(&self, plain: &str) -> bool {
+        if self.raw == plain.as_bytes() {
+            // Equal bytes are an equal string unless they need escapes to stand in JSON at all.
+            return !plain.bytes().any(needs_escape);
+        }
+        self.raw.len() > plain.len() && self.is_escaped() && self.unescape().is_ok_and(|text| text == plain)
+    }
+
+    /// The string itself.
+    ///
+    /// # Errors
+    ///
+    /// [`Reason::NotAString`] for a bad escape, a lone surrogate, a raw control character or a stray quote (which the
+    /// neighbours of this text then lack); [`Reason::NotUtf8`].
+    pub fn unescape(&self) -> Result<Cow<'a, str>, Malformed> {
+        let plain = self.raw.iter().position(|&byte| needs_escape(byte));
+        let Some(first) = plain else {
+            return match std::str::from_utf8(self.raw) {
+                Ok(text) => Ok(Cow::Borrowed(text)),
+                Err(error) => Err(Malformed::at(self.offset + error.valid_up_to(), Reason::NotUtf8)),
+            };
+        };
+        let mut out = Vec::with_capacity(self.raw.len());
+        let (done, mut rest) = self.raw.split_at_checked(first).unwrap_or((self.raw, &[]));
+        out.extend_from_slice(done);
+        while let Some((&byte, behind)) = rest.split_first() {
+            if byte == b'\\' {
+                let fault = Malformed::at(self.offset + (self.raw.len() - rest.len()), Reason::NotAString);
+                rest = unescape_one(behind, &mut out).ok_or(fault)?;
+            } else if needs_escape(byte) {
+                let at = self.raw.len() - rest.len();
+                return Err(Malformed::at(self.offset + at, Reason::NotAString));
+            } else {
+                out.push(byte);
+                rest = behind;
+            }
+        }
+        match String::from_utf8(out) {
+            Ok(text) => Ok(Cow::Owned(text)),
+            Err(error) => Err(Malformed::at(self.offset + error.utf8_error().valid_up_to(), Reason::NotUtf8)),
+        }
+    }
+}
+
+/// Bytes that stand in a JSON string only behind a backslash.
+fn needs_escape(byte: u8) -> bool {
+    matches!(byte, b'"' | b'\\' | 0..=0x1f)
+}
+
+/// Appends what the escape at the front of `rest` (behind its backslash) stands for, and returns what follows it.
+fn unescape_one<'r>(rest: &'r [u8], out: &mut Vec<u8>) -> Option<&'r [u8]> {
+    let (&kind, rest) = rest.split_first()?;
+    let byte = match kind {
+        b'"' | b'\\' | b'/' => kind,
+        b'b' => 0x08,
+        b'f' => 0x0c,
+        b'n' => b'\n',
+        b'r' => b'\r',
+        b't' => b'\t',
+        b'u' => return unescape_unicode(rest, out),
+        _ => return None,
+    };
+    out.push(byte);
+    Some(rest)
+}
+
+/// `XXXX`, or `XXXX\uXXXX` for a surrogate pair.
+fn unescape_unicode<'r>(rest: &'r [u8], out: &mut Vec<u8>) -> Option<&'r [u8]> {
+    let (unit, rest) = code_unit(rest)?;
+    let (units, rest) = if (0xd800..0xdc00).contains(&unit) {
+        let (low, rest) = code_unit(rest.strip_prefix(b"\\u")?)?;
+        ([unit, low], rest)
+    } else {
+        ([unit, 0], rest)
+    };
+    let used = if (0xd800..0xdc00).contains(&unit) { 2 } else { 1 };
+    let scalar = char::decode_utf16(units.into_iter().take(used)).next()?.ok()?;
+    out.extend_from_slice(scalar.encode_utf8(&mut [0; 4]).as_bytes());
+    Some(rest)
+}
+
+fn code_unit(rest: &[u8]) -> Option<(u16, &[u8])> {
+    let (digits, rest) = rest.split_at_checked(4)?;
+    let text = std::str::from_utf8(digits).ok().filter(|text| text.bytes().all(|b| b.is_ascii_hexdigit()))?;
+    Some((u16::from_str_radix(text, 16).ok()?, rest))
+}
