@@ -40,11 +40,13 @@
 
 mod block;
 mod malformed;
+mod names;
 mod scanner;
 mod text;
 mod view;
 
 pub use malformed::{Malformed, Reason};
+pub use names::Names;
 pub use scanner::{MAX_DEPTH, Mark, Scanner};
 pub use text::Text;
 pub use view::{Array, Elements, Member, Members, Object, Value};

@@ -20,6 +20,10 @@ impl<'a> Text<'a> {
         Some(Text { offset: offset + 1, raw })
     }
 
+    pub(crate) fn new(offset: usize, raw: &'a [u8]) -> Self {
+        Text { offset, raw }
+    }
+
     /// The bytes between the quotes, escapes and all.
     pub fn raw(&self) -> &'a [u8] {
         self.raw

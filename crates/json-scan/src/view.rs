@@ -4,6 +4,7 @@
 //! no mark beyond their closing one.
 
 use crate::malformed::{Malformed, Reason};
+use crate::names::Names;
 use crate::text::Text;
 
 /// The marks of one container: the first opens it, the last closes it.
@@ -16,21 +17,24 @@ pub(crate) struct Marks<'a> {
 }
 
 impl<'a> Marks<'a> {
-    fn offset(&self, mark: usize) -> usize {
+    #[inline]
+    pub(crate) fn offset(&self, mark: usize) -> usize {
         self.offsets.get(mark).map_or(self.bytes.len(), |&offset| offset as usize)
     }
 
-    fn byte(&self, mark: usize) -> u8 {
+    #[inline]
+    pub(crate) fn byte(&self, mark: usize) -> u8 {
         self.bytes.get(self.offset(mark)).copied().unwrap_or_default()
     }
 
     /// Index of the closing mark.
-    fn last(&self) -> usize {
+    #[inline]
+    pub(crate) fn last(&self) -> usize {
         self.offsets.len().saturating_sub(1)
     }
 
     /// The text between two neighbouring marks, without white space around it, and where it begins.
-    fn between(&self, mark: usize) -> (usize, &'a [u8]) {
+    pub(crate) fn between(&self, mark: usize) -> (usize, &'a [u8]) {
         let (mut from, to) = (self.offset(mark) + 1, self.offset(mark + 1));
         let mut text = self.bytes.get(from..to).unwrap_or_default();
         while let [b' ' | b'\t' | b'\n' | b'\r', rest @ ..] = text {
@@ -43,12 +47,23 @@ impl<'a> Marks<'a> {
         (from, text)
     }
 
+    /// Whether there is nothing between the brackets.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.last() == 1 && self.between(0).1.is_empty()
+    }
+
+    /// The mark behind the container that opens at mark `open`.
+    #[inline]
+    pub(crate) fn after(&self, open: usize) -> usize {
+        open + self.closes.get(open).map_or(0, |&marks| marks as usize) + 1
+    }
+
     fn whole(&self) -> &'a [u8] {
         self.bytes.get(self.offset(0)..=self.offset(self.last())).unwrap_or_default()
     }
 
     /// The value that stands behind mark `before` (a colon, a comma or an opening bracket), and the mark that ends it.
-    fn value(&self, before: usize) -> Result<(Value<'a>, usize), Malformed> {
+    pub(crate) fn value(&self, before: usize) -> Result<(Value<'a>, usize), Malformed> {
         let (at, text) = self.between(before);
         let next = before + 1;
         if !matches!(self.byte(next), b'{' | b'[') {
@@ -57,7 +72,7 @@ impl<'a> Marks<'a> {
         if !text.is_empty() {
             return Err(Malformed::at(at, Reason::NotAValue));
         }
-        let end = next + self.closes.get(next).map_or(0, |&marks| marks as usize);
+        let end = self.after(next) - 1;
         let inner = Marks {
             bytes: self.bytes,
             offsets: self.offsets.get(next..=end).unwrap_or_default(),
@@ -142,6 +157,11 @@ impl<'a> Object<'a> {
         Members { marks: self.0, at: 0, done: false }
     }
 
+    /// The same by name only: values are read when they are asked for.
+    pub fn names(&self) -> Names<'a> {
+        Names::new(self.0)
+    }
+
     /// The value of the last member named `key`, as most parsers would have it.
     ///
     /// # Errors
@@ -156,6 +176,16 @@ impl<'a> Object<'a> {
             }
         }
         Ok(found)
+    }
+
+    /// Whether [`Object::write_compact`] would write the text as it stands.
+    pub fn is_compact(&self) -> bool {
+        let marks = &self.0;
+        let is_space = |at: usize| matches!(marks.bytes.get(at), Some(b' ' | b'\t' | b'\n' | b'\r'));
+        // White space between two values has a mark on one side at least.
+        let after = |mark| mark < marks.last() && is_space(marks.offset(mark) + 1);
+        let before = |mark| mark > 0 && is_space(marks.offset(mark) - 1);
+        !(0..marks.offsets.len()).any(|mark| after(mark) || before(mark))
     }
 
     /// Appends the text without insignificant white space, which is how CloudTrail hands a record to CloudWatch Logs.

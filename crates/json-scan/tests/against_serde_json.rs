@@ -19,6 +19,10 @@ fn tree(value: Value<'_>) -> Result<Tree, Malformed> {
     })
 }
 
+fn tree_of(value: Result<Value<'_>, Malformed>) -> Option<Tree> {
+    value.and_then(tree).ok()
+}
+
 fn object_tree(object: Object<'_>) -> Result<Tree, Malformed> {
     let mut map = serde_json::Map::new();
     for member in object.members() {
@@ -67,7 +71,9 @@ proptest! {
         let text = serde_json::to_vec_pretty(&tree).unwrap();
         let mut scanner = Scanner::new(&text).unwrap();
         let mut compact = Vec::new();
-        scanner.object().unwrap().write_compact(&mut compact);
+        let object = scanner.object().unwrap();
+        object.write_compact(&mut compact);
+        prop_assert_eq!(object.is_compact(), compact == text);
         prop_assert_eq!(compact, serde_json::to_vec(&tree).unwrap());
     }
 
@@ -81,6 +87,44 @@ proptest! {
             // Text behind the first object is another container's business.
             let mut parser = serde_json::Deserializer::from_slice(&text).into_iter::<Tree>();
             prop_assert_eq!(parser.next().unwrap().unwrap(), seen);
+        }
+    }
+
+    #[test]
+    fn names_walk_the_same_members(tree in object(), pretty: bool) {
+        let text = if pretty { serde_json::to_vec_pretty(&tree) } else { serde_json::to_vec(&tree) }.unwrap();
+        let mut scanner = Scanner::new(&text).unwrap();
+        let object = scanner.object().unwrap();
+        let mut names = object.names();
+        prop_assert!(names.value().is_err());
+        for member in object.members() {
+            let member = member.unwrap();
+            prop_assert_eq!(names.next().unwrap().unwrap().raw(), member.key.raw());
+            prop_assert_eq!(tree_of(names.value()), tree_of(Ok(member.value)));
+        }
+        prop_assert!(names.next().unwrap().is_none());
+    }
+
+    /// Names are as strict as members are about everything but scalars nobody takes.
+    #[test]
+    fn names_of_broken_text(text in "\\{[{}:,\"a1 \\[\\]]{0,12}\\}") {
+        let mut scanner = Scanner::new(text.as_bytes()).unwrap();
+        let Ok(object) = scanner.object() else { return Ok(()) };
+        let members: Result<Vec<_>, _> = object.members().map(|m| m.map(|m| m.key.raw())).collect();
+        let (mut names, mut seen) = (object.names(), Vec::new());
+        let walked = loop {
+            match names.next() {
+                Ok(Some(name)) => match names.value() {
+                    Ok(_) => seen.push(name.raw()),
+                    Err(fault) => break Err(fault),
+                },
+                Ok(None) => break Ok(seen),
+                Err(fault) => break Err(fault),
+            }
+        };
+        prop_assert_eq!(walked.is_ok(), members.is_ok(), "{:?} {:?}", walked, members);
+        if let (Ok(walked), Ok(members)) = (walked, members) {
+            prop_assert_eq!(walked, members);
         }
     }
 
