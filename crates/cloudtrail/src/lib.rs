@@ -1,1 +1,20 @@
 //! CloudTrail records: log files, envelopes, keys, digests, principals.
+//!
+//! Bytes come in, [`Event`]s go out: borrowed views of a record's own text, with the few members that every reader asks for. This
+//! crate knows what CloudTrail writes and in which wrappings it arrives; it knows no rule and fetches nothing.
+
+mod account;
+mod event;
+pub mod eventbridge;
+mod id;
+pub mod outcome;
+mod record;
+mod region;
+mod time;
+
+pub use account::{AccountId, NotAnAccountId};
+pub use event::{Body, Event, Form};
+pub use id::EventId;
+pub use record::{Envelope, Record};
+pub use region::{NotARegion, Region};
+pub use time::{EventTime, NotATime};

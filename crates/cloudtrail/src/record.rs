@@ -1,0 +1,289 @@
+//! A CloudTrail record, and an EventBridge envelope: their top-level members, found in one walk.
+//!
+//! What almost every reader of a record asks for first (when, what, where, by whom) is collected while the object's top level is
+//! checked, so that nobody walks it again. Values are views into the record's own text.
+
+use json_scan::{Malformed, Object, Text, Value};
+
+/// A CloudTrail record: what CloudTrail writes into `Records`, and EventBridge delivers as `detail`.
+///
+/// A member is `None` where the record has none, or has something of another kind there (`"requestParameters": null` and the like are
+/// common; only what every record needs is kept here). Of repeated members the last counts.
+#[derive(Debug, Clone, Copy)]
+pub struct Record<'a> {
+    /// The whole record.
+    pub json: Object<'a>,
+    /// `eventTime` as written.
+    pub event_time: Option<Text<'a>>,
+    /// `eventSource`, such as `ec2.amazonaws.com`. Insight records have it inside `insightDetails` only.
+    pub event_source: Option<Text<'a>>,
+    /// `eventName`, such as `RunInstances`. Insight records have it inside `insightDetails` only.
+    pub event_name: Option<Text<'a>>,
+    /// `eventID` as written.
+    pub event_id: Option<Text<'a>>,
+    /// `eventType`, such as `AwsApiCall`; since eventVersion 1.02.
+    pub event_type: Option<Text<'a>>,
+    /// `eventCategory`: `Management`, `Data`, `NetworkActivity` or `Insight`; since eventVersion 1.07.
+    pub event_category: Option<Text<'a>>,
+    /// `awsRegion` as written.
+    pub aws_region: Option<Text<'a>>,
+    /// `recipientAccountId` as written; since eventVersion 1.02.
+    pub recipient_account_id: Option<Text<'a>>,
+    /// `readOnly`, also where it is written as a string.
+    pub read_only: Option<bool>,
+    /// `managementEvent`, also where it is written as a string.
+    pub management_event: Option<bool>,
+    /// `userIdentity`.
+    pub user_identity: Option<Object<'a>>,
+    /// `insightDetails`, which Insight records have.
+    pub insight_details: Option<Object<'a>>,
+}
+
+/// An event as EventBridge delivers it, from CloudTrail or from anywhere else.
+#[derive(Debug, Clone, Copy)]
+pub struct Envelope<'a> {
+    /// The whole envelope.
+    pub json: Object<'a>,
+    /// `detail-type`, such as `AWS API Call via CloudTrail`.
+    pub detail_type: Text<'a>,
+    /// `source`, such as `aws.ec2`.
+    pub source: Text<'a>,
+    /// `account` as written.
+    pub account: Option<Text<'a>>,
+    /// `region` as written.
+    pub region: Option<Text<'a>>,
+    /// `time` as written.
+    pub time: Option<Text<'a>>,
+    /// `id` as written.
+    pub id: Option<Text<'a>>,
+    /// `detail`.
+    pub detail: Object<'a>,
+    /// `detail` read as a CloudTrail record, if `detail-type` says that it is one (`… via CloudTrail`).
+    pub record: Option<Record<'a>>,
+}
+
+impl<'a> Record<'a> {
+    /// Whether this is an Insight record: about unusual activity, not a call.
+    pub fn is_insight(&self) -> bool {
+        let says = |text: Option<Text<'_>>, plain| text.is_some_and(|text| text.is(plain));
+        self.insight_details.is_some()
+            || says(self.event_type, "AwsCloudTrailInsight")
+            || says(self.event_category, "Insight")
+    }
+
+    /// Reads the top level of `json` as a record, whatever it is.
+    pub(crate) fn read(json: Object<'a>) -> Result<Self, Malformed> {
+        Ok(TopLevel::read(json)?.record(json))
+    }
+}
+
+/// Whether an event of this `detail-type` carries a CloudTrail record.
+pub(crate) fn is_via_cloudtrail(detail_type: Text<'_>) -> bool {
+    detail_type.raw().ends_with(b" via CloudTrail")
+}
+
+/// Every top-level member that says what an object is, or that each reader wants.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct TopLevel<'a> {
+    event_time: Option<Text<'a>>,
+    event_source: Option<Text<'a>>,
+    event_name: Option<Text<'a>>,
+    event_id: Option<Text<'a>>,
+    event_type: Option<Text<'a>>,
+    event_category: Option<Text<'a>>,
+    aws_region: Option<Text<'a>>,
+    recipient_account_id: Option<Text<'a>>,
+    read_only: Option<bool>,
+    management_event: Option<bool>,
+    user_identity: Option<Object<'a>>,
+    insight_details: Option<Object<'a>>,
+
+    detail_type: Option<Text<'a>>,
+    source: Option<Text<'a>>,
+    account: Option<Text<'a>>,
+    region: Option<Text<'a>>,
+    time: Option<Text<'a>>,
+    id: Option<Text<'a>>,
+    detail: Option<Object<'a>>,
+
+    /// What holds several: `Records`, `Events`, `logEvents`.
+    pub(crate) batch: Option<Batch<'a>>,
+    /// `CloudTrailEvent` of what LookupEvents answers: the record as a string.
+    pub(crate) cloud_trail_event: Option<Text<'a>>,
+    /// `message` of a CloudWatch Logs event.
+    pub(crate) message: Option<Text<'a>>,
+    /// `messageType` of a CloudWatch Logs subscription.
+    pub(crate) message_type: Option<Text<'a>>,
+    digest_end_time: Option<Text<'a>>,
+    has_digest_object: bool,
+    /// A member that only notifications about S3 objects, and SNS and SQS around them, have.
+    has_notification: bool,
+}
+
+/// An array whose elements are what is wanted.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Batch<'a> {
+    pub(crate) kind: BatchKind,
+    pub(crate) array: json_scan::Array<'a>,
+}
+
+/// By which name an array of records goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum BatchKind {
+    /// `Records` of a log file, or an array without a name: records, envelopes, or lines of LookupEvents.
+    Records,
+    /// `Events`: what `aws cloudtrail lookup-events` prints.
+    Events,
+    /// `logEvents` of a CloudWatch Logs subscription.
+    LogEvents,
+}
+
+impl BatchKind {
+    /// The kind that the raw name of a member stands for.
+    pub(crate) fn named(name: &[u8]) -> Option<Self> {
+        match name {
+            b"Records" => Some(BatchKind::Records),
+            b"Events" => Some(BatchKind::Events),
+            b"logEvents" => Some(BatchKind::LogEvents),
+            _ => None,
+        }
+    }
+}
+
+/// What an object is, by its top level.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Shape<'a> {
+    Record(Record<'a>),
+    Envelope(Envelope<'a>),
+    /// A record inside a string.
+    Quoted(Text<'a>),
+    Batch(Batch<'a>),
+    Digest,
+    Notification,
+    /// A CloudWatch Logs subscription says that it is alive.
+    Control,
+    Unknown,
+}
+
+impl<'a> TopLevel<'a> {
+    pub(crate) fn read(json: Object<'a>) -> Result<Self, Malformed> {
+        let mut top = TopLevel::default();
+        let mut names = json.names();
+        while let Some(name) = names.next()? {
+            if !name.is_escaped() {
+                top.take(name.raw(), &names)?;
+            } else if let Ok(plain) = name.unescape() {
+                top.take(plain.as_bytes(), &names)?;
+            }
+        }
+        Ok(top)
+    }
+
+    fn take(&mut self, name: &[u8], names: &json_scan::Names<'a>) -> Result<(), Malformed> {
+        let text = || names.value().map(|value| value.as_text());
+        let object = || names.value().map(|value| value.as_object());
+        let flag = || names.value().map(|value| as_flag(&value));
+        match name {
+            b"eventTime" => self.event_time = text()?,
+            b"eventSource" => self.event_source = text()?,
+            b"eventName" => self.event_name = text()?,
+            b"eventID" => self.event_id = text()?,
+            b"eventType" => self.event_type = text()?,
+            b"eventCategory" => self.event_category = text()?,
+            b"awsRegion" => self.aws_region = text()?,
+            b"recipientAccountId" => self.recipient_account_id = text()?,
+            b"readOnly" => self.read_only = flag()?,
+            b"managementEvent" => self.management_event = flag()?,
+            b"userIdentity" => self.user_identity = object()?,
+            b"insightDetails" => self.insight_details = object()?,
+            b"detail-type" => self.detail_type = text()?,
+            b"source" => self.source = text()?,
+            b"account" => self.account = text()?,
+            b"region" => self.region = text()?,
+            b"time" => self.time = text()?,
+            b"id" => self.id = text()?,
+            b"detail" => self.detail = object()?,
+            b"Records" | b"Events" | b"logEvents" => {
+                let batch = BatchKind::named(name).zip(names.value()?.as_array());
+                self.batch = batch.map(|(kind, array)| Batch { kind, array }).or(self.batch);
+            }
+            b"CloudTrailEvent" => self.cloud_trail_event = text()?,
+            b"message" => self.message = text()?,
+            b"messageType" => self.message_type = text()?,
+            b"digestEndTime" => self.digest_end_time = text()?,
+            b"digestS3Object" => self.has_digest_object = true,
+            b"s3" | b"Sns" | b"s3ObjectKey" | b"TopicArn" | b"receiptHandle" => self.has_notification = true,
+            b"Event" => self.has_notification |= text()?.is_some_and(|event| event.is("s3:TestEvent")),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn record(&self, json: Object<'a>) -> Record<'a> {
+        Record {
+            json,
+            event_time: self.event_time,
+            event_source: self.event_source,
+            event_name: self.event_name,
+            event_id: self.event_id,
+            event_type: self.event_type,
+            event_category: self.event_category,
+            aws_region: self.aws_region,
+            recipient_account_id: self.recipient_account_id,
+            read_only: self.read_only,
+            management_event: self.management_event,
+            user_identity: self.user_identity,
+            insight_details: self.insight_details,
+        }
+    }
+
+    /// What `json`, whose top level this is, is.
+    pub(crate) fn shape(&self, json: Object<'a>) -> Result<Shape<'a>, Malformed> {
+        if let (Some(detail_type), Some(source), Some(detail)) = (self.detail_type, self.source, self.detail)
+        {
+            let record = is_via_cloudtrail(detail_type).then(|| Record::read(detail)).transpose()?;
+            return Ok(Shape::Envelope(Envelope {
+                json,
+                detail_type,
+                source,
+                account: self.account,
+                region: self.region,
+                time: self.time,
+                id: self.id,
+                detail,
+                record,
+            }));
+        }
+        // S3, SNS and SQS write `aws:s3` and the like where CloudTrail writes `s3.amazonaws.com`.
+        let about_an_object = self.event_source.is_some_and(|source| source.raw().starts_with(b"aws:"));
+        let record = self.record(json);
+        Ok(if about_an_object {
+            Shape::Notification
+        } else if self.event_name.is_some() || record.is_insight() {
+            Shape::Record(record)
+        } else if let Some(text) = self.cloud_trail_event {
+            Shape::Quoted(text)
+        } else if self.message_type.is_some_and(|kind| kind.is("CONTROL_MESSAGE")) {
+            Shape::Control
+        } else if let Some(batch) = self.batch {
+            Shape::Batch(batch)
+        } else if self.digest_end_time.is_some() && self.has_digest_object {
+            Shape::Digest
+        } else if self.has_notification {
+            Shape::Notification
+        } else {
+            Shape::Unknown
+        })
+    }
+}
+
+/// `true` and `"true"`: LookupEvents and some copies write the word as a string.
+fn as_flag(value: &Value<'_>) -> Option<bool> {
+    match value {
+        Value::True => Some(true),
+        Value::False => Some(false),
+        Value::String(text) if text.is("true") => Some(true),
+        Value::String(text) if text.is("false") => Some(false),
+        _ => None,
+    }
+}
