@@ -1,1 +1,28 @@
 //! The EventBridge event-pattern language: parse, match, explain.
+#![deny(missing_docs)]
+
+mod address;
+mod arrays;
+mod compile;
+mod complexity;
+mod error;
+mod event;
+mod fold;
+pub mod json;
+mod matching;
+mod number;
+mod pattern;
+mod term;
+mod wildcard;
+
+pub use address::AddressRange;
+pub use arrays::{Arrays, FieldRef, Scope};
+pub use error::{Error, ErrorKind, Errors};
+pub use event::{EnvelopeError, Event, EventError};
+pub use fold::IgnoreCase;
+pub use json::Span;
+pub use matching::{STEPS_MAX, consistent};
+pub use number::comparable;
+pub use pattern::{Alternative, Field, Path, Pattern};
+pub use term::{AnythingBut, Bound, Leaf, Number, NumericRange, Term};
+pub use wildcard::Wildcard;
