@@ -4,17 +4,25 @@
 //! crate knows what CloudTrail writes and in which wrappings it arrives; it knows no rule and fetches nothing.
 
 mod account;
+mod delivery;
+mod digest;
 mod event;
 pub mod eventbridge;
 mod id;
+mod key;
 pub mod outcome;
+pub mod principal;
 mod record;
 mod region;
 mod time;
 
 pub use account::{AccountId, NotAnAccountId};
+pub use delivery::{AssumeRole, Delivery, MAX_DELIVERED};
+pub use digest::{Digest, LogFile, NotADigest};
 pub use event::{Body, Event, Form};
 pub use id::EventId;
+pub use key::{FileKind, LogKey, NotALogKey};
+pub use principal::Principal;
 pub use record::{Envelope, Record};
 pub use region::{NotARegion, Region};
 pub use time::{EventTime, NotATime};
