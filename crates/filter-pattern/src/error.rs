@@ -17,10 +17,11 @@ pub struct Errors {
 }
 
 impl Errors {
-    /// `None` where there is nothing to complain about.
-    pub(crate) fn from_list(mut list: Vec<Error>) -> Option<Self> {
+    /// Sorts what was found into the order of the text.
+    pub(crate) fn new(mut list: Vec<Error>) -> Self {
+        debug_assert!(!list.is_empty(), "a refusal says why");
         list.sort_by_key(|error| error.span.offset);
-        (!list.is_empty()).then_some(Self { list })
+        Self { list }
     }
 
     /// The errors in the order of the text.

@@ -6,14 +6,19 @@ mod json;
 mod lexer;
 mod terms;
 
+pub(crate) use json::PATTERN_WILDCARDS_MAX;
+pub(crate) use lexer::{first_octets, is_cidr};
+
 use crate::Kind;
 use crate::error::{Error, ErrorKind, Errors};
+use crate::selector::Selector;
 use crate::span::Span;
+use lexer::{Grammar, Lexed, Token, lex};
 
 /// Parentheses may nest this deep, so that no text can exhaust the stack.
 pub(crate) const NESTING_MAX: usize = 100;
 /// AWS allows so many regular expressions in one pattern.
-const REGEXES_MAX: usize = 2;
+pub(crate) const REGEXES_MAX: usize = 2;
 
 pub(crate) fn parse(text: &str) -> Result<Kind, Errors> {
     let mut errors = Vec::new();
@@ -23,19 +28,23 @@ pub(crate) fn parse(text: &str) -> Result<Kind, Errors> {
         Some('[') => fields::parse(text, &mut errors).map(Kind::Fields),
         Some(_) => terms::parse(text, &mut errors).map(Kind::Terms),
     };
-    if kind.is_none() && errors.is_empty() {
-        // Every refusal above says why; this keeps a forgotten one from passing as a pattern.
-        errors.push(Error::new(
-            ErrorKind::InvalidPattern,
-            Span::new(text, 0, text.len()),
-            "not a filter pattern",
-        ));
+    match kind {
+        Some(kind) if errors.is_empty() => Ok(kind),
+        _ => Err(Errors::new(errors)),
     }
-    match (Errors::from_list(errors), kind) {
-        (None, Some(kind)) => Ok(kind),
-        (Some(errors), _) => Err(errors),
-        (None, None) => Ok(Kind::Everything),
+}
+
+/// A selector and nothing else.
+pub(crate) fn selector(text: &str) -> Result<Selector, Errors> {
+    let Lexed { tokens, mut errors } = lex(text, 0, Grammar::Json);
+    if let ([(Token::Selector(selector), _)], true) = (tokens.as_slice(), errors.is_empty()) {
+        return Ok(selector.clone());
     }
+    let detail = "a selector such as `$.eventName`, and nothing else, is wanted here";
+    if errors.is_empty() {
+        errors.push(Error::new(ErrorKind::InvalidPattern, Span::new(text, 0, text.len()), detail));
+    }
+    Err(Errors::new(errors))
 }
 
 /// Complains about the third regular expression and those after it; `places` are where they all stand.

@@ -171,7 +171,9 @@ impl Translator<'_> {
                 Item::Literal(char::from_u32(high * 16 + low).unwrap_or_default())
             }
             Some(operator) => Item::Literal(operator),
-            None => return Err("the expression ends in a backslash".to_owned()),
+            None => {
+                return Err("the expression ends in a backslash; a percent sign inside is `\\x25`".to_owned());
+            }
         })
     }
 

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::condition::write_quoted;
+use crate::error::Errors;
 
 /// A path from the root of a JSON message, of at least one step.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -23,6 +24,22 @@ pub enum Step {
 }
 
 impl Selector {
+    /// Parses a selector that stands alone, such as the value of a metric dimension.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with it, as for a selector in a pattern.
+    ///
+    /// ```
+    /// use filter_pattern::{Selector, Step};
+    /// let selector = Selector::parse("$.items[0].['a.b']").unwrap();
+    /// assert_eq!(selector.steps[2], Step::Key("a.b".to_owned()));
+    /// assert!(Selector::parse("$..arn").is_err());
+    /// ```
+    pub fn parse(text: &str) -> Result<Self, Errors> {
+        crate::parse::selector(text)
+    }
+
     /// How many steps are wildcards; AWS allows one.
     #[must_use]
     pub fn wildcards(&self) -> usize {

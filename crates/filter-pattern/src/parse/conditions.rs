@@ -232,14 +232,18 @@ impl<'t> Parser<'t> {
     /// `==`, `<>` and the like: complains and goes on as if the right operator stood there.
     fn refuse_double_operator(&mut self, first: Operator) -> bool {
         let Some(Token::Operator(second)) = self.peek() else { return false };
-        let right = match (first, *second) {
+        let second = *second;
+        let right = match (first, second) {
             (Operator::Equals, Operator::Equals) => Some("="),
             (Operator::NotEquals, Operator::Equals) | (Operator::Less, Operator::Greater) => Some("!="),
             (Operator::Equals, Operator::Less) => Some("<="),
             (Operator::Equals, Operator::Greater) => Some(">="),
             _ => None,
         };
-        self.complain("two operators follow each other", right.map(|right| format!("write `{right}`")));
+        self.complain(
+            format!("`{}{}` is no operator", first.symbol(), second.symbol()),
+            right.map(|right| format!("write `{right}`")),
+        );
         self.advance();
         true
     }
@@ -314,7 +318,10 @@ impl<'t> Parser<'t> {
             self.skip_to_joint_or_closer();
         }
         if !self.take(&Token::CloseKind) {
-            if self.peek().is_none() {
+            let unfinished = self.tokens.last().is_some_and(|(last, _)| *last == Token::Bad);
+            if self.peek().is_none() && unfinished && !self.errors.is_empty() {
+                // An unclosed quote or regular expression has swallowed the closer and was complained about.
+            } else if self.peek().is_none() {
                 self.complain(format!("the pattern is not closed by `{closer}`"), None);
             } else {
                 self.complain(format!("`{}` cannot stand here", self.written()), None);

@@ -39,6 +39,20 @@ pub(super) enum Operator {
     GreaterOrEqual,
 }
 
+impl Operator {
+    /// As it is written in a pattern.
+    pub(super) fn symbol(self) -> &'static str {
+        match self {
+            Self::Equals => "=",
+            Self::NotEquals => "!=",
+            Self::Less => "<",
+            Self::LessOrEqual => "<=",
+            Self::Greater => ">",
+            Self::GreaterOrEqual => ">=",
+        }
+    }
+}
+
 /// Which of the two bracketed grammars.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Grammar {
@@ -180,6 +194,7 @@ impl<'t> Lexer<'t> {
             '“' | '”' | '„' | '«' | '»' | '‘' | '’' => {
                 (format!("`{first}` is a typographic quote"), Some("use the straight double quote: `\"…\"`"))
             }
+            '[' | ']' | ',' => (format!("`{first}` cannot stand here"), Some(LISTS)),
             '~' => ("there is no `~` operator".to_owned(), Some("write `= %regular expression%`")),
             _ => (
                 format!("`{}` cannot stand here", first.escape_debug()),
@@ -347,11 +362,16 @@ impl<'t> Lexer<'t> {
     }
 }
 
+const LISTS: &str = "lists of values do not exist: join comparisons with `||`";
+
 fn is_word_character(character: char) -> bool {
     character.is_ascii_alphanumeric() || matches!(character, '_' | '.' | '*' | '+' | '-')
 }
 
 fn hint_for_word(whole: &str, next: char) -> String {
+    if matches!(next, '[' | ']' | ',') {
+        return LISTS.to_owned();
+    }
     match whole.split_once('/') {
         Some((address, bits)) if next == '/' && is_cidr(address, bits) => {
             format!(
