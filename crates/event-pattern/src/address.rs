@@ -120,7 +120,13 @@ pub struct AddressRange {
 
 impl fmt::Debug for AddressRange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "AddressRange({}: {}..={})", self.text, self.low().escape_ascii(), self.high().escape_ascii())
+        write!(
+            f,
+            "AddressRange({}: {}..={})",
+            self.text,
+            self.low().escape_ascii(),
+            self.high().escape_ascii()
+        )
     }
 }
 
@@ -278,8 +284,25 @@ mod tests {
         assert_eq!(digits("::1"), digits("0:0:0:0:0:0:0:1"));
         assert_eq!(digits("::1"), digits("0:0::0:00001"));
         for text in [
-            "", "1", "10.0.0", "10.0.0.256", "10.0.0.1.2", "0000010.0.0.1", ":", ":::", "1:", ":1", "1::2::3", "1:2:3:4:5:6:7",
-            "1:2:3:4:5:6:7:8::", "12345::", "g::", "::ffff:10.0.0.1", "fe80::1%1", "10.0.0.1 ", "+1.2.3.4",
+            "",
+            "1",
+            "10.0.0",
+            "10.0.0.256",
+            "10.0.0.1.2",
+            "0000000010.0.0.1",
+            ":",
+            ":::",
+            "1:",
+            ":1",
+            "1::2::3",
+            "1:2:3:4:5:6:7",
+            "1:2:3:4:5:6:7:8::",
+            "12345::",
+            "g::",
+            "::ffff:10.0.0.1",
+            "fe80::1%1",
+            "10.0.0.1 ",
+            "+1.2.3.4",
         ] {
             assert_eq!(digits(text), None, "{text}");
         }

@@ -30,11 +30,10 @@ const STEPS_MAX: usize = 200_000;
 
 /// Whether the service would take these wildcards.
 pub(crate) fn acceptable(alternatives: &[Alternative]) -> bool {
-    let has_wildcard = |term: &Term| matches!(term, Term::Wildcard(_) | Term::AnythingBut(AnythingBut::Wildcards(_)));
-    let any = alternatives
-        .iter()
-        .flat_map(Alternative::fields)
-        .any(|field| field.terms().iter().any(has_wildcard));
+    let has_wildcard =
+        |term: &Term| matches!(term, Term::Wildcard(_) | Term::AnythingBut(AnythingBut::Wildcards(_)));
+    let any =
+        alternatives.iter().flat_map(Alternative::fields).any(|field| field.terms().iter().any(has_wildcard));
     if !any {
         return true;
     }
@@ -146,9 +145,15 @@ fn identities(term: &Term) -> Vec<String> {
         }
         Term::Address(range) | Term::Cidr(range) => format!("range {:?} {:?}", range.low(), range.high()),
         Term::AnythingBut(AnythingBut::Strings(texts)) => set("not", texts.iter().map(|text| &**text)),
-        Term::AnythingBut(AnythingBut::Prefixes(texts)) => set("not prefix", texts.iter().map(|text| &**text)),
-        Term::AnythingBut(AnythingBut::Suffixes(texts)) => set("not suffix", texts.iter().map(|text| &**text)),
-        Term::AnythingBut(AnythingBut::IgnoreCase(texts)) => set("not fold", texts.iter().map(|text| text.text())),
+        Term::AnythingBut(AnythingBut::Prefixes(texts)) => {
+            set("not prefix", texts.iter().map(|text| &**text))
+        }
+        Term::AnythingBut(AnythingBut::Suffixes(texts)) => {
+            set("not suffix", texts.iter().map(|text| &**text))
+        }
+        Term::AnythingBut(AnythingBut::IgnoreCase(texts)) => {
+            set("not fold", texts.iter().map(|text| text.text()))
+        }
         Term::AnythingBut(AnythingBut::Wildcards(texts)) => set("not like", texts.iter().map(Wildcard::text)),
         Term::AnythingBut(AnythingBut::Numbers(numbers)) => {
             let numbers: BTreeSet<u64> = numbers.iter().map(|number| number.to_bits()).collect();
@@ -201,7 +206,13 @@ impl Default for Automaton {
 
 impl Automaton {
     /// Adds the wildcards of one term and gives the state of the machine that follows. `None` if there are too many.
-    fn add(&mut self, identity: &str, wildcards: &[Wildcard], last: Option<usize>, fresh: &mut usize) -> Option<usize> {
+    fn add(
+        &mut self,
+        identity: &str,
+        wildcards: &[Wildcard],
+        last: Option<usize>,
+        fresh: &mut usize,
+    ) -> Option<usize> {
         let known = self.patterns.iter().position(|pattern| pattern == identity);
         let pattern = known.unwrap_or_else(|| {
             self.patterns.push(identity.to_owned());
@@ -225,13 +236,10 @@ impl Automaton {
         let (mut state, mut before, mut at) = (0, None, 0);
         let end = inputs.len() - 1;
         while at < end {
-            let shared = self
-                .targets(state, inputs[at])
-                .into_iter()
-                .find_map(|target| match target {
-                    Target::State(to) if self.shareable(state, to, inputs, at) => Some(to),
-                    _ => None,
-                });
+            let shared = self.targets(state, inputs[at]).into_iter().find_map(|target| match target {
+                Target::State(to) if self.shareable(state, to, inputs, at) => Some(to),
+                _ => None,
+            });
             let Some(to) = shared else { break };
             before = Some(state);
             state = to;
@@ -271,7 +279,14 @@ impl Automaton {
     }
 
     /// Links the last input, the closing quote, to a match, unless that match is there.
-    fn finish(&mut self, state: usize, before: Option<usize>, inputs: &[Input], pattern: usize, next: usize) -> usize {
+    fn finish(
+        &mut self,
+        state: usize,
+        before: Option<usize>,
+        inputs: &[Input],
+        pattern: usize,
+        next: usize,
+    ) -> usize {
         let end = inputs.len() - 1;
         let Input::Byte(byte) = inputs[end] else { return next };
         for target in self.targets(state, inputs[end]) {
@@ -328,10 +343,12 @@ impl Automaton {
     }
 
     fn next_states(&self) -> impl Iterator<Item = usize> {
-        self.states.iter().flat_map(|state| state.bytes.values().flatten()).filter_map(|target| match target {
-            Target::Match { next, .. } => Some(*next),
-            Target::State(_) => None,
-        })
+        self.states.iter().flat_map(|state| state.bytes.values().flatten()).filter_map(
+            |target| match target {
+                Target::Match { next, .. } => Some(*next),
+                Target::State(_) => None,
+            },
+        )
     }
 
     /// Walks through every set of targets that one input can reach together.

@@ -121,7 +121,11 @@ impl Event {
 
     /// The leaves at a path with their places, for [`consistent`](crate::consistent).
     pub fn fields(&self, path: &str) -> impl Iterator<Item = FieldRef<'_>> {
-        self.fields.get(path).into_iter().flatten().map(|value| FieldRef { leaf: value.leaf.borrow(), scope: value.scope })
+        self.fields
+            .get(path)
+            .into_iter()
+            .flatten()
+            .map(|value| FieldRef { leaf: value.leaf.borrow(), scope: value.scope })
     }
 
     /// Every path that has a leaf, in order.
@@ -315,7 +319,8 @@ fn is_time(text: &str) -> bool {
     let zone_fits = matches!(zone, "Z" | "z")
         || zone.get(1..).is_some_and(|offset| {
             let (hours, minutes) = offset.split_once(':').unwrap_or((offset, "00"));
-            number(hours, 2).is_some_and(|hours| hours <= 18) && number(minutes, 2).is_some_and(|minutes| minutes < 60)
+            number(hours, 2).is_some_and(|hours| hours <= 18)
+                && number(minutes, 2).is_some_and(|minutes| minutes < 60)
         });
     (1..=days).contains(&day)
         && hour < 24

@@ -34,7 +34,10 @@ impl IgnoreCase {
         if !ascii {
             for character in text.chars() {
                 if character.len_utf16() == 2 {
-                    units.extend([Unit { lower: "?".into(), upper: "?".into() }, Unit { lower: "?".into(), upper: "?".into() }]);
+                    units.extend([
+                        Unit { lower: "?".into(), upper: "?".into() },
+                        Unit { lower: "?".into(), upper: "?".into() },
+                    ]);
                 } else {
                     units.push(Unit {
                         lower: character.to_lowercase().collect::<String>().into(),

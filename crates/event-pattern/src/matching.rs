@@ -30,13 +30,10 @@ pub fn consistent<'a>(
     arrays: &Arrays,
     fields: impl IntoIterator<Item = &'a [FieldRef<'a>]>,
 ) -> bool {
-    let questions: Option<Vec<Question>> = alternative
-        .fields()
-        .iter()
-        .zip(fields)
-        .map(|(field, leaves)| Question::new(field, leaves))
-        .collect();
-    questions.is_some_and(|questions| questions.len() == alternative.fields().len() && search(questions, arrays))
+    let questions: Option<Vec<Question>> =
+        alternative.fields().iter().zip(fields).map(|(field, leaves)| Question::new(field, leaves)).collect();
+    questions
+        .is_some_and(|questions| questions.len() == alternative.fields().len() && search(questions, arrays))
 }
 
 pub(crate) fn matches(alternative: &Alternative, event: &Event) -> bool {
@@ -91,7 +88,8 @@ fn search(mut questions: Vec<Question>, arrays: &Arrays) -> bool {
             return true;
         }
     }
-    let accepted: Vec<Places> = questions.iter().map(|question| Places::new(&question.accepted, arrays)).collect();
+    let accepted: Vec<Places> =
+        questions.iter().map(|question| Places::new(&question.accepted, arrays)).collect();
     let present: Vec<Option<Places>> = questions
         .iter()
         .map(|question| question.present.as_ref().map(|present| Places::new(present, arrays)))

@@ -176,7 +176,8 @@ impl NumericRange {
     #[must_use]
     pub fn holds(&self, value: f64) -> bool {
         let above = self.low.is_none_or(|low| value > low.value || (low.inclusive && value >= low.value));
-        let below = self.high.is_none_or(|high| value < high.value || (high.inclusive && value <= high.value));
+        let below =
+            self.high.is_none_or(|high| value < high.value || (high.inclusive && value <= high.value));
         above && below
     }
 }
@@ -197,7 +198,9 @@ impl AnythingBut {
             (AnythingBut::Suffixes(texts), Leaf::String(value)) => {
                 texts.iter().any(|text| value.ends_with(&**text))
             }
-            (AnythingBut::IgnoreCase(texts), Leaf::String(value)) => texts.iter().any(|text| text.equals(value)),
+            (AnythingBut::IgnoreCase(texts), Leaf::String(value)) => {
+                texts.iter().any(|text| text.equals(value))
+            }
             (AnythingBut::Wildcards(wildcards), Leaf::String(value)) => {
                 wildcards.iter().any(|wildcard| wildcard.matches(value))
             }

@@ -147,14 +147,19 @@ struct Compiler<'a> {
 impl<'a> Compiler<'a> {
     fn root(&mut self, rules: &mut Rules) -> Step {
         if self.next()?.kind != Kind::StartObject {
-            self.barf(ErrorKind::Shape, "Filter is not an object", "a pattern is an object: `{\"source\": [\"aws.ec2\"]}`");
+            self.barf(
+                ErrorKind::Shape,
+                "Filter is not an object",
+                "a pattern is an object: `{\"source\": [\"aws.ec2\"]}`",
+            );
             return Err(Stop);
         }
         self.object(rules, false)?;
         if let Some(rest) = self.tokens.get(self.at).filter(|rest| rest.kind == Kind::Broken) {
             self.span = rest.span;
             self.position = rest.position;
-            let error = self.error(ErrorKind::Syntax, rest.text.clone(), "remove what follows the last brace");
+            let error =
+                self.error(ErrorKind::Syntax, rest.text.clone(), "remove what follows the last brace");
             self.late.push(error);
         }
         Ok(())
@@ -221,7 +226,8 @@ impl<'a> Compiler<'a> {
                     let mut branch = Rules { list: before.clone(), too_many: false };
                     branch.ensure_one();
                     self.object(&mut branch, true)?;
-                    rules.too_many |= branch.too_many || rules.list.len() + branch.list.len() > COMBINATIONS_MAX;
+                    rules.too_many |=
+                        branch.too_many || rules.list.len() + branch.list.len() > COMBINATIONS_MAX;
                     if rules.too_many {
                         branch.list.truncate(1);
                         rules.list.clear();

@@ -10,11 +10,21 @@ use crate::term::{AnythingBut, Bound, NumericRange, Term};
 use crate::wildcard::Wildcard;
 
 /// The operators the service knows, for "did you mean".
-const OPERATORS: &[&str] =
-    &["prefix", "suffix", "anything-but", "exists", "numeric", "cidr", "equals-ignore-case", "wildcard", "exactly"];
+const OPERATORS: &[&str] = &[
+    "prefix",
+    "suffix",
+    "anything-but",
+    "exists",
+    "numeric",
+    "cidr",
+    "equals-ignore-case",
+    "wildcard",
+    "exactly",
+];
 
 const ONE_KEY: &str = "Only one key allowed in match expression";
-const ONE_KEY_HINT: &str = "terms are alternatives, one operator each: `[{\"prefix\": \"a\"}, {\"suffix\": \"z\"}]`";
+const ONE_KEY_HINT: &str =
+    "terms are alternatives, one operator each: `[{\"prefix\": \"a\"}, {\"suffix\": \"z\"}]`";
 const TOO_MANY: &str = "Too many elements in numeric expression";
 
 /// What stands inside `anything-but`.
@@ -107,7 +117,11 @@ impl<'a> Compiler<'a> {
                 if inner.kind != Kind::Name {
                     let upper = if name == "prefix" { "Prefix" } else { "Suffix" };
                     let hint = format!("write `{{\"{name}\": \"value\"}}`");
-                    return self.refuse(ErrorKind::Operand, format!("{upper} expression name not found"), hint);
+                    return self.refuse(
+                        ErrorKind::Operand,
+                        format!("{upper} expression name not found"),
+                        hint,
+                    );
                 }
                 if inner.text != "equals-ignore-case" {
                     return self.refuse(
@@ -270,7 +284,11 @@ impl<'a> Compiler<'a> {
     }
 
     fn not_numeric<T>(&mut self, name: &str) -> Step<Option<T>> {
-        self.refuse(ErrorKind::Operand, format!("Value of {name} must be numeric"), "write a number without quotes")
+        self.refuse(
+            ErrorKind::Operand,
+            format!("Value of {name} must be numeric"),
+            "write a number without quotes",
+        )
     }
 
     /// The value of a number, or a complaint that says where.
@@ -319,7 +337,11 @@ impl<'a> Compiler<'a> {
             }
             Kind::String => {
                 let text = self.text(operand)?;
-                if self.excluded_text(excluded, text) { self.build(excluded, vec![text.to_owned()]) } else { None }
+                if self.excluded_text(excluded, text) {
+                    self.build(excluded, vec![text.to_owned()])
+                } else {
+                    None
+                }
             }
             Kind::Integer | Kind::Float => {
                 self.not_excludable(excluded);
@@ -327,7 +349,11 @@ impl<'a> Compiler<'a> {
             }
             _ => {
                 let message = "Value of anything-but must be an array or single string/number value.";
-                return self.refuse(ErrorKind::Operand, message, "to ask that a field is there, write `{\"exists\": true}`");
+                return self.refuse(
+                    ErrorKind::Operand,
+                    message,
+                    "to ask that a field is there, write `{\"exists\": true}`",
+                );
             }
         };
         let Some(term) = term else { return Ok(None) };
@@ -483,8 +509,10 @@ impl<'a> Compiler<'a> {
     }
 }
 
-const WILDCARD_HINT: &str = "one star stands for any run of characters; write `\\\\*` for a star and `\\\\\\\\` for a backslash";
-const INCOMPARABLE_HINT: &str = "only numbers that a double holds exactly can be compared; an identifier may be a string in the event";
+const WILDCARD_HINT: &str =
+    "one star stands for any run of characters; write `\\\\*` for a star and `\\\\\\\\` for a backslash";
+const INCOMPARABLE_HINT: &str =
+    "only numbers that a double holds exactly can be compared; an identifier may be a string in the event";
 
 fn cannot_compare(text: &str) -> String {
     format!("Cannot compare number : {text}")

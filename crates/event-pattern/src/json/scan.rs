@@ -54,14 +54,7 @@ const VALUES: &str = "(JSON String, Number, Array, Object or token 'null', 'true
 /// The tokens of a text. The last is [`Kind::End`] or [`Kind::Broken`]. What follows the root value is a broken token only if it
 /// is more than white space.
 pub(crate) fn scan(text: &str) -> Vec<Token> {
-    let mut scanner = Scanner {
-        text,
-        offset: 0,
-        line: 1,
-        column: 1,
-        open: Vec::new(),
-        tokens: Vec::new(),
-    };
+    let mut scanner = Scanner { text, offset: 0, line: 1, column: 1, open: Vec::new(), tokens: Vec::new() };
     if let Err(message) = scanner.run() {
         let position = scanner.position();
         let span = scanner.span_here();
@@ -137,9 +130,10 @@ impl Scanner<'_> {
         if open.entries > 1 {
             self.take();
             if next != ',' {
-                return Err(
-                    self.unexpected(next, &format!("was expecting comma to separate {kind_of_entries} entries"))
-                );
+                return Err(self.unexpected(
+                    next,
+                    &format!("was expecting comma to separate {kind_of_entries} entries"),
+                ));
             }
             match self.skip_space()? {
                 Some(character) => next = character,
@@ -165,9 +159,7 @@ impl Scanner<'_> {
             }
             Some(other) => {
                 self.take();
-                return Err(
-                    self.unexpected(other, "was expecting a colon to separate field name and value")
-                );
+                return Err(self.unexpected(other, "was expecting a colon to separate field name and value"));
             }
             None => return Err("Unexpected end-of-input within/between Object entries".to_owned()),
         }
@@ -458,7 +450,9 @@ impl Scanner<'_> {
                 for _ in 0..4 {
                     let next = self.take().ok_or_else(end)?;
                     let Some(digit) = next.to_digit(16) else {
-                        return Err(self.unexpected(next, "expected a hex-digit for character escape sequence"));
+                        return Err(
+                            self.unexpected(next, "expected a hex-digit for character escape sequence")
+                        );
                     };
                     unit = unit * 16 + digit;
                 }
