@@ -47,6 +47,6 @@ mod view;
 
 pub use malformed::{Malformed, Reason};
 pub use names::Names;
-pub use scanner::{MAX_DEPTH, Mark, Scanner};
+pub use scanner::{MAX_DEPTH, Mark, Scanner, Spare};
 pub use text::Text;
 pub use view::{Array, Elements, Member, Members, Object, Value};

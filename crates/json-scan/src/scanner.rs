@@ -39,6 +39,26 @@ pub struct Scanner<'a> {
     open: Vec<u32>,
 }
 
+/// The buffers of a scanner that has done its work, for the next one: many small texts are then scanned without allocating.
+///
+/// ```
+/// use json_scan::{Scanner, Spare};
+///
+/// let mut spare = Spare::default();
+/// for text in [r#"{"a":1}"#, r#"{"b":2}"#] {
+///     let mut scanner = Scanner::with_spare(text.as_bytes(), spare)?;
+///     assert_eq!(scanner.object()?.bytes(), text.as_bytes());
+///     spare = scanner.into_spare();
+/// }
+/// # Ok::<(), json_scan::Malformed>(())
+/// ```
+#[derive(Debug, Default)]
+pub struct Spare {
+    offsets: Vec<u32>,
+    closes: Vec<u32>,
+    open: Vec<u32>,
+}
+
 impl<'a> Scanner<'a> {
     /// Starts at the beginning of `bytes`.
     ///
@@ -46,18 +66,27 @@ impl<'a> Scanner<'a> {
     ///
     /// [`Reason::TooLong`] for 4 GiB or more: split such input first.
     pub fn new(bytes: &'a [u8]) -> Result<Self, Malformed> {
+        Scanner::with_spare(bytes, Spare::default())
+    }
+
+    /// The same with the buffers of another scanner.
+    ///
+    /// # Errors
+    ///
+    /// As [`Scanner::new`].
+    pub fn with_spare(bytes: &'a [u8], spare: Spare) -> Result<Self, Malformed> {
+        let Spare { mut offsets, mut closes, open } = spare;
+        offsets.clear();
+        closes.clear();
         if u32::try_from(bytes.len()).is_err() {
             return Err(Malformed::at(0, Reason::TooLong));
         }
-        Ok(Scanner {
-            bytes,
-            carry: Carry::default(),
-            searched: 0,
-            offsets: Vec::new(),
-            closes: Vec::new(),
-            next: 0,
-            open: Vec::new(),
-        })
+        Ok(Scanner { bytes, carry: Carry::default(), searched: 0, offsets, closes, next: 0, open })
+    }
+
+    /// Gives the buffers back.
+    pub fn into_spare(self) -> Spare {
+        Spare { offsets: self.offsets, closes: self.closes, open: self.open }
     }
 
     /// The whole buffer.

@@ -56,31 +56,47 @@ impl<'a> Text<'a> {
     /// [`Reason::NotAString`] for a bad escape, a lone surrogate, a raw control character or a stray quote (which the
     /// neighbours of this text then lack); [`Reason::NotUtf8`].
     pub fn unescape(&self) -> Result<Cow<'a, str>, Malformed> {
-        let plain = self.raw.iter().position(|&byte| needs_escape(byte));
-        let Some(first) = plain else {
+        if !self.raw.iter().any(|&byte| needs_escape(byte)) {
             return match std::str::from_utf8(self.raw) {
                 Ok(text) => Ok(Cow::Borrowed(text)),
                 Err(error) => Err(Malformed::at(self.offset + error.valid_up_to(), Reason::NotUtf8)),
             };
-        };
-        let mut out = Vec::with_capacity(self.raw.len());
-        let (done, mut rest) = self.raw.split_at_checked(first).unwrap_or((self.raw, &[]));
-        out.extend_from_slice(done);
-        while let Some((&byte, behind)) = rest.split_first() {
-            if byte == b'\\' {
-                let fault = Malformed::at(self.offset + (self.raw.len() - rest.len()), Reason::NotAString);
-                rest = unescape_one(behind, &mut out).ok_or(fault)?;
-            } else if needs_escape(byte) {
-                let at = self.raw.len() - rest.len();
-                return Err(Malformed::at(self.offset + at, Reason::NotAString));
-            } else {
-                out.push(byte);
-                rest = behind;
-            }
         }
+        let mut out = Vec::with_capacity(self.raw.len());
+        self.unescape_into(&mut out)?;
+        // Checked already; checking again is how to turn bytes into a string without `unsafe`.
         match String::from_utf8(out) {
             Ok(text) => Ok(Cow::Owned(text)),
-            Err(error) => Err(Malformed::at(self.offset + error.utf8_error().valid_up_to(), Reason::NotUtf8)),
+            Err(_) => Err(Malformed::at(self.offset, Reason::NotUtf8)),
+        }
+    }
+
+    /// Appends the string itself to `out`, which may be a buffer used again and again. After an error `out` ends with a part of it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Text::unescape`].
+    pub fn unescape_into(&self, out: &mut Vec<u8>) -> Result<(), Malformed> {
+        let begun_at = out.len();
+        let mut rest = self.raw;
+        loop {
+            let plain = rest.iter().position(|&byte| needs_escape(byte)).unwrap_or(rest.len());
+            let (done, behind) = rest.split_at_checked(plain).unwrap_or((rest, &[]));
+            out.extend_from_slice(done);
+            let fault = Malformed::at(self.offset + (self.raw.len() - behind.len()), Reason::NotAString);
+            rest = match behind {
+                [] => break,
+                [b'\\', behind @ ..] => unescape_one(behind, out).ok_or(fault)?,
+                _ => return Err(fault),
+            };
+        }
+        // Escapes cannot repair what is wrong with the bytes around them, so a fault here is one of the raw text.
+        match std::str::from_utf8(out.get(begun_at..).unwrap_or_default()) {
+            Ok(_) => Ok(()),
+            Err(_) => {
+                let valid = std::str::from_utf8(self.raw).map_or_else(|error| error.valid_up_to(), str::len);
+                Err(Malformed::at(self.offset + valid, Reason::NotUtf8))
+            }
         }
     }
 }
