@@ -1,0 +1,169 @@
+//! Everything that must hold before a change lands, in the order in which it fails fastest.
+//!
+//! Each step is a command a developer could type, and is printed as such. What a fresh Debian machine with Rust lacks is installed
+//! first (as root through `apt-get`, or with a sentence saying what to install).
+
+use std::ffi::OsStr;
+use std::path::PathBuf;
+use std::process::{Command, ExitCode, Stdio};
+use std::time::Instant;
+
+use crate::{Outcome, data};
+
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// Only the steps whose title contains this word
+    #[arg(long)]
+    only: Option<String>,
+}
+
+struct Step {
+    title: &'static str,
+    command: Vec<String>,
+    environment: Vec<(&'static str, String)>,
+}
+
+impl Step {
+    fn new(title: &'static str, command: &[&str]) -> Self {
+        Step {
+            title,
+            command: command.iter().map(|&word| word.to_owned()).collect(),
+            environment: Vec::new(),
+        }
+    }
+
+    fn env(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.environment.push((name, value.into()));
+        self
+    }
+
+    fn run(&self) -> Result<(), String> {
+        let environment: String =
+            self.environment.iter().map(|(name, value)| format!("{name}={value} ")).collect();
+        eprintln!("\n==> {}\n    $ {environment}{}", self.title, self.command.join(" "));
+        let begun = Instant::now();
+        let (program, arguments) = self.command.split_first().ok_or("a step without a command")?;
+        let program = if program == "cargo" { env!("CARGO") } else { program };
+        let status = Command::new(program)
+            .args(arguments)
+            .envs(self.environment.iter().map(|(name, value)| (name, value)))
+            .current_dir(data::root())
+            .stdin(Stdio::null())
+            .status()
+            .map_err(|error| format!("{}: cannot start `{program}`: {error}", self.title))?;
+        eprintln!("    {:.0} s", begun.elapsed().as_secs_f64());
+        if status.success() {
+            Ok(())
+        } else {
+            Err(format!("{}: `{}` failed ({status})", self.title, self.command.join(" ")))
+        }
+    }
+}
+
+/// Runs the steps; the first failure ends it.
+pub(crate) fn run(arguments: &Arguments) -> Outcome {
+    install_missing()?;
+    if data::shared().is_none() {
+        let left_out = "the conformance files, the real logs and the labelled attacks";
+        if std::env::var_os("TRAILHOUND_REQUIRE_DATA").is_some() {
+            return Err(format!(
+                "the shared data folder is missing, and with it {left_out}; set TRAILHOUND_DATA"
+            )
+            .into());
+        }
+        eprintln!("warning: no shared data folder (TRAILHOUND_DATA); the tests leave out {left_out}");
+    }
+    let wanted = |step: &Step| arguments.only.as_deref().is_none_or(|word| step.title.contains(word));
+    let begun = Instant::now();
+    for step in steps().iter().filter(|step| wanted(step)) {
+        step.run()?;
+    }
+    eprintln!("\nall steps passed in {:.0} s", begun.elapsed().as_secs_f64());
+    Ok(ExitCode::SUCCESS)
+}
+
+fn steps() -> Vec<Step> {
+    let binary = target().join("release/trailhound");
+    let binary = binary.to_string_lossy();
+    let mut steps = vec![
+        Step::new("format", &["cargo", "fmt", "--all", "--check"]),
+        Step::new(
+            "lint",
+            &["cargo", "clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"],
+        ),
+        Step::new(
+            "unit and integration tests",
+            &["cargo", "test", "--workspace", "--all-targets", "--locked"],
+        )
+        .env("INSTA_UPDATE", "no"),
+        Step::new("documentation tests", &["cargo", "test", "--workspace", "--doc", "--locked"]),
+        Step::new("documentation", &["cargo", "doc", "--workspace", "--no-deps", "--locked"])
+            .env("RUSTDOCFLAGS", "-D warnings"),
+        Step::new(
+            "licences and sources",
+            &["cargo", "deny", "--locked", "check", "licenses", "bans", "sources"],
+        ),
+        Step::new("the binary", &["cargo", "build", "--release", "--locked"]),
+        Step::new("rule pack: check", &[&binary, "check", "--strict", "rules/aws"]),
+        Step::new("rule pack: tests", &[&binary, "test", "rules/aws"]),
+    ];
+    if let Some(shared) = data::shared() {
+        for kind in crate::conformance::Kind::ALL {
+            let file = shared.join("conformance").join(format!("{}.jsonl", kind.name()));
+            let file = file.to_string_lossy();
+            steps.push(Step::new(
+                "conformance",
+                &[
+                    "cargo",
+                    "run",
+                    "--quiet",
+                    "--locked",
+                    "--package",
+                    "xtask",
+                    "--",
+                    "conformance",
+                    kind.name(),
+                    &file,
+                ],
+            ));
+        }
+    }
+    steps
+}
+
+fn target() -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| data::root().join("target"), PathBuf::from)
+}
+
+/// Installs what the steps call and the machine lacks.
+fn install_missing() -> Result<(), String> {
+    // The independent counts that the scan is held against are written in Python; libmimalloc and SQLite build with a C compiler.
+    let debian = [("python3", "python3"), ("cc", "gcc")];
+    let missing: Vec<&str> = debian
+        .iter()
+        .filter(|(program, _)| !runs(program, ["--version"]))
+        .map(|(_, package)| *package)
+        .collect();
+    if !missing.is_empty() {
+        let command = format!("apt-get update && apt-get install -y {}", missing.join(" "));
+        Step::new("install missing packages", &["sh", "-c", &command])
+            .run()
+            .map_err(|error| format!("{error}; install {} by hand", missing.join(", ")))?;
+    }
+    for component in ["rustfmt", "clippy"] {
+        let subcommand = if component == "rustfmt" { "fmt" } else { component };
+        if !runs(env!("CARGO"), [subcommand, "--version"]) {
+            return Err(format!("`cargo {subcommand}` is missing: rustup component add {component}"));
+        }
+    }
+    if !runs(env!("CARGO"), ["deny", "--version"]) {
+        let install = ["cargo", "install", "--locked", "cargo-deny", "--version", "0.20.2"];
+        Step::new("install cargo-deny", &install).run()?;
+    }
+    Ok(())
+}
+
+fn runs<A: AsRef<OsStr>>(program: &str, arguments: impl IntoIterator<Item = A>) -> bool {
+    let output = Command::new(program).args(arguments).stdin(Stdio::null()).output();
+    output.is_ok_and(|output| output.status.success())
+}
