@@ -1,1 +1,28 @@
 //! Signals in, findings out: exceptions, conditions, groups, duplicates.
+//!
+//! ```text
+//!  matched record ──▶ judge ──▶ Signal ──▶ Groups ──▶ Incident ──▶ Finding
+//!                     delivery, where,     by key      (compact)    (with records)
+//!                     except, escalate     and time
+//! ```
+//!
+//! Everything here is a function of rules, context, signals and the times in them. Signals come in the order of
+//! [`Signal::order`]; the caller sees to that, because only it knows when nothing earlier can follow.
+
+mod finding;
+mod group;
+mod identity;
+mod outcome;
+mod signal;
+
+pub use finding::{
+    AccountDetail, DETAIL_TYPE, Detail, EVENT_IDS_MAX, Finding, PrincipalDetail, RECORDS_MAX, SOURCE, State, Window,
+};
+pub use group::{Grouping, Groups, Incident};
+pub use outcome::{SignalOutcome, SignalTally, Unaccounted};
+pub use signal::{Key, RecordHandle, Signal};
+
+/// The JSON Schema of a [`Finding`].
+pub fn schema() -> schemars::Schema {
+    schemars::schema_for!(Finding)
+}

@@ -1,0 +1,152 @@
+//! A finding, as everything to the right of `decide` sees it and as it is printed: one EventBridge-shaped event.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+/// `source` of every finding.
+pub const SOURCE: &str = "trailhound";
+/// `detail-type` of every finding.
+pub const DETAIL_TYPE: &str = "Trailhound Finding";
+/// How many event ids a finding names beside its true count.
+pub const EVENT_IDS_MAX: usize = 1_000;
+/// How many records a finding carries as a sample.
+pub const RECORDS_MAX: usize = 3;
+
+/// A finding is itself an EventBridge event, so routes and further rules match it with event patterns.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[schemars(title = "Trailhound Finding")]
+pub struct Finding {
+    /// The version of EventBridge's envelope: always `"0"`.
+    pub version: &'static str,
+    /// Minted from rule, key and the event that first fired it; the same in every run over the same data.
+    pub id: String,
+    /// Always `trailhound`.
+    pub source: &'static str,
+    /// Always `Trailhound Finding`.
+    #[serde(rename = "detail-type")]
+    pub detail_type: &'static str,
+    /// The account the first event happened in: twelve digits, or empty where the event names none.
+    pub account: String,
+    /// The region the first event was recorded in, or empty.
+    pub region: String,
+    /// When the first event happened.
+    pub time: String,
+    /// Always empty: CloudTrail's own events have none either.
+    pub resources: Vec<String>,
+    /// Everything else.
+    pub detail: Detail,
+}
+
+/// What a finding says.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct Detail {
+    /// The id of the rule.
+    pub rule: String,
+    /// The rule's title, with the first event's values in it.
+    pub title: String,
+    /// The highest severity any of its events has.
+    #[schemars(with = "SeverityName")]
+    pub severity: rules::Severity,
+    /// Whether it stands.
+    pub state: State,
+    /// How often it was re-issued with later knowledge.
+    pub revision: u32,
+    /// Whether no event that may still arrive can change it.
+    pub settled: bool,
+    /// Hash of rule, key, window and events: equal between any two runs over the same data.
+    pub fingerprint: String,
+    /// What happened, in a sentence.
+    pub reason: String,
+    /// What is known of the account.
+    pub account: AccountDetail,
+    /// Who did it.
+    pub principal: PrincipalDetail,
+    /// Where the first call came from: an address, or the name of an AWS service.
+    pub source_ip: Option<String>,
+    /// The values its events have in common, by path: the rule's `group.by`.
+    pub key: BTreeMap<String, String>,
+    /// The span of time it covers.
+    pub window: Window,
+    /// How many events.
+    pub count: u64,
+    /// When the first of them happened.
+    pub first_time: String,
+    /// When the last of them happened.
+    pub last_time: String,
+    /// Their ids in order of time: at most a thousand, `count` says how many there are.
+    pub event_ids: Vec<String>,
+    /// The first few events, as EventBridge would have delivered them… their CloudTrail records, as they stand in the log.
+    #[schemars(with = "Vec<serde_json::Value>")]
+    pub records: Vec<Box<RawValue>>,
+    /// CloudWatch's own fields, where the finding is an alarm.
+    #[schemars(with = "Option<serde_json::Value>")]
+    pub alarm: Option<Box<RawValue>>,
+    /// What to look at before anything else.
+    pub first_checks: Vec<String>,
+    /// The rule's tags: techniques, controls.
+    pub tags: Vec<String>,
+    /// Who answers for the rule.
+    pub owner: Option<String>,
+}
+
+/// The states a finding can be in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum State {
+    /// It is so.
+    Firing,
+    /// It was so.
+    Resolved,
+    /// It cannot be decided, because the source is silent.
+    Unknown,
+}
+
+/// What is known of an account.
+#[derive(Debug, Clone, Default, Serialize, JsonSchema)]
+pub struct AccountDetail {
+    /// Its name in the organization.
+    pub name: Option<String>,
+    /// Its organizational unit, from the root.
+    pub ou: Option<String>,
+    /// Its tags.
+    pub tags: BTreeMap<String, String>,
+}
+
+/// Who made the call.
+#[derive(Debug, Clone, Default, Serialize, JsonSchema)]
+pub struct PrincipalDetail {
+    /// What kind of identity: `root`, `user`, `role`, `service`, ….
+    pub kind: String,
+    /// A name a person recognises.
+    pub name: Option<String>,
+    /// The identity's ARN.
+    pub arn: Option<String>,
+    /// The session's name, where a role was assumed.
+    pub session: Option<String>,
+    /// The person behind it, where the event tells.
+    pub human: Option<String>,
+}
+
+/// From and to, both inclusive.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct Window {
+    /// Where it begins.
+    pub from: String,
+    /// Where it ends.
+    pub to: String,
+}
+
+/// The names of severities, for the schema.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "lowercase")]
+#[expect(dead_code, reason = "only its schema is used")]
+enum SeverityName {
+    Info,
+    Low,
+    Medium,
+    High,
+    Critical,
+}
