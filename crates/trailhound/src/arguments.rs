@@ -1,0 +1,315 @@
+//! What can be typed. Nothing here touches the machine: arguments are read, commands resolve them.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+
+/// Reads the CloudTrail of a whole AWS organization, decides what matters, and tells you.
+#[derive(Debug, Parser)]
+#[command(name = "trailhound", version, max_term_width = 100, after_help = EXIT_CODES, arg_required_else_help = true)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+
+    #[command(flatten)]
+    pub(crate) talk: Talk,
+}
+
+const EXIT_CODES: &str = "Exit codes:
+  0  fine
+  1  findings at or over --fail-on; nothing matched (match); failed tests; warnings under --strict
+  2  a rule or test file is wrong
+  3  the command line or the configuration is wrong
+  4  input or network failed (after finishing what could be done)";
+
+/// How much is said, and how it looks.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Talk {
+    /// Say nothing but errors on standard error
+    #[arg(short, long, global = true)]
+    pub(crate) quiet: bool,
+
+    /// Colours: always, never, or only on a terminal (NO_COLOR is honoured)
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    pub(crate) color: Color,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Color {
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run rules over CloudTrail log files and print what they find
+    #[command(after_help = "Examples:
+  trailhound scan logs/                          the built-in rules over a folder, as a table
+  trailhound scan 'AWSLogs/*/CloudTrail/**/*.gz' --severity medium
+  trailhound scan logs/ --rules ./rules --format ndjson | jq .detail.title
+  aws cloudtrail lookup-events | trailhound scan -
+  trailhound scan logs/ --fail-on high           exit code 1 if anything high or critical is found")]
+    Scan(Box<Scan>),
+
+    /// Read rule files and say everything that is wrong or doubtful in them
+    #[command(after_help = "Examples:
+  trailhound check                               the built-in rules
+  trailhound check rules/ --strict               warnings count as failures
+  trailhound check rules/mine.yaml --format json")]
+    Check(Check),
+
+    /// Run the tests inside rule files
+    #[command(after_help = "Examples:
+  trailhound test rules/
+  trailhound test rules/mine.yaml --junit results.xml")]
+    Test(Test),
+
+    /// Try one pattern or filter against events
+    #[command(after_help = "Examples:
+  trailhound match '{\"detail\":{\"eventName\":[\"StopLogging\"]}}' logs/
+  trailhound match '{ $.errorCode = \"AccessDenied*\" }' logs/ --print
+  trailhound match pattern.json event.json --explain")]
+    Match(Match),
+
+    /// Say why a rule fired on an event or did not: one reason per leaf
+    #[command(after_help = "Examples:
+  trailhound explain root-console-login event.json
+  trailhound explain cloudtrail-logging-stopped logs/ --event-id 26fe8e0e-382c-4865-9f5b-0818a1c0b904
+  trailhound explain my-rule event.json --rules ./rules")]
+    Explain(Explain),
+
+    /// List the rules, or show one
+    #[command(subcommand)]
+    Rules(Rules),
+
+    /// Print the JSON Schema of rule documents or of findings
+    #[command(after_help = "Example:
+  trailhound schema rule > rule.schema.json")]
+    Schema {
+        /// Which schema
+        of: Schema,
+    },
+
+    /// Print a completion script for a shell
+    #[command(after_help = "Example:
+  trailhound completions bash > /etc/bash_completion.d/trailhound")]
+    Completions {
+        /// Which shell
+        shell: Shell,
+    },
+}
+
+/// Which rules to use, and what they may ask about the organization.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct RuleChoice {
+    /// Rule files or folders; `builtin` is the built-in pack [default: builtin]
+    #[arg(short, long, value_name = "PATH", num_args = 1..)]
+    pub(crate) rules: Vec<String>,
+
+    /// Account names, units, tags and owners, as YAML
+    #[arg(long, value_name = "FILE")]
+    pub(crate) accounts: Option<PathBuf>,
+
+    /// Set a list that rules ask about; may be given more than once
+    #[arg(long = "list", value_name = "NAME=GLOB,GLOB")]
+    pub(crate) lists: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Scan {
+    /// Log files, folders, glob patterns; `-` is standard input
+    #[arg(required = true, value_name = "PATH")]
+    pub(crate) paths: Vec<String>,
+
+    #[command(flatten)]
+    pub(crate) choice: RuleChoice,
+
+    /// How to print findings [default: table on a terminal, else ndjson]
+    #[arg(short, long, value_name = "FORMAT")]
+    pub(crate) format: Option<Format>,
+
+    /// Print only findings of this severity or above
+    #[arg(short, long, value_name = "SEVERITY", default_value = "info", value_parser = severity)]
+    pub(crate) severity: rules::Severity,
+
+    /// Leave with exit code 1 if a finding has this severity or above
+    #[arg(long, value_name = "SEVERITY", value_parser = severity)]
+    pub(crate) fail_on: Option<rules::Severity>,
+
+    /// Only events from this time on (2026-11-03, or 2026-11-03T02:15:00Z)
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    pub(crate) from: Option<cloudtrail::EventTime>,
+
+    /// Only events before this time
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    pub(crate) to: Option<cloudtrail::EventTime>,
+
+    /// Write counts of everything that was read, matched and rejected, as JSON
+    #[arg(long, value_name = "FILE")]
+    pub(crate) stats: Option<PathBuf>,
+
+    /// Write every event id of every finding, as NDJSON
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ids: Option<PathBuf>,
+
+    /// How many threads [default: one per core]
+    #[arg(long, value_name = "N")]
+    pub(crate) threads: Option<std::num::NonZero<usize>>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For people: grouped by rule
+    Table,
+    /// One finding a line, each an EventBridge-shaped event
+    Ndjson,
+    /// One array of findings
+    Json,
+    /// For spreadsheets: one row a finding
+    Csv,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Check {
+    /// Rule files or folders [default: the built-in pack]
+    #[arg(value_name = "PATH")]
+    pub(crate) paths: Vec<String>,
+
+    /// Warnings count as failures
+    #[arg(long)]
+    pub(crate) strict: bool,
+
+    /// How to print what is wrong
+    #[arg(short, long, default_value = "text")]
+    pub(crate) format: CheckFormat,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum CheckFormat {
+    /// For people: the line, underlined
+    Text,
+    /// One diagnostic a line
+    Json,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Test {
+    /// Rule files or folders [default: the built-in pack]
+    #[arg(value_name = "PATH")]
+    pub(crate) paths: Vec<String>,
+
+    /// Also write the results as JUnit XML
+    #[arg(long, value_name = "FILE")]
+    pub(crate) junit: Option<PathBuf>,
+
+    /// Only rules whose id matches this glob pattern
+    #[arg(long, value_name = "GLOB")]
+    pub(crate) only: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Match {
+    /// An event pattern (JSON) or a filter pattern, or a file that holds one
+    #[arg(value_name = "PATTERN")]
+    pub(crate) pattern: String,
+
+    /// Files of events; `-` is standard input
+    #[arg(required = true, value_name = "EVENT")]
+    pub(crate) events: Vec<String>,
+
+    /// Print the events that match, one a line
+    #[arg(short, long)]
+    pub(crate) print: bool,
+
+    /// Say for each event why it matches or not
+    #[arg(short, long)]
+    pub(crate) explain: bool,
+
+    /// What PATTERN is, where its first characters do not tell
+    #[arg(long, value_name = "LANGUAGE")]
+    pub(crate) language: Option<Language>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Language {
+    /// An EventBridge event pattern
+    Pattern,
+    /// A CloudWatch Logs filter pattern
+    Filter,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Explain {
+    /// The id of a rule
+    pub(crate) rule: String,
+
+    /// A file with one event, or log files together with --event-id; `-` is standard input
+    #[arg(required = true, value_name = "EVENT")]
+    pub(crate) events: Vec<String>,
+
+    /// Which event, where there are several
+    #[arg(long, value_name = "ID")]
+    pub(crate) event_id: Option<String>,
+
+    #[command(flatten)]
+    pub(crate) choice: RuleChoice,
+
+    /// How to print the explanation
+    #[arg(short, long, default_value = "text")]
+    pub(crate) format: CheckFormat,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Rules {
+    /// One line a rule: severity, id, title, tags
+    #[command(after_help = "Examples:
+  trailhound rules list
+  trailhound rules list --tag 'attack.*' --severity high
+  trailhound rules list --format json")]
+    List {
+        #[command(flatten)]
+        choice: RuleChoice,
+
+        /// Only rules with a tag that matches this glob pattern
+        #[arg(long, value_name = "GLOB")]
+        tag: Option<String>,
+
+        /// Only rules of this severity or above
+        #[arg(short, long, value_name = "SEVERITY", value_parser = severity)]
+        severity: Option<rules::Severity>,
+
+        /// How to print them
+        #[arg(short, long, default_value = "text")]
+        format: CheckFormat,
+    },
+    /// One rule: what it is for, what to check first, and its document
+    #[command(after_help = "Example:
+  trailhound rules show root-console-login")]
+    Show {
+        /// The id of a rule
+        id: String,
+
+        #[command(flatten)]
+        choice: RuleChoice,
+    },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Schema {
+    /// Rule documents
+    Rule,
+    /// Findings
+    Finding,
+}
+
+fn severity(text: &str) -> Result<rules::Severity, String> {
+    text.parse().map_err(|_| "one of info, low, medium, high, critical".to_owned())
+}
+
+/// A day, or an instant.
+fn time(text: &str) -> Result<cloudtrail::EventTime, String> {
+    let instant = if text.len() == "2026-11-03".len() { format!("{text}T00:00:00Z") } else { text.to_owned() };
+    instant.parse().map_err(|_| "a day like 2026-11-03 or an instant like 2026-11-03T02:15:00Z".to_owned())
+}

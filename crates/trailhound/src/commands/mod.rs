@@ -1,0 +1,10 @@
+//! One file a command. Each resolves its arguments, calls the crates below, and prints.
+
+pub(crate) mod check;
+pub(crate) mod completions;
+pub(crate) mod explain;
+pub(crate) mod matching;
+pub(crate) mod rules;
+pub(crate) mod scan;
+pub(crate) mod schema;
+pub(crate) mod test;

@@ -1,0 +1,40 @@
+//! Which events were read already. Exact, however many there are.
+
+use std::collections::HashSet;
+
+use cloudtrail::EventId;
+use rustc_hash::FxHashSet;
+
+/// The ids of all events read so far, in sixteen bytes each for all that are UUIDs.
+#[derive(Default)]
+pub(super) struct Seen {
+    uuids: FxHashSet<u128>,
+    contents: FxHashSet<u128>,
+    /// Ids of any other form can be chosen by whoever wrote the file, hence the hasher that cannot be attacked.
+    texts: HashSet<Box<str>>,
+}
+
+impl Seen {
+    /// Whether this is the first copy.
+    pub(super) fn is_first(&mut self, id: EventId) -> bool {
+        match id {
+            EventId::Uuid(id) => self.uuids.insert(id),
+            EventId::Content(hash) => self.contents.insert(hash),
+            EventId::Text(text) => self.texts.insert(text),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn copies_are_told_apart_by_id_and_kind_of_id() {
+        let mut seen = Seen::default();
+        for id in [EventId::Uuid(1), EventId::Content(1), EventId::Text("1".into())] {
+            assert!(seen.is_first(id.clone()), "{id:?}");
+            assert!(!seen.is_first(id));
+        }
+    }
+}

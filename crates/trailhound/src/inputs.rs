@@ -1,0 +1,221 @@
+//! From the paths on the command line to a sorted list of things to read.
+//!
+//! A folder is walked, and only what is named like a log file is taken from it, so that a README beside the logs is no error; a
+//! file named on the command line is always read. The order is by path, whatever the file system says, because the
+//! first copy of a duplicate counts and that must not depend on the machine.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use globset::{GlobBuilder, GlobMatcher};
+use walkdir::WalkDir;
+
+/// One thing to read.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Input {
+    /// Standard input, named `-`.
+    Stdin,
+    /// A file.
+    File(PathBuf),
+}
+
+impl fmt::Display for Input {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Input::Stdin => f.write_str("<stdin>"),
+            Input::File(path) => write!(f, "{}", path.display()),
+        }
+    }
+}
+
+/// Something named that cannot be read.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub(crate) enum InputError {
+    #[error("{path}: no such file or folder")]
+    Missing { path: String },
+    #[error("{path}: {reason}")]
+    Unreadable { path: String, reason: String },
+    #[error("{pattern}: no file matches this pattern")]
+    NothingMatches { pattern: String },
+    #[error("{pattern}: not a valid pattern: {reason}")]
+    BadPattern { pattern: String, reason: String },
+    #[error("{path}: no log files in this folder (looked for names ending in {})", LOG_ENDINGS.join(", "))]
+    EmptyFolder { path: String },
+    #[error("{path}: this build does not read from S3; copy the logs first: aws s3 sync {path} logs/")]
+    S3 { path: String },
+}
+
+/// What was found, and what could not be.
+#[derive(Debug, Default)]
+pub(crate) struct Inputs {
+    /// Sorted, each once.
+    pub(crate) found: Vec<Input>,
+    pub(crate) errors: Vec<InputError>,
+}
+
+/// Names that a log file ends in, in a folder.
+const LOG_ENDINGS: [&str; 6] = [".json.gz", ".json", ".jsonl", ".ndjson", ".gz", ".log"];
+
+/// Finds what `arguments` name: files, folders, glob patterns, `-`.
+pub(crate) fn find<S: AsRef<str>>(arguments: &[S]) -> Inputs {
+    let mut inputs = Inputs::default();
+    for argument in arguments {
+        inputs.add(argument.as_ref());
+    }
+    inputs.found.sort();
+    inputs.found.dedup();
+    inputs
+}
+
+impl Inputs {
+    fn add(&mut self, argument: &str) {
+        let path = Path::new(argument);
+        if argument == "-" {
+            self.found.push(Input::Stdin);
+        } else if argument.starts_with("s3://") {
+            self.errors.push(InputError::S3 { path: argument.to_owned() });
+        } else if path.is_dir() {
+            let before = self.found.len() + self.errors.len();
+            self.walk(path, |path| is_log_name(path));
+            if self.found.len() + self.errors.len() == before {
+                self.errors.push(InputError::EmptyFolder { path: argument.to_owned() });
+            }
+        } else if path.symlink_metadata().is_ok() {
+            self.found.push(Input::File(path.to_owned()));
+        } else if argument.contains(['*', '?', '[', '{']) {
+            self.add_pattern(argument);
+        } else {
+            self.errors.push(InputError::Missing { path: argument.to_owned() });
+        }
+    }
+
+    fn add_pattern(&mut self, pattern: &str) {
+        let matcher = match GlobBuilder::new(pattern).literal_separator(true).build() {
+            Ok(glob) => glob.compile_matcher(),
+            Err(error) => {
+                let (pattern, reason) = (pattern.to_owned(), error.kind().to_string());
+                self.errors.push(InputError::BadPattern { pattern, reason });
+                return;
+            }
+        };
+        let before = self.found.len();
+        let base = fixed_folder(pattern);
+        if base.is_dir() {
+            self.walk(&base, |path| matches(&matcher, path));
+        }
+        if self.found.len() == before {
+            self.errors.push(InputError::NothingMatches { pattern: pattern.to_owned() });
+        }
+    }
+
+    fn walk(&mut self, folder: &Path, wanted: impl Fn(&Path) -> bool) {
+        let hidden = |entry: &walkdir::DirEntry| {
+            entry.depth() > 0 && entry.file_name().to_string_lossy().starts_with('.')
+        };
+        for entry in WalkDir::new(folder).follow_links(true).into_iter().filter_entry(|entry| !hidden(entry)) {
+            match entry {
+                Ok(entry) if entry.file_type().is_file() && wanted(entry.path()) => {
+                    self.found.push(Input::File(entry.into_path()));
+                }
+                Ok(_) => {}
+                Err(error) => {
+                    let path = error.path().unwrap_or(folder).display().to_string();
+                    let reason = error.io_error().map_or_else(|| error.to_string(), ToString::to_string);
+                    self.errors.push(InputError::Unreadable { path, reason });
+                }
+            }
+        }
+    }
+}
+
+/// A walk below `.` yields `./a`, and people write `a`.
+fn matches(matcher: &GlobMatcher, path: &Path) -> bool {
+    matcher.is_match(path) || path.strip_prefix(".").is_ok_and(|path| matcher.is_match(path))
+}
+
+fn is_log_name(path: &Path) -> bool {
+    let name = path.file_name().map(|name| name.to_string_lossy().to_ascii_lowercase()).unwrap_or_default();
+    LOG_ENDINGS.iter().any(|ending| name.ends_with(ending))
+}
+
+/// The part of a glob pattern before its first wildcard: where a walk has to begin.
+fn fixed_folder(pattern: &str) -> PathBuf {
+    let fixed = Path::new(pattern)
+        .components()
+        .take_while(|part| !part.as_os_str().to_string_lossy().contains(['*', '?', '[', '{']))
+        .collect::<PathBuf>();
+    if fixed.as_os_str().is_empty() { PathBuf::from(".") } else { fixed }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    fn folder() -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["b.json", "a/2.json.gz", "a/1.ndjson", "a/README.md", ".git/x.json"] {
+            let path = folder.path().join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, "").unwrap();
+        }
+        folder
+    }
+
+    fn names(folder: &Path, inputs: &Inputs) -> Vec<String> {
+        let name = |input: &Input| match input {
+            Input::Stdin => "-".to_owned(),
+            Input::File(path) => path.strip_prefix(folder).unwrap().display().to_string(),
+        };
+        inputs.found.iter().map(name).collect()
+    }
+
+    #[test]
+    fn folders_are_walked_in_order_and_only_for_logs() {
+        let folder = folder();
+        let inputs = find(&[folder.path().to_str().unwrap()]);
+        assert_eq!(names(folder.path(), &inputs), ["a/1.ndjson", "a/2.json.gz", "b.json"]);
+        assert!(inputs.errors.is_empty());
+    }
+
+    #[test]
+    fn a_named_file_is_read_whatever_its_name_and_once() {
+        let folder = folder();
+        let readme = folder.path().join("a/README.md");
+        let readme = readme.to_str().unwrap();
+        let inputs = find(&[readme, readme, "-"]);
+        assert_eq!(names(folder.path(), &inputs), ["-", "a/README.md"]);
+    }
+
+    #[test]
+    fn patterns_cross_folders_only_with_two_stars() {
+        let folder = folder();
+        let pattern = |tail: &str| format!("{}/{tail}", folder.path().display());
+        assert_eq!(names(folder.path(), &find(&[pattern("**/*.json*")])), ["a/2.json.gz", "b.json"]);
+        let nothing = pattern("c*.json");
+        assert_eq!(find(&[&nothing]).errors, [InputError::NothingMatches { pattern: nothing }]);
+    }
+
+    #[test]
+    fn what_is_missing_is_named() {
+        let folder = folder();
+        let missing = format!("{}/nowhere", folder.path().display());
+        assert_eq!(find(&[&missing]).errors, [InputError::Missing { path: missing }]);
+        let bad = format!("{}/[", folder.path().display());
+        assert!(matches!(find(&[bad]).errors[..], [InputError::BadPattern { .. }]));
+        fs::create_dir(folder.path().join("empty")).unwrap();
+        let empty = format!("{}/empty", folder.path().display());
+        assert_eq!(find(&[&empty]).errors, [InputError::EmptyFolder { path: empty }]);
+        assert!(matches!(find(&["s3://bucket/logs"]).errors[..], [InputError::S3 { .. }]));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_loop_of_links_is_an_error_and_not_an_endless_walk() {
+        let folder = folder();
+        std::os::unix::fs::symlink(folder.path(), folder.path().join("a/loop")).unwrap();
+        let inputs = find(&[folder.path().to_str().unwrap()]);
+        assert_eq!(inputs.found.len(), 3);
+        assert!(matches!(inputs.errors[..], [InputError::Unreadable { .. }]));
+    }
+}

@@ -1,0 +1,104 @@
+//! Text for terminals: colours, and event text that cannot act on the terminal.
+
+use std::borrow::Cow;
+
+use anstyle::{AnsiColor, Style};
+use rules::Severity;
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+
+/// How the parts of a message look. Streams strip it where colours are not wanted.
+pub(crate) struct Styles;
+
+impl Styles {
+    pub(crate) const BOLD: Style = Style::new().bold();
+    pub(crate) const FAINT: Style = Style::new().dimmed();
+
+    pub(crate) fn severity(severity: Severity) -> Style {
+        match severity {
+            Severity::Critical => AnsiColor::White.on(AnsiColor::Red).bold(),
+            Severity::High => AnsiColor::Red.on_default().bold(),
+            Severity::Medium => AnsiColor::Yellow.on_default().bold(),
+            Severity::Low => AnsiColor::Cyan.on_default(),
+            Severity::Info => AnsiColor::BrightBlack.on_default(),
+        }
+    }
+
+    pub(crate) fn good() -> Style {
+        AnsiColor::Green.on_default().bold()
+    }
+
+    pub(crate) fn bad() -> Style {
+        AnsiColor::Red.on_default().bold()
+    }
+
+    pub(crate) fn doubtful() -> Style {
+        AnsiColor::Yellow.on_default().bold()
+    }
+}
+
+/// Text from an event, made harmless: an attacker chooses user agents and names, and a terminal obeys escape sequences.
+///
+/// Control characters become the pictures Unicode has for them, and characters that reorder text their code point.
+pub(crate) fn plain(text: &str) -> Cow<'_, str> {
+    if !text.chars().any(acts) {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len() + 8);
+    for c in text.chars() {
+        match c {
+            '\n' | '\t' | '\r' => out.push(' '),
+            '\0'..='\u{1f}' => out.extend(char::from_u32(0x2400 + u32::from(c))),
+            '\u{7f}' => out.push('\u{2421}'),
+            _ if acts(c) => out.extend(c.escape_unicode()),
+            _ => out.push(c),
+        }
+    }
+    Cow::Owned(out)
+}
+
+/// Whether a terminal does something with it other than showing it.
+fn acts(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// At most `width` columns of `text`, with an ellipsis where something was cut.
+pub(crate) fn fit(text: &str, width: usize) -> Cow<'_, str> {
+    if text.width() <= width {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::new();
+    let mut used = 0;
+    for c in text.chars() {
+        used += c.width().unwrap_or_default();
+        if used >= width {
+            break;
+        }
+        out.push(c);
+    }
+    out.push('…');
+    Cow::Owned(out)
+}
+
+/// How wide lines may be: the terminal's width, or 100 where there is none.
+pub(crate) fn line_width() -> usize {
+    terminal_size::terminal_size().map_or(100, |(width, _)| usize::from(width.0).clamp(60, 140))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn event_text_cannot_act_on_the_terminal() {
+        assert_eq!(plain("alice"), "alice");
+        assert_eq!(plain("a\u{1b}[31mb\nc\u{9b}d"), "a␛[31mb c\\u{9b}d");
+        assert_eq!(plain("user\u{202e}nimda"), "user\\u{202e}nimda");
+    }
+
+    #[test]
+    fn long_text_is_cut_to_columns_and_not_to_bytes() {
+        assert_eq!(fit("short", 5), "short");
+        assert_eq!(fit("longer", 5), "long…");
+        assert_eq!(fit("日本語", 5), "日本…");
+    }
+}
