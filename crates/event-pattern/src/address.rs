@@ -9,7 +9,17 @@ use std::fmt;
 
 /// The hex digits of the address that `text` spells, if it is an IP literal as Java's parser reads it behind two regular expressions:
 /// leading zeros are decimal (`010.0.0.1` is `10.0.0.1`), `::ffff:a00:1` is folded to IPv4, `::ffff:10.0.0.1` is no literal.
-fn address_digits(text: &str) -> Option<([u8; 32], usize)> {
+///
+/// They are what addresses are compared by, so an index may keep exact addresses under them. The second value says how many of the digits
+/// count: 8 or 32.
+///
+/// ```
+/// let (digits, length) = event_pattern::address_digits("010.0.0.1").unwrap();
+/// assert_eq!(&digits[..length], b"0A000001");
+/// assert!(event_pattern::address_digits("console.amazonaws.com").is_none());
+/// ```
+#[must_use]
+pub fn address_digits(text: &str) -> Option<([u8; 32], usize)> {
     let mut bytes = [0_u8; 16];
     let len = parse_v4(text)
         .map(|v4| {

@@ -17,6 +17,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
+use crate::fold::IgnoreCase;
 use crate::pattern::{Alternative, Path};
 use crate::term::{AnythingBut, Term};
 use crate::wildcard::Wildcard;
@@ -152,7 +153,7 @@ fn identities(term: &Term) -> Vec<String> {
             set("not suffix", texts.iter().map(|text| &**text))
         }
         Term::AnythingBut(AnythingBut::IgnoreCase(texts)) => {
-            set("not fold", texts.iter().map(|text| text.text()))
+            set("not fold", texts.iter().map(IgnoreCase::text))
         }
         Term::AnythingBut(AnythingBut::Wildcards(texts)) => set("not like", texts.iter().map(Wildcard::text)),
         Term::AnythingBut(AnythingBut::Numbers(numbers)) => {
@@ -324,7 +325,7 @@ impl Automaton {
             .map_while(|input| if let Input::Byte(byte) = input { Some(*byte) } else { None })
             .take(match first {
                 0..0x80 => 1,
-                0..0xe0 => 2,
+                0x80..0xe0 => 2,
                 _ => 3,
             })
             .collect();

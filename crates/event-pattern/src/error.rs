@@ -80,7 +80,7 @@ impl Error {
 /// All mistakes of one pattern; there is at least one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Errors {
-    first: Error,
+    first: Box<Error>,
     more: Vec<Error>,
 }
 
@@ -90,7 +90,7 @@ impl Errors {
             return None;
         }
         let first = errors.remove(0);
-        Some(Errors { first, more: errors })
+        Some(Errors { first: Box::new(first), more: errors })
     }
 
     /// The one the service would report.
@@ -101,7 +101,7 @@ impl Errors {
 
     /// All of them, the service's first.
     pub fn iter(&self) -> impl Iterator<Item = &Error> {
-        std::iter::once(&self.first).chain(&self.more)
+        std::iter::once(&*self.first).chain(&self.more)
     }
 
     /// How many there are.
@@ -133,7 +133,7 @@ impl IntoIterator for Errors {
     type IntoIter = std::iter::Chain<std::iter::Once<Error>, std::vec::IntoIter<Error>>;
 
     fn into_iter(self) -> Self::IntoIter {
-        std::iter::once(self.first).chain(self.more)
+        std::iter::once(*self.first).chain(self.more)
     }
 }
 

@@ -14,6 +14,8 @@ use crate::term::Leaf;
 pub struct Event {
     fields: BTreeMap<String, Vec<Value>>,
     arrays: Arrays,
+    /// For each array, how long its path is. The paths of the leaves in it begin with it.
+    array_paths: Vec<usize>,
     root: Vec<(String, Shape)>,
 }
 
@@ -139,6 +141,24 @@ impl Event {
         &self.arrays
     }
 
+    /// Whether the path leads to an object with values in it.
+    pub(crate) fn has_below(&self, path: &str) -> bool {
+        let below = format!("{path}.");
+        self.fields.range(below.clone()..).next().is_some_and(|(path, _)| path.starts_with(&below))
+    }
+
+    /// The path of the innermost array that holds values of both paths in different elements.
+    pub(crate) fn shared_array(&self, left: &str, right: &str) -> Option<String> {
+        let arrays = |path: &str| -> std::collections::HashSet<u32> {
+            let scopes: std::collections::HashSet<_> = self.fields(path).map(|field| field.scope).collect();
+            scopes.into_iter().flat_map(|scope| self.arrays.chain(scope)).map(|(array, _)| array).collect()
+        };
+        let right = arrays(right);
+        let shared = arrays(left).into_iter().filter(|array| right.contains(array));
+        let lengths = shared.filter_map(|array| self.array_paths.get(usize::try_from(array).ok()?).copied());
+        left.get(..lengths.max()?).map(str::to_owned)
+    }
+
     /// Checks what `TestEventPattern` and `PutEvents` ask of an event before any pattern is looked at: `id`, `account`, `source`,
     /// `time`, `region` and `detail-type` are there, and `time` is a time. A number passes for a string everywhere but in `time`; `version`,
     /// `resources` and `detail` may be missing. Recorded on the service, September 2026.
@@ -183,8 +203,10 @@ struct Flattening {
     root: Vec<(String, Shape)>,
     open: Vec<Open>,
     path: String,
-    /// How many array instances were seen: the number of the next.
-    instances: u32,
+    /// How many of the open ones are objects.
+    objects: usize,
+    /// For each array seen so far, how long its path is.
+    array_paths: Vec<usize>,
 }
 
 struct Open {
@@ -205,7 +227,7 @@ impl Flattening {
                 Kind::Name => {
                     named = Some(self.path.len());
                     // An empty key is a key: only the root's own keys have no dot before them.
-                    if self.open.iter().filter(|open| open.array.is_none()).count() > 1 {
+                    if self.objects > 1 {
                         self.path.push('.');
                     }
                     self.path.push_str(&token.text);
@@ -216,14 +238,17 @@ impl Flattening {
                 Kind::StartObject | Kind::StartArray => {
                     let scope = self.enter();
                     let array = (token.kind == Kind::StartArray).then(|| {
-                        self.instances = self.instances.saturating_add(1);
-                        (self.instances, 0)
+                        let array = u32::try_from(self.array_paths.len()).unwrap_or(u32::MAX);
+                        self.array_paths.push(self.path.len());
+                        (array, 0)
                     });
                     let outer = named.take().unwrap_or(self.path.len());
+                    self.objects += usize::from(array.is_none());
                     self.open.push(Open { array, scope, outer });
                 }
                 Kind::EndObject | Kind::EndArray => {
                     if let Some(open) = self.open.pop() {
+                        self.objects -= usize::from(open.array.is_none());
                         self.path.truncate(open.outer);
                     }
                     self.step();
@@ -261,7 +286,7 @@ impl Flattening {
                 }
             }
         }
-        Event { fields: self.fields, arrays: self.arrays, root: self.root }
+        Event { fields: self.fields, arrays: self.arrays, array_paths: self.array_paths, root: self.root }
     }
 
     /// The scope of an object or array that begins here. As an element of an array it is a place of its own.

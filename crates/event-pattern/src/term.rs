@@ -185,12 +185,11 @@ impl NumericRange {
 impl AnythingBut {
     /// Whether this leaf is one of those excluded.
     #[must_use]
-    #[expect(clippy::float_cmp, reason = "comparable numbers are equal or they are not")]
     pub fn excludes(&self, leaf: Leaf<'_>) -> bool {
         match (self, leaf) {
             (AnythingBut::Strings(texts), Leaf::String(value)) => texts.iter().any(|text| **text == *value),
             (AnythingBut::Numbers(numbers), Leaf::Number(text)) => {
-                comparable(text).is_some_and(|value| numbers.iter().any(|number| *number == value))
+                comparable(text).is_some_and(|value| numbers.contains(&value))
             }
             (AnythingBut::Prefixes(texts), Leaf::String(value)) => {
                 texts.iter().any(|text| value.starts_with(&**text))
