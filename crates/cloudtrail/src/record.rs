@@ -72,7 +72,11 @@ impl<'a> Record<'a> {
     }
 
     /// Reads the top level of `json` as a record, whatever it is.
-    pub(crate) fn read(json: Object<'a>) -> Result<Self, Malformed> {
+    ///
+    /// # Errors
+    ///
+    /// If that level is malformed.
+    pub fn read(json: Object<'a>) -> Result<Self, Malformed> {
         Ok(TopLevel::read(json)?.record(json))
     }
 }
