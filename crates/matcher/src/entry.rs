@@ -1,0 +1,278 @@
+//! What the index finds and what is then asked exactly: one alternative of a pattern, or one filter.
+//!
+//! Everything is decided by the languages themselves: a leaf by [`Term::accepts`](event_pattern::Term::accepts), array consistency by
+//! [`event_pattern::consistent`], a value by [`Test::holds`], text by the filter. This file brings the values.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use event_pattern::{Alternative, Field, FieldRef, Leaf, Pattern, Scope, consistent};
+use filter_pattern::{Condition, Expr, Filter, Kind, Node, Test};
+use json_scan::{Malformed, Object};
+
+use crate::leaves::{Leaves, Scalar};
+use crate::selectors::{Resolved, SelectorId, Selectors};
+use crate::trie::FieldId;
+use crate::witness::{Clause, of_alternative, of_expression, path_of};
+
+/// Something that makes a rule match by itself.
+#[derive(Debug)]
+pub(crate) struct Entry {
+    /// The rule, by its place among the rules.
+    pub(crate) rule: u32,
+    pub(crate) check: Check,
+}
+
+/// What is asked.
+#[derive(Debug)]
+pub(crate) enum Check {
+    Alternative(PatternCheck),
+    Expression(ExpressionCheck),
+    /// The compact text of the record.
+    Text(Arc<Filter>),
+    /// Nothing: any record will do.
+    Record,
+}
+
+/// One alternative of a pattern.
+#[derive(Debug)]
+pub(crate) struct PatternCheck {
+    pattern: Arc<Pattern>,
+    number: usize,
+    /// In the order of the alternative's own fields.
+    pub(crate) fields: Box<[FieldId]>,
+}
+
+/// A filter's expression.
+#[derive(Debug)]
+pub(crate) struct ExpressionCheck {
+    expr: Expr<Asked>,
+}
+
+/// A condition with its selector's number.
+#[derive(Debug)]
+struct Asked {
+    selector: SelectorId,
+    /// Where a pattern would find what the selector leads to, if it is a single path.
+    field: Option<FieldId>,
+    test: Test,
+}
+
+impl Check {
+    /// The checks of a pattern, one per alternative, each with its clauses.
+    pub(crate) fn of_pattern<'p>(
+        pattern: &'p Arc<Pattern>,
+        field: &'p mut impl FnMut(&str) -> FieldId,
+    ) -> impl Iterator<Item = (Check, Vec<Clause>)> + 'p {
+        pattern.alternatives().iter().enumerate().map(move |(number, alternative)| {
+            let fields = alternative.fields().iter().map(|asked| field(asked.path().as_str())).collect();
+            let check = PatternCheck { pattern: Arc::clone(pattern), number, fields };
+            (Check::Alternative(check), of_alternative(alternative))
+        })
+    }
+
+    /// A filter's check and its clauses.
+    pub(crate) fn of_filter(
+        filter: &Arc<Filter>,
+        selectors: &mut Selectors,
+        field: &mut impl FnMut(&str) -> FieldId,
+    ) -> (Check, Vec<Clause>) {
+        match filter.kind() {
+            Kind::Everything => (Check::Record, Vec::new()),
+            Kind::Json(expr) => {
+                let check = ExpressionCheck { expr: number(expr, selectors, field) };
+                (Check::Expression(check), of_expression(expr))
+            }
+            Kind::Terms(_) | Kind::Fields(_) => (Check::Text(Arc::clone(filter)), Vec::new()),
+        }
+    }
+}
+
+impl PatternCheck {
+    fn alternative(&self) -> Option<&Alternative> {
+        self.pattern.alternatives().get(self.number)
+    }
+
+    /// Whether the alternative may match, as far as the fields say that `collected` knows.
+    pub(crate) fn is_possible(
+        &self,
+        leaves: &Leaves<'_>,
+        collected: impl Fn(FieldId) -> bool,
+    ) -> Result<bool, Malformed> {
+        let Some(alternative) = self.alternative() else { return Ok(false) };
+        for (asked, &field) in alternative.fields().iter().zip(&self.fields) {
+            if collected(field) && !asked.allows_absence() && !self.is_accepted(asked, field, leaves)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    fn is_accepted(&self, asked: &Field, field: FieldId, leaves: &Leaves<'_>) -> Result<bool, Malformed> {
+        for leaf in leaves.of(field) {
+            if with_leaf(leaves, leaf.value, |leaf| accepts(asked, leaf))? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Whether the alternative matches, given all leaves of its fields.
+    pub(crate) fn matches(&self, leaves: &Leaves<'_>) -> Result<bool, Malformed> {
+        let Some(alternative) = self.alternative() else { return Ok(false) };
+        // Fields that stand in array elements wherever they are satisfied.
+        let mut bound = 0;
+        for (asked, &field) in alternative.fields().iter().zip(&self.fields) {
+            let (mut is_present, mut is_accepted, mut is_free) = (false, false, false);
+            for leaf in leaves.of(field) {
+                is_present = true;
+                if !is_free
+                    && (leaf.scope.is_none() || !is_accepted)
+                    && with_leaf(leaves, leaf.value, |leaf| accepts(asked, leaf))?
+                {
+                    is_accepted = true;
+                    is_free = leaf.scope.is_none();
+                }
+            }
+            if asked.allows_absence() {
+                if is_present {
+                    return self.is_consistent(alternative, leaves);
+                }
+            } else if !is_accepted {
+                return Ok(false);
+            } else if !is_free {
+                bound += 1;
+            }
+        }
+        // One field alone conflicts with nothing.
+        if bound <= 1 { Ok(true) } else { self.is_consistent(alternative, leaves) }
+    }
+
+    /// The question in full, as the reference asks it.
+    fn is_consistent(&self, alternative: &Alternative, leaves: &Leaves<'_>) -> Result<bool, Malformed> {
+        let mut found: Vec<Vec<Found<'_>>> = Vec::with_capacity(self.fields.len());
+        for &field in &self.fields {
+            let of_field = leaves.of(field).map(|leaf| {
+                Ok(Found { text: leaves.text(leaf.value)?, value: leaf.value, scope: leaf.scope })
+            });
+            found.push(of_field.collect::<Result<_, Malformed>>()?);
+        }
+        let fields: Vec<Vec<FieldRef<'_>>> =
+            found.iter().map(|found| found.iter().map(Found::as_field_ref).collect()).collect();
+        Ok(consistent(alternative, leaves.arrays(), fields.iter().map(Vec::as_slice)))
+    }
+}
+
+/// A leaf with its text, for the question in full.
+struct Found<'l> {
+    text: Option<Cow<'l, str>>,
+    value: Scalar<'l>,
+    scope: Option<Scope>,
+}
+
+impl Found<'_> {
+    fn as_field_ref(&self) -> FieldRef<'_> {
+        FieldRef { leaf: as_leaf(self.value, self.text.as_deref()), scope: self.scope }
+    }
+}
+
+fn accepts(asked: &Field, leaf: Leaf<'_>) -> bool {
+    asked.terms().iter().any(|term| term.accepts(leaf))
+}
+
+/// Hands the leaf to `ask` as patterns know leaves.
+fn with_leaf<R>(
+    leaves: &Leaves<'_>,
+    value: Scalar<'_>,
+    ask: impl FnOnce(Leaf<'_>) -> R,
+) -> Result<R, Malformed> {
+    let text = leaves.text(value)?;
+    Ok(ask(as_leaf(value, text.as_deref())))
+}
+
+fn as_leaf<'l>(value: Scalar<'l>, text: Option<&'l str>) -> Leaf<'l> {
+    match value {
+        Scalar::String(_) | Scalar::Derived { .. } => Leaf::String(text.unwrap_or_default()),
+        Scalar::Number(text) => Leaf::Number(text),
+        Scalar::True => Leaf::True,
+        Scalar::False => Leaf::False,
+        Scalar::Null => Leaf::Null,
+    }
+}
+
+impl ExpressionCheck {
+    /// Whether the filter may match, as far as the fields say that `collected` knows.
+    pub(crate) fn is_possible(
+        &self,
+        leaves: &Leaves<'_>,
+        collected: impl Fn(FieldId) -> bool,
+    ) -> Result<bool, Malformed> {
+        evaluate(&self.expr, &mut |asked| {
+            let Some(field) = asked.field.filter(|&field| collected(field)) else { return Ok(true) };
+            if asked.test == Test::NotExists {
+                return Ok(true);
+            }
+            // What the selector leads to is among the leaves, or is an array with such a leaf, or is nothing.
+            for leaf in leaves.of(field) {
+                let text = leaves.text(leaf.value)?;
+                if asked.test.holds(as_node(as_leaf(leaf.value, text.as_deref()))) {
+                    return Ok(true);
+                }
+            }
+            Ok(false)
+        })
+    }
+
+    /// Whether the filter matches.
+    pub(crate) fn matches<'a>(
+        &self,
+        selectors: &Selectors,
+        resolved: &mut Resolved<'a>,
+        record: Object<'a>,
+    ) -> Result<bool, Malformed> {
+        evaluate(&self.expr, &mut |asked| resolved.holds(selectors, asked.selector, &asked.test, record))
+    }
+}
+
+/// [`Expr::evaluate`] for conditions that may find the record malformed.
+fn evaluate(
+    expr: &Expr<Asked>,
+    holds: &mut impl FnMut(&Asked) -> Result<bool, Malformed>,
+) -> Result<bool, Malformed> {
+    let mut fault = None;
+    let value = expr.evaluate(&mut |asked| {
+        fault.is_none()
+            && holds(asked).unwrap_or_else(|error| {
+                fault = Some(error);
+                false
+            })
+    });
+    fault.map_or(Ok(value), Err)
+}
+
+fn as_node(leaf: Leaf<'_>) -> Node<'_> {
+    match leaf {
+        Leaf::String(text) => Node::String(text),
+        Leaf::Number(text) => Node::Number(text),
+        Leaf::True => Node::True,
+        Leaf::False => Node::False,
+        Leaf::Null => Node::Null,
+    }
+}
+
+/// The expression with its selectors numbered.
+fn number(
+    expr: &Expr<Condition>,
+    selectors: &mut Selectors,
+    field: &mut impl FnMut(&str) -> FieldId,
+) -> Expr<Asked> {
+    match expr {
+        Expr::And(parts) => Expr::And(parts.iter().map(|part| number(part, selectors, field)).collect()),
+        Expr::Or(parts) => Expr::Or(parts.iter().map(|part| number(part, selectors, field)).collect()),
+        Expr::Condition(condition) => Expr::Condition(Asked {
+            selector: selectors.number(&condition.selector),
+            field: path_of(&condition.selector).map(|path| field(&path)),
+            test: condition.test.clone(),
+        }),
+    }
+}

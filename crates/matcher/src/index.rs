@@ -1,0 +1,249 @@
+//! Finds the entries (alternatives of patterns, and filters) that an event gives a chance.
+//!
+//! The index is a tree. Each entry is filed at the root under one of its [clauses](crate::witness), the most telling one: under
+//! `eventName = "StopLogging"`, say. Where more than a handful of entries share a key they are filed again below it under a further clause (`eventSource`,
+//! then whatever else tells them apart), and so on while it helps:
+//!
+//! ```text
+//! root ── eventName ── "StopLogging" ── entry 3, entry 9
+//!      │            └─ "PutObject" ──── requestParameters.bucketName ── "audit" ── entry 4
+//!      │                            │                               └─ "logs-…" ─ entry 17
+//!      │                            └─ entry 5
+//!      ├─ errorCode ── "AccessDenied…" ── entry 1
+//!      └─ entry 7, which asks only for things an event need not have
+//! ```
+//!
+//! An event visits the root, and below it only what its own values lead to: ten thousand rules cost what the few cost that share
+//! an event's name. One clause of every entry is looked at on every way to it, so an entry that is not reached has an unmet necessary condition; that is
+//! all the proof there is. Visiting is driven by the event's leaves: fields it does not have cost nothing.
+//!
+//! Filing by one most telling value and then refining was weighed against counting satisfied conditions (a common condition
+//! such as one source touches every rule that has it) and against bit sets per field (their length is the number of rules, on every event).
+
+use json_scan::Malformed;
+use rustc_hash::FxHashMap;
+
+use crate::leaves::{Leaves, Scalar};
+use crate::stamps::Stamps;
+use crate::trie::FieldId;
+use crate::values::Values;
+use crate::witness::{Clause, Key, cost};
+
+/// So many entries are rather looked at one by one than told apart further.
+const LIST_MAX: usize = 8;
+
+/// How often entries may be filed again below a key.
+const LEVELS_MAX: usize = 4;
+
+/// A clause with more keys than this is not used below the root: every key is a copy of the entry.
+const KEYS_MAX_BELOW_ROOT: usize = 32;
+
+/// The tree.
+#[derive(Debug)]
+pub(crate) struct Index {
+    nodes: Vec<Node>,
+    root: u32,
+}
+
+/// Entries, by what their next clause asks.
+#[derive(Debug, Default)]
+struct Node {
+    fields: FxHashMap<FieldId, Values>,
+    /// Entries that are filed no further.
+    entries: Vec<u32>,
+}
+
+/// An event's way through the tree.
+#[derive(Debug, Default)]
+pub(crate) struct Way {
+    pending: Vec<u32>,
+    /// A long array has the same value many times; what it leads to is visited once.
+    visited: Stamps<()>,
+}
+
+impl Way {
+    #[inline]
+    fn visit(&mut self, node: u32) {
+        if self.visited.insert(node as usize, ()) {
+            self.pending.push(node);
+        }
+    }
+}
+
+/// An entry on its way into the tree.
+#[derive(Debug, Clone, Copy)]
+struct Filed<'c> {
+    entry: u32,
+    clauses: &'c [Clause],
+    /// Bit `i`: clause `i` is used up. Clauses beyond the 64th are not used at all.
+    used: u64,
+}
+
+impl Index {
+    /// Files entries `0..`, each with its clauses. `field` gives paths their numbers.
+    pub(crate) fn new(clauses: &[Vec<Clause>], field: &mut impl FnMut(&str) -> FieldId) -> Self {
+        let filed =
+            clauses.iter().zip(0..).map(|(clauses, entry)| Filed { entry, clauses, used: 0 }).collect();
+        let mut index = Index { nodes: Vec::new(), root: 0 };
+        index.root = index.file(filed, 0, field);
+        index
+    }
+
+    /// Makes a node of these entries and all below it.
+    fn file(
+        &mut self,
+        entries: Vec<Filed<'_>>,
+        level: usize,
+        field: &mut impl FnMut(&str) -> FieldId,
+    ) -> u32 {
+        let mut node = Node::default();
+        let mut buckets: Vec<(&str, &Key, Vec<Filed<'_>>)> = Vec::new();
+        let mut places: FxHashMap<BucketName<'_>, usize> = FxHashMap::default();
+        let is_short = level > 0 && entries.len() <= LIST_MAX;
+        for mut filed in entries {
+            let clause = if is_short { None } else { filed.best_clause(level) };
+            let Some((number, clause)) = clause else {
+                node.entries.push(filed.entry);
+                continue;
+            };
+            filed.used |= 1 << number;
+            for (path, key) in clause {
+                let place = *places.entry(BucketName::new(path, key)).or_insert_with(|| {
+                    buckets.push((path, key, Vec::new()));
+                    buckets.len() - 1
+                });
+                if let Some((_, _, bucket)) = buckets.get_mut(place) {
+                    bucket.push(filed);
+                }
+            }
+        }
+        let mut fields: FxHashMap<FieldId, Vec<(Key, u32)>> = FxHashMap::default();
+        for (path, key, bucket) in buckets {
+            let below = self.file(bucket, level + 1, field);
+            fields.entry(field(path)).or_default().push((key.clone(), below));
+        }
+        node.fields = fields.into_iter().map(|(field, keys)| (field, Values::new(keys))).collect();
+        self.nodes.push(node);
+        u32::try_from(self.nodes.len() - 1).unwrap_or(u32::MAX)
+    }
+
+    /// Whether the index asks any value of this field.
+    pub(crate) fn fields(&self) -> impl Iterator<Item = FieldId> {
+        self.nodes.iter().flat_map(|node| node.fields.keys().copied())
+    }
+
+    /// Names every entry the leaves give a chance; some more than once.
+    ///
+    /// # Errors
+    ///
+    /// For a string that has to be looked at and is not valid.
+    pub(crate) fn candidates(
+        &self,
+        leaves: &Leaves<'_>,
+        way: &mut Way,
+        found: &mut impl FnMut(u32),
+    ) -> Result<(), Malformed> {
+        way.visited.clear();
+        way.visit(self.root);
+        while let Some(at) = way.pending.pop() {
+            let Some(node) = self.nodes.get(at as usize) else { continue };
+            node.entries.iter().copied().for_each(&mut *found);
+            if node.fields.is_empty() {
+                continue;
+            }
+            // The shorter of the two lists leads.
+            if node.fields.len() < leaves.all().len() {
+                for (&field, values) in &node.fields {
+                    for leaf in leaves.of(field) {
+                        find(values, leaves, leaf.value, way)?;
+                    }
+                }
+            } else {
+                for leaf in leaves.all() {
+                    if let Some(values) = node.fields.get(&leaf.field) {
+                        find(values, leaves, leaf.value, way)?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+#[inline]
+fn find(values: &Values, leaves: &Leaves<'_>, value: Scalar<'_>, way: &mut Way) -> Result<(), Malformed> {
+    if let Some(plain) = leaves.plain_bytes(value) {
+        values.find(value, Some(plain), &mut |below| way.visit(below));
+        return Ok(());
+    }
+    let text = leaves.text(value)?;
+    values.find(value, text.as_deref().map(str::as_bytes), &mut |below| way.visit(below));
+    Ok(())
+}
+
+impl<'c> Filed<'c> {
+    /// The most telling clause not used yet.
+    fn best_clause(&self, level: usize) -> Option<(usize, &'c Clause)> {
+        if level > LEVELS_MAX {
+            return None;
+        }
+        let unused = |number: &usize| self.used & 1 << number == 0;
+        let affordable = |clause: &Clause| level == 0 || clause.len() <= KEYS_MAX_BELOW_ROOT;
+        let clauses = self.clauses.iter().enumerate().take(64);
+        clauses
+            .filter(|(number, clause)| unused(number) && affordable(clause))
+            .min_by_key(|(_, clause)| cost(clause))
+    }
+}
+
+/// A field and key as a thing to look up while the tree is built: keys hold floating-point numbers, so they are spelled out.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct BucketName<'k> {
+    path: &'k str,
+    kind: u8,
+    texts: Vec<&'k [u8]>,
+    bits: (u64, u64),
+}
+
+impl<'k> BucketName<'k> {
+    fn new(path: &'k str, key: &'k Key) -> Self {
+        let mut name = BucketName { path, kind: 0, texts: Vec::new(), bits: (0, 0) };
+        name.kind = match key {
+            Key::Text(text) => name.text(text, 0),
+            Key::Folded(text) => name.text(text, 1),
+            Key::Lexeme(text) => name.text(text, 2),
+            Key::Prefix(text) => name.text(text, 3),
+            Key::Suffix(text) => name.text(text, 4),
+            Key::FoldedPrefix(text) => name.text(text, 5),
+            Key::FoldedSuffix(text) => name.text(text, 6),
+            Key::Pieces(pieces) => {
+                name.texts.extend(pieces.iter().map(|piece| piece.as_bytes()));
+                7
+            }
+            Key::Address(digits) => {
+                name.texts.push(digits);
+                8
+            }
+            Key::Number(value) => {
+                name.bits = (value.to_bits(), 0);
+                9
+            }
+            Key::Range(low, high) => {
+                name.bits = (low.to_bits(), high.to_bits());
+                10
+            }
+            Key::True => 11,
+            Key::False => 12,
+            Key::Null => 13,
+            Key::AnyString => 14,
+            Key::AnyNumber => 15,
+            Key::Present => 16,
+        };
+        name
+    }
+
+    fn text(&mut self, text: &'k str, kind: u8) -> u8 {
+        self.texts.push(text.as_bytes());
+        kind
+    }
+}

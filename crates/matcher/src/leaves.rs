@@ -1,0 +1,205 @@
+//! The values a walk has picked up, by field, with the array elements they stand in.
+//!
+//! ```text
+//! {"a":[{"b":"1"},{"b":"2","c":["3","4"]}]}      wanted: a.b, a.c
+//!
+//! leaves     a.b "1" in element 0      a.c "3" in element 1 ─┐ one chain per field,
+//!            a.b "2" in element 1      a.c "4" in element 1 ─┘ in the order of the text
+//! arrays     0: array 0, index 0       1: array 0, index 1
+//! ```
+//!
+//! Only elements that are objects or arrays are recorded: a scalar directly in an array does not bind its index (`{"c":["3","4"]}`
+//! has two values that may be chosen freely). Chains are found through a stamp per field, so that forgetting a record's leaves costs nothing.
+
+use std::borrow::Cow;
+
+use event_pattern::{Arrays, Scope};
+use json_scan::{Malformed, Text};
+
+use crate::stamps::Stamps;
+use crate::trie::FieldId;
+
+/// The leaves of one record.
+#[derive(Debug, Default)]
+pub(crate) struct Leaves<'a> {
+    list: Vec<Leaf<'a>>,
+    arrays: Arrays,
+    arrays_len: u32,
+    /// First and last leaf of each field that has any.
+    chains: Stamps<(u32, u32)>,
+    /// Text of leaves that do not stand in the record as they are.
+    derived: String,
+}
+
+/// A value at a wanted path.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Leaf<'a> {
+    pub(crate) field: FieldId,
+    pub(crate) value: Scalar<'a>,
+    /// The innermost element it stands in.
+    pub(crate) scope: Option<Scope>,
+    next: Option<u32>,
+}
+
+/// A leaf's value.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Scalar<'a> {
+    String(Text<'a>),
+    /// A string that was derived from the record: a range of the leaves' own buffer.
+    Derived {
+        from: usize,
+        to: usize,
+    },
+    Number(&'a str),
+    True,
+    False,
+    Null,
+}
+
+impl<'a> Leaves<'a> {
+    /// Leaves of another record in the memory of these.
+    pub(crate) fn recycle<'b>(mut self) -> Leaves<'b> {
+        self.clear();
+        Leaves {
+            // Nothing is left to convert; collecting in place keeps the buffer.
+            list: self.list.into_iter().filter_map(|_| None).collect(),
+            arrays: self.arrays,
+            arrays_len: 0,
+            chains: self.chains,
+            derived: self.derived,
+        }
+    }
+
+    /// Forgets everything.
+    pub(crate) fn clear(&mut self) {
+        self.list.clear();
+        self.arrays.clear();
+        self.arrays_len = 0;
+        self.chains.clear();
+        self.derived.clear();
+    }
+
+    pub(crate) fn push(&mut self, field: FieldId, value: Scalar<'a>, scope: Option<Scope>) {
+        let Ok(place) = u32::try_from(self.list.len()) else { return };
+        match self.chains.get(field.index()) {
+            Some((first, last)) => {
+                if let Some(last) = self.list.get_mut(last as usize) {
+                    last.next = Some(place);
+                }
+                self.chains.set(field.index(), (first, place));
+            }
+            None => self.chains.set(field.index(), (place, place)),
+        }
+        self.list.push(Leaf { field, value, scope, next: None });
+    }
+
+    /// Adds a string that is not in the record.
+    pub(crate) fn push_derived(&mut self, field: FieldId, text: &str) {
+        let from = self.derived.len();
+        self.derived.push_str(text);
+        self.push(field, Scalar::Derived { from, to: self.derived.len() }, None);
+    }
+
+    /// A number for an array whose elements are about to be entered.
+    pub(crate) fn begin_array(&mut self) -> u32 {
+        self.arrays_len += 1;
+        self.arrays_len - 1
+    }
+
+    /// Enters an element, an object or array, of the array numbered `array`.
+    pub(crate) fn begin_element(&mut self, array: u32, index: usize, parent: Option<Scope>) -> Scope {
+        // An index is smaller than the text is long, and that fits.
+        self.arrays.add(parent, array, u32::try_from(index).unwrap_or(u32::MAX))
+    }
+
+    pub(crate) fn arrays(&self) -> &Arrays {
+        &self.arrays
+    }
+
+    /// All leaves, in the order they were found.
+    pub(crate) fn all(&self) -> &[Leaf<'a>] {
+        &self.list
+    }
+
+    /// The leaves of one field, in the order they were found.
+    #[inline]
+    pub(crate) fn of(&self, field: FieldId) -> Chain<'_, 'a> {
+        Chain { list: &self.list, next: self.chains.get(field.index()).map(|(first, _)| first) }
+    }
+
+    /// The bytes of a string leaf that needs no unescaping; `None` for everything else.
+    #[inline]
+    pub(crate) fn plain_bytes(&self, value: Scalar<'a>) -> Option<&[u8]> {
+        match value {
+            Scalar::String(text) if !text.is_escaped() => Some(text.raw()),
+            Scalar::Derived { from, to } => self.derived.as_bytes().get(from..to),
+            _ => None,
+        }
+    }
+
+    /// A string leaf's text; `None` if it is no string.
+    pub(crate) fn text(&self, value: Scalar<'a>) -> Result<Option<Cow<'_, str>>, Malformed> {
+        Ok(match value {
+            Scalar::String(text) => Some(text.unescape()?),
+            Scalar::Derived { from, to } => self.derived.get(from..to).map(Cow::Borrowed),
+            _ => None,
+        })
+    }
+}
+
+/// Walks the leaves of one field.
+#[derive(Debug, Clone)]
+pub(crate) struct Chain<'l, 'a> {
+    list: &'l [Leaf<'a>],
+    next: Option<u32>,
+}
+
+impl<'a> Iterator for Chain<'_, 'a> {
+    type Item = Leaf<'a>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Leaf<'a>> {
+        let leaf = *self.list.get(self.next? as usize)?;
+        self.next = leaf.next;
+        Some(leaf)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn chains_keep_the_order_and_forget_at_once() {
+        let mut leaves = Leaves::default();
+        leaves.push(FieldId(7), Scalar::Number("1"), None);
+        leaves.push(FieldId(2), Scalar::True, None);
+        leaves.push(FieldId(7), Scalar::Number("2"), None);
+        let numbers = |leaves: &Leaves<'_>, field| -> Vec<String> {
+            leaves
+                .of(FieldId(field))
+                .map(|leaf| match leaf.value {
+                    Scalar::Number(text) => text.to_owned(),
+                    other => format!("{other:?}"),
+                })
+                .collect()
+        };
+        assert_eq!(numbers(&leaves, 7), ["1", "2"]);
+        assert_eq!(numbers(&leaves, 2), ["True"]);
+        leaves.clear();
+        assert!(numbers(&leaves, 7).is_empty());
+    }
+
+    #[test]
+    fn recycling_keeps_the_memory() {
+        let text = "1".to_owned();
+        let mut leaves = Leaves::default();
+        for _ in 0..100 {
+            leaves.push(FieldId(0), Scalar::Number(&text), None);
+        }
+        let (capacity, place) = (leaves.list.capacity(), leaves.list.as_ptr() as usize);
+        let recycled: Leaves<'static> = leaves.recycle();
+        assert!(recycled.all().is_empty());
+        assert_eq!((recycled.list.capacity(), recycled.list.as_ptr() as usize), (capacity, place));
+    }
+}

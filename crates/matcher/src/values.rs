@@ -1,0 +1,225 @@
+//! All keys asked of one field, arranged so that a leaf finds those it has without being held against each.
+//!
+//! | keys | kept as | a leaf pays |
+//! |---|---|---|
+//! | exact strings, numbers, addresses | hash maps | one look-up |
+//! | prefixes, suffixes, strings in any case | byte tries, walked from either end | a byte or two |
+//! | texts with stars | one literal piece of each, all in one Aho-Corasick automaton | a pass over its bytes |
+//! | ranges | a list of bounds | a comparison each |
+//! | any string, any number, anything | one slot each | nothing |
+//!
+//! Each key leads to a *target*, a number that means something to the owner. Only structures that hold something are consulted.
+
+use aho_corasick::AhoCorasick;
+use rustc_hash::FxHashMap;
+
+use crate::affixes::Affixes;
+use crate::leaves::Scalar;
+use crate::witness::{Key, no_negative_zero};
+
+/// The keys of one field.
+#[derive(Debug, Default)]
+pub(crate) struct Values {
+    texts: FxHashMap<Box<[u8]>, u32>,
+    folded: Affixes,
+    lexemes: FxHashMap<Box<[u8]>, u32>,
+    numbers: FxHashMap<u64, u32>,
+    addresses: FxHashMap<Box<[u8]>, u32>,
+    prefixes: Affixes,
+    suffixes: Affixes,
+    folded_prefixes: Affixes,
+    folded_suffixes: Affixes,
+    pieces: Pieces,
+    ranges: Vec<(f64, f64, u32)>,
+    true_: Option<u32>,
+    false_: Option<u32>,
+    null: Option<u32>,
+    any_string: Option<u32>,
+    any_number: Option<u32>,
+    present: Option<u32>,
+}
+
+impl Values {
+    /// Arranges keys, all different, with their targets.
+    pub(crate) fn new(keys: Vec<(Key, u32)>) -> Self {
+        let mut values = Values::default();
+        let mut starred = Vec::new();
+        for (key, target) in keys {
+            match key {
+                Key::Text(text) => drop(values.texts.insert(bytes(text), target)),
+                Key::Folded(text) => values.folded.insert(text.bytes(), target),
+                Key::Lexeme(text) => drop(values.lexemes.insert(bytes(text), target)),
+                Key::Number(value) => drop(values.numbers.insert(value.to_bits(), target)),
+                Key::Address(digits) => drop(values.addresses.insert(digits, target)),
+                Key::Prefix(text) => values.prefixes.insert(text.bytes(), target),
+                Key::Suffix(text) => values.suffixes.insert(text.bytes().rev(), target),
+                Key::FoldedPrefix(text) => values.folded_prefixes.insert(text.bytes(), target),
+                Key::FoldedSuffix(text) => values.folded_suffixes.insert(text.bytes().rev(), target),
+                Key::Pieces(pieces) => starred.push((pieces, target)),
+                Key::Range(low, high) => values.ranges.push((low, high, target)),
+                Key::True => values.true_ = Some(target),
+                Key::False => values.false_ = Some(target),
+                Key::Null => values.null = Some(target),
+                Key::AnyString => values.any_string = Some(target),
+                Key::AnyNumber => values.any_number = Some(target),
+                Key::Present => values.present = Some(target),
+            }
+        }
+        values.place_pieces(starred);
+        values
+    }
+
+    /// A text with stars is found by one of its pieces: the one that the fewest others have as well, at an end if it can
+    /// be (that is cheaper to look for), and the longest.
+    fn place_pieces(&mut self, starred: Vec<(Box<[Box<str>]>, u32)>) {
+        let mut shares: FxHashMap<&str, u32> = FxHashMap::default();
+        for piece in starred.iter().flat_map(|(pieces, _)| pieces) {
+            *shares.entry(piece).or_default() += 1;
+        }
+        let mut literals: Vec<(Box<str>, u32)> = Vec::new();
+        for (pieces, target) in &starred {
+            let last = pieces.len().saturating_sub(1);
+            let best = pieces.iter().enumerate().filter(|(_, piece)| !piece.is_empty()).min_by_key(
+                |(place, piece)| {
+                    let share = shares.get(&***piece).copied().unwrap_or(0);
+                    let is_inner = *place != 0 && *place != last;
+                    // A single letter at an end says nothing a longer piece does not say better.
+                    (share, piece.len() < 3, is_inner, std::cmp::Reverse(piece.len()))
+                },
+            );
+            match best {
+                Some((0, piece)) => self.prefixes.insert(piece.bytes(), *target),
+                Some((place, piece)) if place == last => self.suffixes.insert(piece.bytes().rev(), *target),
+                Some((_, piece)) => literals.push((piece.clone(), *target)),
+                // Keys of nothing but stars are made to be `AnyString`; should one come, it is no narrower.
+                None => literals.push((Box::default(), *target)),
+            }
+        }
+        self.pieces = Pieces::new(&literals);
+    }
+
+    /// Tells `found` the target of every key that a leaf has. `plain` is the leaf's text if it is a string.
+    #[inline]
+    pub(crate) fn find(&self, value: Scalar<'_>, plain: Option<&[u8]>, found: &mut impl FnMut(u32)) {
+        self.present.into_iter().for_each(&mut *found);
+        match value {
+            Scalar::String(_) | Scalar::Derived { .. } => self.find_string(plain.unwrap_or_default(), found),
+            Scalar::Number(text) => self.find_number(text, found),
+            Scalar::True => self.true_.into_iter().for_each(found),
+            Scalar::False => self.false_.into_iter().for_each(found),
+            Scalar::Null => self.null.into_iter().for_each(found),
+        }
+    }
+
+    #[inline]
+    fn find_string(&self, text: &[u8], found: &mut impl FnMut(u32)) {
+        self.any_string.into_iter().for_each(&mut *found);
+        if !self.texts.is_empty() {
+            self.texts.get(text).copied().into_iter().for_each(&mut *found);
+        }
+        if !self.prefixes.is_empty() {
+            self.prefixes.find(text.iter().copied(), found);
+        }
+        if !self.suffixes.is_empty() {
+            self.suffixes.find(text.iter().rev().copied(), found);
+        }
+        if !self.folded_prefixes.is_empty() {
+            self.folded_prefixes.find(text.iter().map(u8::to_ascii_lowercase), found);
+        }
+        if !self.folded_suffixes.is_empty() {
+            self.folded_suffixes.find(text.iter().rev().map(u8::to_ascii_lowercase), found);
+        }
+        if !self.folded.is_empty() {
+            self.folded.find_whole(text.iter().map(u8::to_ascii_lowercase), found);
+        }
+        if !self.addresses.is_empty()
+            && let Ok(text) = std::str::from_utf8(text)
+            && let Some((digits, length)) = event_pattern::address_digits(text)
+        {
+            self.find_address(digits.get(..length).unwrap_or_default(), found);
+        }
+        self.pieces.find(text, found);
+    }
+
+    fn find_number(&self, text: &str, found: &mut impl FnMut(u32)) {
+        self.any_number.into_iter().for_each(&mut *found);
+        if !self.lexemes.is_empty() {
+            self.lexemes.get(text.as_bytes()).copied().into_iter().for_each(&mut *found);
+        }
+        if !self.addresses.is_empty() {
+            self.find_address(text.as_bytes(), found);
+        }
+        if !self.numbers.is_empty() || !self.ranges.is_empty() {
+            let Ok(value) = text.parse::<f64>() else { return };
+            let value = no_negative_zero(value);
+            self.numbers.get(&value.to_bits()).copied().into_iter().for_each(&mut *found);
+            for &(low, high, target) in &self.ranges {
+                if low <= value && value <= high {
+                    found(target);
+                }
+            }
+        }
+    }
+
+    /// Digits beyond those of an address do not count, so an IPv6 address may begin with an IPv4 one.
+    fn find_address(&self, digits: &[u8], found: &mut impl FnMut(u32)) {
+        for length in [8, 32] {
+            let head = digits.get(..length);
+            head.and_then(|head| self.addresses.get(head)).copied().into_iter().for_each(&mut *found);
+        }
+    }
+}
+
+fn bytes(text: Box<str>) -> Box<[u8]> {
+    text.into_boxed_bytes()
+}
+
+/// Literals to be found anywhere in a text.
+#[derive(Debug, Default)]
+struct Pieces {
+    automaton: Option<AhoCorasick>,
+    /// By pattern of the automaton.
+    targets: Vec<Vec<u32>>,
+    /// Where no automaton could be built, every text has every piece.
+    unbuilt: Vec<u32>,
+}
+
+impl Pieces {
+    fn new(literals: &[(Box<str>, u32)]) -> Self {
+        if literals.is_empty() {
+            return Pieces::default();
+        }
+        let mut distinct: Vec<&str> = Vec::new();
+        let mut places: FxHashMap<&str, usize> = FxHashMap::default();
+        let mut targets: Vec<Vec<u32>> = Vec::new();
+        for (literal, target) in literals {
+            let place = *places.entry(literal).or_insert_with(|| {
+                distinct.push(literal);
+                targets.push(Vec::new());
+                targets.len() - 1
+            });
+            if let Some(targets) = targets.get_mut(place) {
+                targets.push(*target);
+            }
+        }
+        match AhoCorasick::new(&distinct) {
+            Ok(automaton) => Pieces { automaton: Some(automaton), targets, unbuilt: Vec::new() },
+            // Only beyond the automaton's own limits (2³¹ states).
+            Err(_) => Pieces {
+                automaton: None,
+                targets: Vec::new(),
+                unbuilt: literals.iter().map(|(_, target)| *target).collect(),
+            },
+        }
+    }
+
+    fn find(&self, text: &[u8], found: &mut impl FnMut(u32)) {
+        self.unbuilt.iter().copied().for_each(&mut *found);
+        let Some(automaton) = &self.automaton else { return };
+        for hit in automaton.find_overlapping_iter(text) {
+            for &target in self.targets.get(hit.pattern().as_usize()).into_iter().flatten() {
+                found(target);
+            }
+        }
+    }
+}

@@ -1,0 +1,311 @@
+//! What must be in an event for a rule to have a chance: the argument the index stands on.
+//!
+//! A rule is analysed into *clauses*. A clause is a list of (field, [`Key`]) pairs of which **at least one must hold of the event** if the
+//! rule matches; a key holds if one of the field's leaves has it. The index files a rule under one clause after the other and
+//! looks only at rules whose filed keys the event has.
+//!
+//! The argument, in three lines:
+//!
+//! 1. Every clause is necessary: if the rule matches an event, a pair of the clause holds of it.
+//! 2. Analysis may only weaken: a key may hold of more leaves than the test it stands for accepts, and a clause may be left out.
+//! 3. So the index may name too many rules, never too few; who is named is then asked exactly.
+//!
+//! What makes no clause, because the event need not have anything for it:
+//!
+//! - a pattern's field with `exists: false` among its terms, and a filter's `NOT EXISTS`;
+//! - a filter's condition behind a wildcard step, which may lead through members of any name;
+//! - an `||` with a side that makes none;
+//! - anything a filter asks of the text of the record.
+//!
+//! What does make one although it looks negative: `anything-but` and `!=` ask for a leaf that is there. It is the weakest, though.
+//!
+//! Both languages file under the same fields. A filter sees a record more narrowly than a pattern does (the last of repeated keys, no
+//! look into arrays without an index), so each value it could test is among the leaves a pattern's walk picks up at that path.
+
+use event_pattern::{Alternative, AnythingBut, Term};
+use filter_pattern::{Comparison, Condition, Expr, Selector, Step, Test, Value};
+
+/// Something that can be looked up with a leaf in hand.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Key {
+    /// A string, byte for byte.
+    Text(Box<str>),
+    /// An ASCII string whatever its case; kept in lower case.
+    Folded(Box<str>),
+    /// A number as it is written.
+    Lexeme(Box<str>),
+    /// A number by value; never negative zero.
+    Number(f64),
+    True,
+    False,
+    Null,
+    /// A string that begins with this.
+    Prefix(Box<str>),
+    /// A string that ends with this.
+    Suffix(Box<str>),
+    /// A string that begins with this, kept in lower case, whatever its case.
+    FoldedPrefix(Box<str>),
+    /// A string that ends with this, kept in lower case, whatever its case.
+    FoldedSuffix(Box<str>),
+    /// A string that begins with the first piece, ends with the last and has the others between; at least two pieces, at least
+    /// one of them not empty.
+    Pieces(Box<[Box<str>]>),
+    /// A number in a closed range.
+    Range(f64, f64),
+    /// Exactly this address, as the digits it is compared by.
+    Address(Box<[u8]>),
+    /// Any string.
+    AnyString,
+    /// Any number.
+    AnyNumber,
+    /// Any leaf at all.
+    Present,
+}
+
+/// Pairs of which one must hold. Paths are dotted, from the root of the event as EventBridge delivers it.
+pub(crate) type Clause = Vec<(Box<str>, Key)>;
+
+/// What a pattern's alternative needs.
+pub(crate) fn of_alternative(alternative: &Alternative) -> Vec<Clause> {
+    let fields = alternative.fields().iter().filter(|field| !field.allows_absence());
+    fields
+        .map(|field| {
+            let mut keys = Vec::new();
+            for term in field.terms() {
+                of_term(term, &mut keys);
+            }
+            simplify(&mut keys);
+            keys.into_iter().map(|key| (field.path().as_str().into(), key)).collect()
+        })
+        .collect()
+}
+
+/// Appends keys of which one holds of every leaf the term accepts.
+fn of_term(term: &Term, keys: &mut Vec<Key>) {
+    let key = match term {
+        Term::Equals(text) => Key::Text(text.clone()),
+        Term::Address(range) if range.low() == range.high() => Key::Address(range.low().into()),
+        Term::Address(_) | Term::Cidr(_) => {
+            // Numbers fall into blocks too, by their digits.
+            keys.push(Key::AnyNumber);
+            Key::AnyString
+        }
+        Term::Number(number) => match number.value() {
+            Some(value) => Key::Number(value),
+            None => Key::Lexeme(number.text().into()),
+        },
+        Term::True => Key::True,
+        Term::False => Key::False,
+        Term::Null => Key::Null,
+        Term::Prefix(text) => anchored(text, Key::Prefix),
+        Term::Suffix(text) => anchored(text, Key::Suffix),
+        Term::PrefixIgnoreCase(text) if text.is_ascii() => anchored(&lower(text.text()), Key::FoldedPrefix),
+        Term::SuffixIgnoreCase(text) if text.is_ascii() => anchored(&lower(text.text()), Key::FoldedSuffix),
+        Term::EqualsIgnoreCase(text) if text.is_ascii() => Key::Folded(lower(text.text())),
+        Term::PrefixIgnoreCase(_) | Term::SuffixIgnoreCase(_) | Term::EqualsIgnoreCase(_) => Key::AnyString,
+        Term::Wildcard(wildcard) => pieces(wildcard.pieces().to_vec()),
+        Term::Numeric(range) => Key::Range(
+            range.low.map_or(f64::NEG_INFINITY, |bound| bound.value),
+            range.high.map_or(f64::INFINITY, |bound| bound.value),
+        ),
+        // Whatever is excluded, other types pass.
+        Term::AnythingBut(
+            AnythingBut::Strings(_)
+            | AnythingBut::Numbers(_)
+            | AnythingBut::Prefixes(_)
+            | AnythingBut::Suffixes(_)
+            | AnythingBut::IgnoreCase(_)
+            | AnythingBut::Wildcards(_),
+        )
+        | Term::Exists => Key::Present,
+        // Never reached: such a field makes no clause. Nor does a term that is not known here narrow anything.
+        _ => Key::Present,
+    };
+    keys.push(key);
+}
+
+/// What a filter's expression needs.
+pub(crate) fn of_expression(expr: &Expr<Condition>) -> Vec<Clause> {
+    match expr {
+        Expr::And(parts) => parts.iter().flat_map(of_expression).collect(),
+        Expr::Or(parts) => {
+            // One clause per side, joined: whichever side is true, its clause holds.
+            let mut joined = Clause::new();
+            for part in parts {
+                let cheapest = of_expression(part).into_iter().min_by_key(|clause| cost(clause));
+                let Some(clause) = cheapest else { return Vec::new() };
+                for pair in clause {
+                    if !joined.contains(&pair) {
+                        joined.push(pair);
+                    }
+                }
+            }
+            vec![joined]
+        }
+        Expr::Condition(condition) => of_condition(condition).into_iter().collect(),
+    }
+}
+
+fn of_condition(condition: &Condition) -> Option<Clause> {
+    let path = path_of(&condition.selector)?;
+    let mut keys = match &condition.test {
+        Test::Equals(Value::Number(number)) => {
+            vec![Key::Number(no_negative_zero(number.value())), Key::Text(number.lexeme().into())]
+        }
+        Test::Equals(Value::Text(text)) => {
+            let of_string = pieces(text.pieces().iter().map(|piece| piece.as_str().into()).collect());
+            // Texts are compared with numbers too, as they are written.
+            let of_number = text.literal().map_or(Key::AnyNumber, |literal| Key::Lexeme(literal.into()));
+            if text.pieces().iter().all(|piece| piece.bytes().all(is_in_numbers)) {
+                vec![of_string, of_number]
+            } else {
+                vec![of_string]
+            }
+        }
+        Test::Equals(Value::Regex(_)) | Test::NotEquals(_) => vec![Key::AnyString, Key::AnyNumber],
+        Test::Compare(comparison, number) => vec![match comparison {
+            Comparison::Less | Comparison::LessOrEqual => Key::Range(f64::NEG_INFINITY, number.value()),
+            Comparison::Greater | Comparison::GreaterOrEqual => Key::Range(number.value(), f64::INFINITY),
+        }],
+        Test::IsNull => vec![Key::Null],
+        Test::IsTrue => vec![Key::True],
+        Test::IsFalse => vec![Key::False],
+        Test::NotExists => return None,
+    };
+    simplify(&mut keys);
+    Some(keys.into_iter().map(|key| (path.clone(), key)).collect())
+}
+
+/// Where a filter's selector leads, as a pattern would write it; `None` if it leads to many places.
+pub(crate) fn path_of(selector: &Selector) -> Option<Box<str>> {
+    let mut path = String::from(crate::view::DETAIL);
+    for step in &selector.steps {
+        match step {
+            Step::Key(key) => {
+                path.push('.');
+                path.push_str(key);
+            }
+            // Arrays add nothing to a path.
+            Step::Index(_) => {}
+            Step::AnyChild => return None,
+        }
+    }
+    Some(path.into())
+}
+
+/// Drops keys that others of the same field include, and repetitions.
+fn simplify(keys: &mut Vec<Key>) {
+    if keys.contains(&Key::Present) {
+        *keys = vec![Key::Present];
+        return;
+    }
+    let any_string = keys.contains(&Key::AnyString);
+    let any_number = keys.contains(&Key::AnyNumber);
+    let mut kept: Vec<Key> = Vec::with_capacity(keys.len());
+    let mut seen = rustc_hash::FxHashSet::default();
+    for key in keys.drain(..) {
+        let included = match &key {
+            Key::Text(text) => any_string || !seen.insert(text.clone()),
+            Key::Folded(_)
+            | Key::Prefix(_)
+            | Key::Suffix(_)
+            | Key::FoldedPrefix(_)
+            | Key::FoldedSuffix(_)
+            | Key::Pieces(_) => any_string,
+            Key::Lexeme(_) | Key::Number(_) | Key::Range(..) => any_number,
+            // Numbers can have an address's digits.
+            Key::Address(_) => any_string && any_number,
+            Key::AnyString | Key::AnyNumber | Key::True | Key::False | Key::Null | Key::Present => {
+                kept.contains(&key)
+            }
+        };
+        if !included {
+            kept.push(key);
+        }
+    }
+    *keys = kept;
+}
+
+/// How often a clause may be expected to hold, in a unit of its own; what a choice between clauses goes by.
+///
+/// Nothing depends on it but speed. Names of CloudTrail's own fields are weighed by what real logs show: an event's name tells most,
+/// its source less, account and region hardly anything.
+pub(crate) fn cost(clause: &[(Box<str>, Key)]) -> u32 {
+    let pair = |(path, key): &(Box<str>, Key)| {
+        let depth = u32::try_from(path.matches('.').count()).unwrap_or(u32::MAX).saturating_sub(1);
+        let kind = match key {
+            Key::Text(_) | Key::Lexeme(_) | Key::Number(_) | Key::Folded(_) => value_cost(path),
+            Key::Address(_) => 4,
+            Key::Prefix(text) | Key::Suffix(text) | Key::FoldedPrefix(text) | Key::FoldedSuffix(text) => {
+                piece_cost(text) + value_cost(path)
+            }
+            Key::Pieces(pieces) => {
+                pieces.iter().map(|piece| piece_cost(piece)).min().unwrap_or(MOST) + value_cost(path)
+            }
+            Key::Range(..) => 200,
+            Key::True | Key::False | Key::Null => 300,
+            Key::AnyString | Key::AnyNumber | Key::Present => 600,
+        };
+        kind.saturating_add(depth.saturating_mul(3))
+    };
+    // A long list rarely covers what there is: beyond some length it is no worse for being longer.
+    let sum = clause.iter().map(pair).fold(0, u32::saturating_add);
+    sum.min(clause.iter().map(pair).max().unwrap_or(0).saturating_mul(LONG_LIST))
+}
+
+/// From how many entries on a list is just long.
+const LONG_LIST: u32 = 16;
+
+/// The cost of a key that nearly every event has.
+const MOST: u32 = 800;
+
+/// How likely two events agree on an exact value of this field.
+fn value_cost(path: &str) -> u32 {
+    match path {
+        "detail.eventName" | "detail.errorCode" => 2,
+        "detail.eventSource" | "source" => 30,
+        "detail.userIdentity.type" | "detail.awsRegion" | "region" | "account" => 150,
+        "detail.recipientAccountId" | "detail.userIdentity.accountId" => 150,
+        "detail.eventType" | "detail.eventCategory" | "detail-type" | "detail.eventVersion" => 500,
+        _ => 6,
+    }
+}
+
+fn piece_cost(piece: &str) -> u32 {
+    match piece.len() {
+        0 => MOST,
+        1 => 300,
+        2 => 100,
+        3 => 20,
+        _ => 10,
+    }
+}
+
+/// `text` as a key, unless it is empty.
+fn anchored(text: &str, key: fn(Box<str>) -> Key) -> Key {
+    if text.is_empty() { Key::AnyString } else { key(text.into()) }
+}
+
+fn pieces(pieces: Vec<Box<str>>) -> Key {
+    match pieces.as_slice() {
+        [only] => Key::Text(only.clone()),
+        [first, last] if last.is_empty() => anchored(first, Key::Prefix),
+        [first, last] if first.is_empty() => anchored(last, Key::Suffix),
+        pieces if pieces.iter().all(|piece| piece.is_empty()) => Key::AnyString,
+        _ => Key::Pieces(pieces.into()),
+    }
+}
+
+/// Whether a JSON number may be written with this byte.
+fn is_in_numbers(byte: u8) -> bool {
+    byte.is_ascii_digit() || matches!(byte, b'+' | b'-' | b'.' | b'e' | b'E')
+}
+
+fn lower(text: &str) -> Box<str> {
+    text.to_ascii_lowercase().into()
+}
+
+/// Adding positive zero turns the negative one positive and changes nothing else.
+pub(crate) fn no_negative_zero(value: f64) -> f64 {
+    value + 0.0
+}
