@@ -162,7 +162,6 @@ impl Number {
 
     /// Whether a number with this source text is the same number.
     #[must_use]
-    #[expect(clippy::float_cmp, reason = "comparable numbers are equal or they are not")]
     pub fn equals(&self, text: &str) -> bool {
         match self.value {
             Some(value) => comparable(text) == Some(value),
