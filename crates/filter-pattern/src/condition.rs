@@ -305,3 +305,106 @@ impl fmt::Display for Value {
 pub(crate) fn write_quoted(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
     write!(f, "\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Expr, Filter, Kind};
+
+    const NODES: [Node<'_>; 16] = [
+        Node::Absent,
+        Node::Null,
+        Node::True,
+        Node::False,
+        Node::Array { contains_null: false },
+        Node::Array { contains_null: true },
+        Node::Object,
+        Node::String(""),
+        Node::String("1"),
+        Node::String("1.0"),
+        Node::String("Alpha"),
+        Node::String("true"),
+        Node::Number("1"),
+        Node::Number("1.0"),
+        Node::Number("1e0"),
+        Node::Number("15"),
+    ];
+
+    /// Which of [`NODES`] satisfy the test.
+    fn satisfied_by(test: &str) -> Vec<Node<'static>> {
+        let filter = Filter::parse(&format!("{{ $.v {test} }}")).unwrap();
+        let Kind::Json(Expr::Condition(condition)) = filter.kind() else { panic!("{test}") };
+        NODES.into_iter().filter(|node| condition.test.holds(*node)).collect()
+    }
+
+    #[test]
+    fn the_value_semantics_table_holds() {
+        use Node::{Absent, Array, False, Null, Number as N, String as S, True};
+        let cases: [(&str, &[Node<'_>]); 22] = [
+            ("= 1", &[S("1"), N("1"), N("1.0"), N("1e0")]),
+            ("!= 1", &[S(""), S("1.0"), S("Alpha"), S("true"), N("15")]),
+            ("= 1.0", &[S("1.0"), N("1"), N("1.0"), N("1e0")]),
+            ("= 1e+0", &[N("1"), N("1.0"), N("1e0")]),
+            ("= \"1\"", &[S("1"), N("1")]),
+            ("!= \"1\"", &[S(""), S("1.0"), S("Alpha"), S("true"), N("1.0"), N("1e0"), N("15")]),
+            ("= 1*", &[S("1"), S("1.0"), N("1"), N("1.0"), N("1e0"), N("15")]),
+            ("= *", &[S(""), S("1"), S("1.0"), S("Alpha"), S("true"), N("1"), N("1.0"), N("1e0"), N("15")]),
+            ("!= *", &[]),
+            ("= \"\"", &[S("")]),
+            ("= Alpha", &[S("Alpha")]),
+            ("= alpha", &[]),
+            ("= true", &[S("true")]),
+            ("= %^1.%", &[S("1.0"), N("1.0"), N("1e0"), N("15")]),
+            ("!= %^1%", &[S(""), S("Alpha"), S("true")]),
+            ("> 1", &[N("15")]),
+            (">= 1", &[N("1"), N("1.0"), N("1e0"), N("15")]),
+            ("< 15", &[N("1"), N("1.0"), N("1e0")]),
+            ("IS NULL", &[Null, Array { contains_null: true }]),
+            ("IS TRUE", &[True]),
+            ("IS FALSE", &[False]),
+            ("NOT EXISTS", &[Absent]),
+        ];
+        for (test, expected) in cases {
+            assert_eq!(satisfied_by(test), expected, "{test}");
+        }
+    }
+
+    #[test]
+    fn a_star_stands_for_any_text() {
+        let cases = [
+            ("", "", true),
+            ("", "x", false),
+            ("*", "", true),
+            ("a*b", "ab", true),
+            ("a*b", "a*b", true),
+            ("a*b", "aXbX", false),
+            ("*a*a", "a", false),
+            ("*a*a", "aa", true),
+            ("a*a", "a", false),
+            ("*ab*abc", "ababc", true),
+            ("*ab*abc", "abc", false),
+            ("a?b", "axb", false),
+            ("a?b", "a?b", true),
+            ("**", "anything", true),
+            ("*ü*", "für", true),
+        ];
+        for (pattern, text, expected) in cases {
+            assert_eq!(Text::new(pattern).matches(text), expected, "{pattern} on {text}");
+        }
+    }
+
+    #[test]
+    fn only_plain_decimal_notation_is_a_number() {
+        for number in ["0", "-0", "+1", "007", "1.", ".5", "1e9", "1E-9", "1.5e+3", "1e999"] {
+            assert_eq!(
+                Number::parse(number).map(|number| number.lexeme().to_owned()).as_deref(),
+                Some(number)
+            );
+        }
+        for text in
+            ["", ".", "-", "+-1", "--1", "1e", "e1", "1.2.3", "inf", "NaN", "0x1f", "1_000", "1 ", "1*", "١"]
+        {
+            assert_eq!(Number::parse(text), None, "{text}");
+        }
+    }
+}

@@ -246,3 +246,87 @@ fn depth(raw: &str) -> usize {
     }
     deepest
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn find<'m>(message: &'m str, selector: &str) -> Vec<(String, Value<'m>)> {
+        let document = Document::parse(message).unwrap_or_else(|why| panic!("{message}: {why}"));
+        let selector = Selector::parse(selector).unwrap();
+        document.find(&selector).into_iter().map(|found| (found.path.to_string(), found.value)).collect()
+    }
+
+    #[test]
+    fn only_a_whole_object_is_a_document() {
+        let cases = [
+            ("{}", None),
+            (" \n{\"a\":1}\t", None),
+            ("", Some(NotAnObject::Broken)),
+            ("{", Some(NotAnObject::Broken)),
+            ("{\"a\":1} x", Some(NotAnObject::Broken)),
+            ("{\"a\":1}{}", Some(NotAnObject::Broken)),
+            ("{\"a\":01}", Some(NotAnObject::Broken)),
+            ("{\"a\":1,}", Some(NotAnObject::Broken)),
+            ("{\"a\":\"\n\"}", Some(NotAnObject::Broken)),
+            ("{\"a\":\"\\x\"}", Some(NotAnObject::Broken)),
+            ("{\"a\":NaN}", Some(NotAnObject::Broken)),
+            ("{'a':1}", Some(NotAnObject::Broken)),
+            ("\u{feff}{}", Some(NotAnObject::Broken)),
+            ("[{}]", Some(NotAnObject::OtherType)),
+            ("\"{}\"", Some(NotAnObject::OtherType)),
+            ("null", Some(NotAnObject::OtherType)),
+        ];
+        for (message, expected) in cases {
+            assert_eq!(Document::parse(message).err(), expected, "{message:?}");
+        }
+    }
+
+    #[test]
+    fn nests_to_the_documented_depth_and_survives_beyond() {
+        let nested =
+            |levels: usize| format!("{{\"a\":{}1{}}}", "[".repeat(levels - 1), "]".repeat(levels - 1));
+        assert!(Document::parse(&nested(MESSAGE_DEPTH_MAX)).is_ok());
+        assert_eq!(Document::parse(&nested(MESSAGE_DEPTH_MAX + 1)).err(), Some(NotAnObject::TooDeep));
+        assert_eq!(Document::parse(&nested(1_000_000)).err(), Some(NotAnObject::TooDeep));
+        assert!(Document::parse("{\"a\":\"[[[[\\\"[[[\"}").is_ok());
+        assert_eq!(depth("{\"[\\\"[\":[]}"), 2);
+    }
+
+    #[test]
+    fn descends_by_the_kind_of_step() {
+        let message = r#"{"a":{"b":1,"0":"zero"},"a.b":2,"l":[10,{"b":null}],"s":"text","e":[],"o":{}}"#;
+        let one = |selector: &str| find(message, selector).remove(0).1;
+        assert_eq!(one("$.a.b"), Value::Number("1"));
+        assert_eq!(one("$.['a.b']"), Value::Number("2"));
+        assert_eq!(one("$.a.0"), Value::String("zero".into()));
+        assert_eq!(one("$.a[0]"), Value::Absent);
+        assert_eq!(one("$.l[0]"), Value::Number("10"));
+        assert_eq!(one("$.l.0"), Value::Absent);
+        assert_eq!(one("$.l[1].b"), Value::Null);
+        assert_eq!(one("$.l[2]"), Value::Absent);
+        assert_eq!(one("$.s.length"), Value::Absent);
+        assert_eq!(one("$.missing.deeper"), Value::Absent);
+        for nothing in ["$.s[*]", "$.e[*]", "$.o.*", "$.missing.*.x"] {
+            let found = find(message, nothing);
+            assert_eq!((found.len(), &found[0].1), (1, &Value::Absent), "{nothing}");
+        }
+        let either = find(message, "$.l[*].b");
+        assert_eq!(either, [("$.l[0].b".to_owned(), Value::Absent), ("$.l[1].b".to_owned(), Value::Null)]);
+        assert_eq!(find(message, "$.a[*]").len(), 2, "[*] iterates objects too");
+    }
+
+    #[test]
+    fn the_last_of_equal_keys_counts() {
+        assert_eq!(find(r#"{"v":1,"w":0,"v":2}"#, "$.v")[0].1, Value::Number("2"));
+        assert_eq!(find(r#"{"v":1,"\u0076":2}"#, "$.v")[0].1, Value::Number("2"));
+        assert_eq!(find(r#"{"v":1,"v":2}"#, "$.*").len(), 1);
+    }
+
+    #[test]
+    fn decodes_strings_and_keys() {
+        assert_eq!(find(r#"{"\u00e4\n":"\ud83d\ude00\t\/"}"#, "$.*")[0].1, Value::String("😀\t/".into()));
+        assert_eq!(find(r#"{"v":"a\ud83db"}"#, "$.v")[0].1, Value::String("a\u{fffd}b".into()));
+        assert_eq!(find(r#"{"\ud83d":1}"#, "$.*")[0].1, Value::Number("1"));
+    }
+}

@@ -197,3 +197,86 @@ impl fmt::Display for Field {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cuts_messages_as_recorded() {
+        let cases: [(&str, &[&str]); 14] = [
+            ("", &[]),
+            (" \t\r\n", &[]),
+            ("one", &["one"]),
+            (" one \t two\r\nthree ", &["one", "two", "three"]),
+            ("a \"two words\" b", &["a", "two words", "b"]),
+            ("[10/Oct/2000:13:25:15 -0700] x", &["10/Oct/2000:13:25:15 -0700", "x"]),
+            ("\"unterminated words", &["\"unterminated", "words"]),
+            ("[open x", &["[open", "x"]),
+            ("\"a\"b c", &["\"a\"b", "c"]),
+            ("[a]: b]", &["[a]:", "b]"]),
+            ("\"\" []", &["", ""]),
+            ("a\"b c\"", &["a\"b", "c\""]),
+            ("[[a] b]", &["[a", "b]"]),
+            ("a\u{a0}b", &["a\u{a0}b"]),
+        ];
+        for (message, expected) in cases {
+            let found: Vec<&str> = tokens(message).iter().map(|token| token.value).collect();
+            assert_eq!(found, expected, "{message:?}");
+        }
+    }
+
+    /// What the pattern extracts, as `$name=value` parts.
+    fn extracted(pattern: &str, message: &str) -> Option<String> {
+        let extracted = crate::Filter::parse(pattern).unwrap().extract(message)?;
+        Some(extracted.iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join("|"))
+    }
+
+    #[test]
+    fn binds_names_to_fields() {
+        let cases = [
+            ("[]", "a b", Some("$1=a|$2=b")),
+            ("[...]", "a b", Some("$1=a|$2=b")),
+            ("[]", "", None),
+            ("[a]", "", None),
+            ("[a]", "x y  z ", Some("$a=x y  z")),
+            ("[a, b]", "x \"y z\" \"w\"", Some("$a=x|$b=\"y z\" \"w\"")),
+            ("[a, b]", "x \"y z\"", Some("$a=x|$b=y z")),
+            ("[a, b]", "x", None),
+            ("[a, ..., b]", "x", None),
+            ("[a, ..., b]", "x y", Some("$a=x|$b=y")),
+            ("[a, ...]", "x y z", Some("$a=x|$2=y|$3=z")),
+            ("[..., status = 4*,]", "GET 404 17", Some("$1=GET|$status=404|$3=17")),
+            ("[a, , c]", "x y z", Some("$a=x|$2=y|$c=z")),
+            ("[a, ]", "x y z", Some("$a=x|$2=y z")),
+        ];
+        for (pattern, message, expected) in cases {
+            assert_eq!(extracted(pattern, message).as_deref(), expected, "{pattern} on {message:?}");
+        }
+    }
+
+    #[test]
+    fn compares_fields_as_numbers_or_texts() {
+        let cases = [
+            ("[a >= 400, b]", "404 x", true),
+            ("[a >= 400, b]", "4o4 x", false),
+            ("[a = 404, b]", "404.0 x", true),
+            ("[a = \"404\", b]", "404.0 x", false),
+            ("[a != 404, b]", "ok x", true),
+            ("[a = 4*, b]", "404 x", true),
+            ("[(a = x || a = y) && a != x, b]", "y z", true),
+            ("[(a = x || a = y) && a != x, b]", "x z", false),
+            ("[a = x || a = y && a = z, b]", "x z", true),
+            ("[a = \"two words\", b]", "[two words] z", true),
+            ("[a, b > 1000]", "x 1534 extra", false),
+            ("[a = %^[A-Z]+$%]", "ERROR", true),
+        ];
+        for (pattern, message, expected) in cases {
+            assert_eq!(
+                crate::Filter::parse(pattern).unwrap().matches(message),
+                expected,
+                "{pattern} on {message:?}"
+            );
+        }
+    }
+}

@@ -60,3 +60,85 @@ fn limit_regexes(text: &str, places: &[std::ops::Range<usize>], errors: &mut Vec
         );
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Content, Filter, Role};
+
+    /// The plainest spelling of what a pattern says.
+    fn plain(text: &str) -> String {
+        Filter::parse(text).unwrap_or_else(|errors| panic!("{text}: {errors}")).to_string()
+    }
+
+    #[test]
+    fn reads_conditions_however_they_are_spaced() {
+        let cases = [
+            ("{$.a=1}", "{ $.a = 1 }"),
+            (" \n{ $.a\t=\r\n\"x\" } ", "{ $.a = \"x\" }"),
+            ("{$.a=x&&$.b!=y||$.c IS NULL}", "{ $.a = \"x\" && $.b != \"y\" || $.c IS NULL }"),
+            ("{ ($.a = 1 || $.b = 2) && (($.c = 3)) }", "{ ($.a = 1 || $.b = 2) && $.c = 3 }"),
+            ("{ ($.a = 1 && $.b = 2) && $.c = 3 }", "{ ($.a = 1 && $.b = 2) && $.c = 3 }"),
+            ("{ $.a.['b c'][0].*.['*'] NOT EXISTS }", "{ $.a.[\"b c\"][0][*].[\"*\"] NOT EXISTS }"),
+            ("{ $.['it\\'s'] = 1 }", "{ $.[\"it's\"] = 1 }"),
+            ("{ $.a['k'][*] = 1 }", "{ $.a.k[*] = 1 }"),
+            ("{ $.[0] = 1 && $.[*] = 1 }", "{ $.[0] = 1 && $.* = 1 }"),
+            ("{ $.a-b_1.0 >= -1.5e3 }", "{ $.a-b_1.0 >= -1.5e3 }"),
+            ("{ $.a = \"C:\\dir \\\"x\\\" \\\\\" }", "{ $.a = \"C:\\\\dir \\\"x\\\" \\\\\" }"),
+            ("{ $.a = NOT && $.IS IS NULL }", "{ $.a = \"NOT\" && $.IS IS NULL }"),
+            ("{ $.a = %x y% }", "{ $.a = %x y% }"),
+            ("[a,b=1||b=2 , ...]", "[a, b = 1 || b = 2, ...]"),
+            ("[ ]", "[]"),
+            ("[,]", "[, ]"),
+            ("  ", ""),
+            ("a  -b\n?\"c d\" -%x%", "a -b ?\"c d\" -%x%"),
+            ("\"plain\"", "plain"),
+            ("--x", "-\"-x\""),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(plain(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn reads_terms_with_their_signs() {
+        let Kind::Terms(terms) = parse("ERROR ?WARN -\"a \\\"b\\\"\" %\\d% hello-world").unwrap() else {
+            panic!()
+        };
+        let roles: Vec<Role> = terms.list.iter().map(|term| term.role).collect();
+        assert_eq!(roles, [Role::Required, Role::Optional, Role::Excluded, Role::Required, Role::Required]);
+        assert_eq!(terms.list[2].content, Content::Text("a \"b\"".to_owned()));
+        assert_eq!(terms.optional().count(), 0, "ignored beside other terms");
+    }
+
+    #[test]
+    fn a_hundred_parentheses_are_enough() {
+        let nested = |depth: usize| format!("{{ {}$.a = 1{} }}", "(".repeat(depth), ")".repeat(depth));
+        assert!(parse(&nested(NESTING_MAX)).is_ok());
+        let errors = parse(&nested(100_000)).unwrap_err();
+        assert!(errors.iter().next().unwrap().detail.contains("nest deeper"));
+    }
+
+    #[test]
+    fn quotas_count_all_of_a_pattern() {
+        let accepted = [
+            "{ $.*.a = 1 && $.b[*] = 1 && $.c[*] = 1 }",
+            "{ $.a = %x% || $.b = %y% }",
+            "[a = %x% || a = %y%]",
+            "%x% %y%",
+        ];
+        for text in accepted {
+            assert!(parse(text).is_ok(), "{text}");
+        }
+        for text in
+            ["{ $.a = %x% || $.b = %y% || $.b != %y% }", "[a = %x%, b = %y%, c = %z%]", "%x% -%y% ?%z%"]
+        {
+            let errors = parse(text).unwrap_err();
+            assert_eq!(
+                errors.iter().map(|error| &error.kind).collect::<Vec<_>>(),
+                [&ErrorKind::RegexCount],
+                "{text}"
+            );
+        }
+    }
+}

@@ -272,3 +272,120 @@ fn push_literal(out: &mut String, literal: char) {
         let _ = write!(out, "\\x{{{:X}}}", u32::from(literal));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(source: &str, text: &str) -> bool {
+        assert_eq!(illegal_character(source), None, "{source}");
+        Regex::compile(source).unwrap().is_match(text)
+    }
+
+    #[test]
+    fn means_what_aws_documents() {
+        let cases = [
+            ("[hc]at$", "the cat", true),
+            ("[hc]at$", "cats", false),
+            ("colou?r", "color", true),
+            ("a{3,5}", "aa", false),
+            ("a{,2}b", "b", true),
+            ("^a{,2}b", "aaab", false),
+            ("^a{2,}$", "aaaa", true),
+            ("^a{2}$", "aaa", false),
+            ("gra|ey", "grey", true),
+            (r"\[.\]", "value [7] here", true),
+            (r"\x28x\x29", "f(x)", true),
+            (r"\x25", "100%", true),
+            ("INFO ERROR", "INFO ERROR", true),
+            (r"^\d+$", "42", true),
+            (r"^\d+$", "٤٢", false),
+            (r"^\w+$", "ü", false),
+            (r"^\W$", "ü", true),
+            (r"\s", "a\u{a0}b", false),
+            (r"a\sb", "a\nb", true),
+            ("^b", "a\nb", false),
+            ("a$", "a\nb", false),
+            ("a$", "a\n", false),
+            ("a.b", "a\nb", true),
+            ("^.$", "ü", true),
+            ("[^a]", "\n", true),
+            ("", "anything", true),
+        ];
+        for (source, text, expected) in cases {
+            assert_eq!(found(source, text), expected, "{source} on {text:?}");
+        }
+    }
+
+    #[test]
+    fn classes_hold_characters_and_ranges_only() {
+        let cases = [
+            // The regex engine below would read each of these in a richer way.
+            ("^[[:alpha:]$", ":", true),
+            ("^[a--c]$", ".", false),
+            ("^[a[b]$", "[", true),
+            ("^[a-c-]$", "-", true),
+            ("^[-a]$", "-", true),
+            (r"^[\w-]$", "-", true),
+            (r"^[\d\s]$", "\t", true),
+            (r"^[^\d]$", "5", false),
+            (r"^[\]]$", "]", true),
+            (r"^[\x28-\x2a]$", ")", true),
+            ("^[.]$", "x", false),
+            ("^[a^]$", "^", true),
+        ];
+        for (source, text, expected) in cases {
+            let verdict = Regex::compile(source).map(|regex| regex.is_match(text));
+            assert_eq!(verdict.unwrap_or(false), expected, "{source} on {text:?}");
+        }
+    }
+
+    #[test]
+    fn refuses_what_cannot_be_compiled() {
+        for source in [
+            "[abc",
+            "[]",
+            "[^]",
+            "[b-a]",
+            r"[a-\d]",
+            "]",
+            "}",
+            "a{",
+            "a{x}",
+            "a{,}",
+            "a{1,2,3}",
+            "a{2,1}",
+            "*",
+            "+a",
+            "a|*",
+            "{2}",
+            r"a\",
+            r"\x2",
+            r"\xzz",
+            "a{1000}{1000}{1000}",
+            "a{99999999999}",
+        ] {
+            assert!(Regex::compile(source).is_err(), "{source}");
+        }
+    }
+
+    #[test]
+    fn names_the_first_character_outside_the_alphabet() {
+        let cases = [
+            ("^(a)", Some("(")),
+            ("a!", Some("!")),
+            ("caf\u{e9}", Some("\u{e9}")),
+            (r"\/", Some("/")),
+            (r"\(", Some("(")),
+            (r"\b", Some("b")),
+            ("a\tb", Some("\t")),
+            ("a'b", Some("'")),
+            (": _#=@/;,-", None),
+            (r"^$?[]{}|\\*+.", None),
+            (r"\d\D\s\S\w\W\x41\^\$\?\[\]\{\}\|\*\+\.", None),
+        ];
+        for (source, expected) in cases {
+            assert_eq!(illegal_character(source).map(|range| &source[range]), expected, "{source}");
+        }
+    }
+}

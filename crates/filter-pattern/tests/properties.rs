@@ -1,6 +1,8 @@
 //! Laws that hold for every pattern and message: a model of each grammar prints a pattern and decides messages in the
 //! plainest possible way, and the crate must agree.
 
+#![expect(clippy::unwrap_used, reason = "a model that cannot print itself fails the test")]
+
 use std::fmt::Write as _;
 
 use filter_pattern::{Filter, Kind};
@@ -19,8 +21,11 @@ enum Json {
     Object(Vec<(&'static str, Json)>),
 }
 
-const KEYS: [&str; 5] = ["a", "b", "c", "0", "x y"];
-const STRINGS: [&str; 10] = ["", "1", "1.0", "Alpha", "alpha", "a*b", "a\"b\\c", "ünï\n", "true", "10.0.0.1"];
+const KEYS: [&str; 4] = ["a", "b", "0", "x y"];
+const STRINGS: [&str; 13] = [
+    "", "1", "1.0", "Alpha", "Alpha1", "Alphabet", "xAlpha", "alpha", "a*b", "a\"b\\c", "ünï\n", "true",
+    "10.0.0.1",
+];
 const NUMBERS: [&str; 8] = ["0", "1", "1.0", "1e0", "-1", "1.5", "10", "-0"];
 
 impl Json {
@@ -53,10 +58,10 @@ impl Json {
 
 fn json() -> impl Strategy<Value = Json> {
     let leaf = prop_oneof![
-        Just(Json::Null),
-        any::<bool>().prop_map(Json::Bool),
-        prop::sample::select(&NUMBERS[..]).prop_map(Json::Number),
-        prop::sample::select(&STRINGS[..]).prop_map(Json::String),
+        2 => Just(Json::Null),
+        1 => any::<bool>().prop_map(Json::Bool),
+        2 => prop::sample::select(&NUMBERS[..]).prop_map(Json::Number),
+        3 => prop::sample::select(&STRINGS[..]).prop_map(Json::String),
     ];
     leaf.prop_recursive(3, 16, 4, |inner| {
         prop_oneof![
@@ -84,8 +89,10 @@ enum ModelValue {
     Regex(usize),
 }
 
+type Meaning = fn(&str) -> bool;
+
 /// Regular expressions with what they mean.
-const REGEXES: [(&str, fn(&str) -> bool); 4] = [
+const REGEXES: [(&str, Meaning); 4] = [
     ("^A", |text| text.starts_with('A')),
     (r"\.[0-9]$", |text| {
         text.len() > 1
@@ -152,7 +159,7 @@ fn model_expr() -> impl Strategy<Value = ModelExpr> {
         steps.iter().filter(|step| matches!(step, ModelStep::Any)).count() <= 1
     });
     let leaf = (steps, model_test()).prop_map(|(steps, test)| ModelExpr::Condition(steps, test));
-    leaf.prop_recursive(3, 6, 3, |inner| {
+    leaf.prop_recursive(3, 5, 3, |inner| {
         prop_oneof![
             prop::collection::vec(inner.clone(), 2..4).prop_map(ModelExpr::And),
             prop::collection::vec(inner, 2..4).prop_map(ModelExpr::Or),
@@ -378,10 +385,10 @@ fn holds_together(pattern: &str, message: &str) -> Result<(), TestCaseError> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1_000))]
+    #![proptest_config(ProptestConfig::with_cases(2_000))]
 
     #[test]
-    fn json_patterns_decide_as_the_model_does(expr in model_expr(), messages in prop::collection::vec(message(), 1..6)) {
+    fn json_patterns_decide_as_the_model_does(expr in model_expr(), messages in prop::collection::vec(message(), 8)) {
         let pattern = format!("{{{}}}", print_expr(&expr));
         let Some(filter) = parse_within_quotas(&pattern) else { return Ok(()) };
         for message in messages {
