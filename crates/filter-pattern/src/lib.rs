@@ -1,5 +1,34 @@
 //! The CloudWatch Logs filter-pattern language: parse, match, extract, explain.
-
+//!
+//! A [`Filter`] is parsed once, with every mistake reported at its place, and then decides messages one by one:
+//!
+//! ```
+//! use filter_pattern::Filter;
+//!
+//! let filter = Filter::parse(r#"{ $.eventName = "Stop*" && $.errorCode NOT EXISTS }"#).unwrap();
+//! assert!(filter.matches(r#"{"eventName":"StopLogging"}"#));
+//!
+//! let denied = r#"{"eventName":"StopLogging","errorCode":"AccessDenied"}"#;
+//! assert_eq!(
+//!     filter.explain(denied).to_string(),
+//!     "\
+//! does not match
+//!   ✗ all of
+//!     ✓ $.eventName = \"Stop*\"   the field is \"StopLogging\"
+//!     ✗ $.errorCode NOT EXISTS   the field is \"AccessDenied\"
+//! "
+//! );
+//! ```
+//!
+//! What holds in this crate: what a condition asks of a value is decided by [`Test::holds`] and nowhere else; no text,
+//! pattern or message, can make it panic, recurse without bound or take memory without bound; it knows no clock and
+//! does no I/O.
+//!
+//! [`Filter::matches`] reads each message anew and is there to be right. An engine for many filters indexes
+//! [`Filter::kind`] (exact texts by [`Text::literal`], terms by [`Terms::required`] and its siblings) and asks
+//! [`Test::holds`] about what it found.
+//!
+#![doc = include_str!("../reference.md")]
 #![deny(missing_docs)]
 
 mod condition;
