@@ -1,0 +1,40 @@
+//! Every recorded verdict there is. The cases are kept outside of the project: without them this says so and passes.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+#[path = "../../../xtask/src/conformance/alarm.rs"]
+mod alarm_cases;
+#[path = "../../../xtask/src/conformance/statistics.rs"]
+mod statistics_cases;
+
+fn check(name: &str, run: fn(&Path) -> io::Result<(usize, usize)>) -> io::Result<()> {
+    let data = std::env::var_os("TRAILHOUND_DATA").map_or_else(
+        || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/data")),
+        PathBuf::from,
+    );
+    let file = data.join("conformance").join(name);
+    if !file.exists() {
+        assert!(
+            std::env::var_os("TRAILHOUND_REQUIRE_DATA").is_none_or(|required| required != "1"),
+            "{} is missing",
+            file.display()
+        );
+        println!("left out: no {}", file.display());
+        return Ok(());
+    }
+    let (passed, failed) = run(&file)?;
+    println!("{passed} passed, {failed} failed");
+    assert!(passed > 0 && failed == 0, "{passed} passed, {failed} failed");
+    Ok(())
+}
+
+#[test]
+fn recorded_evaluations() -> io::Result<()> {
+    check("alarm.jsonl", alarm_cases::run)
+}
+
+#[test]
+fn recorded_statistics() -> io::Result<()> {
+    check("statistics.jsonl", statistics_cases::run)
+}
