@@ -442,7 +442,8 @@ impl<'a> Compiler<'a> {
             let message = "Inside anything-but, an empty list is not allowed".to_owned();
             let error = self.error(ErrorKind::Empty, message, "list at least one string");
             self.late.push(error);
-            return Ok(None);
+            // For the rest of the expression this is a list like any other.
+            return Ok(Some(Term::AnythingBut(AnythingBut::Strings(Box::default()))));
         }
         Ok(self.build(excluded, texts))
     }

@@ -98,8 +98,8 @@ impl Scanner<'_> {
             self.entry()?;
         }
         // The service stops reading after the root object; what follows is our business alone.
-        if self.skip_space()?.is_some() {
-            return Err("unexpected text after the end of the pattern".to_owned());
+        if !matches!(self.skip_space(), Ok(None)) {
+            return Err("unexpected text after the last brace".to_owned());
         }
         let span = self.span_here();
         let position = self.position();
@@ -277,17 +277,15 @@ impl Scanner<'_> {
         }
     }
 
-    fn bad_number_start(&mut self, after: char, sign: char) -> String {
+    fn bad_number_start(&mut self, mut after: char, sign: char) -> String {
         if after == 'I' {
-            let word = match self.peek() {
-                None => return "Unexpected end-of-input in a Number value".to_owned(),
-                Some('N') => Some(format!("{sign}INF")),
-                Some('n') => Some(format!("{sign}Infinity")),
-                Some(_) => None,
+            let Some(second) = self.take() else {
+                return "Unexpected end-of-input in a Number value".to_owned();
             };
-            self.take();
-            if let Some(word) = word {
-                return self.non_standard(&word, 3);
+            match second {
+                'N' => return self.non_standard(&format!("{sign}INF"), 3),
+                'n' => return self.non_standard(&format!("{sign}Infinity"), 3),
+                _ => after = second,
             }
         }
         let (seen, message) = if sign == '+' {
@@ -470,8 +468,15 @@ impl Scanner<'_> {
     fn skip_space(&mut self) -> Step<Option<char>> {
         while let Some(next) = self.peek() {
             match next {
-                ' ' | '\t' | '\n' | '\r' => {
+                ' ' | '\t' => {
                     self.take();
+                }
+                '\n' | '\r' => {
+                    self.take();
+                    if next == '\n' || self.peek() != Some('\n') {
+                        self.line += 1;
+                        self.column = 1;
+                    }
                 }
                 '/' => {
                     self.take();
@@ -497,16 +502,11 @@ impl Scanner<'_> {
         self.text.get(self.offset..).and_then(|rest| rest.chars().next())
     }
 
+    /// Takes the next character. A line break is no new line yet: outside of white space it is a mistake before it is one.
     fn take(&mut self) -> Option<char> {
         let next = self.peek()?;
         self.offset += next.len_utf8();
-        let line_end = next == '\n' || (next == '\r' && self.peek() != Some('\n'));
-        if line_end {
-            self.line += 1;
-            self.column = 1;
-        } else {
-            self.column += if next.len_utf16() == 2 { 2 } else { 1 };
-        }
+        self.column += if next.len_utf16() == 2 { 2 } else { 1 };
         Some(next)
     }
 
