@@ -1,0 +1,180 @@
+//! Every check of rule documents in one list: its id, how grave it is, what it means and how to mend it.
+//!
+//! The list is the documentation (`check --list` and the manual print it) and the identity of each diagnostic. A check
+//! without an entry does not compile.
+
+use crate::diagnostic::Level;
+use serde::{Serialize, Serializer};
+
+macro_rules! catalogue {
+    ($($(#[doc = $doc:literal])* $name:ident: $id:literal, $level:ident, $meaning:literal, $mend:literal;)*) => {
+        /// A check of rule documents.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Check {
+            $(#[doc = $meaning] $name,)*
+        }
+
+        /// What the catalogue says of a check.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+        pub struct Entry {
+            /// Its name in diagnostics.
+            pub id: &'static str,
+            /// How grave it is.
+            pub level: Level,
+            /// What it means, in one sentence.
+            pub meaning: &'static str,
+            /// How to mend it.
+            pub mend: &'static str,
+        }
+
+        impl Check {
+            /// All checks, in the catalogue's order.
+            pub const ALL: &'static [Self] = &[$(Self::$name),*];
+
+            /// What the catalogue says of it.
+            #[must_use]
+            pub fn entry(self) -> Entry {
+                match self {
+                    $(Self::$name => Entry { id: $id, level: Level::$level, meaning: $meaning, mend: $mend },)*
+                }
+            }
+        }
+    };
+}
+
+catalogue! {
+    FileNotFound: "file-not-found", Error,
+        "A file that was named is not there.",
+        "Check the path; events are named relative to the rule's file.";
+    YamlSyntax: "yaml-syntax", Error,
+        "The text is not YAML.",
+        "Mind indentation and quotes; JSON is YAML and may be pasted as it is.";
+    TooLarge: "too-large", Error,
+        "The document is nested too deeply or grows too large once its aliases are expanded.",
+        "Write the parts where they are needed and split the file.";
+    NotAMapping: "not-a-mapping", Error,
+        "A document is not a mapping of keys to values.",
+        "Begin the document with `id:`.";
+    UnknownKey: "unknown-key", Error,
+        "A key that the document does not have.",
+        "Use the key the message suggests, or see the schema.";
+    DuplicateKey: "duplicate-key", Error,
+        "A key is written twice in one mapping.",
+        "Keep one of them.";
+    MissingKey: "missing-key", Error,
+        "A key the document needs is not there.",
+        "Add it.";
+    WrongType: "wrong-type", Error,
+        "A value is of another type than the key takes.",
+        "Write the value as the message says.";
+    InvalidValue: "invalid-value", Error,
+        "A value is of the right type and still not one the key takes.",
+        "Use one of the values the message names.";
+    DuplicateId: "duplicate-id", Error,
+        "Two rules have the same id.",
+        "Rename one of them.";
+    NotSupported: "not-supported", Error,
+        "The document asks for something this version cannot do.",
+        "Do without for now, as the message says.";
+    InvalidPattern: "invalid-pattern", Error,
+        "The event pattern is not one EventBridge would accept.",
+        "Mend the underlined part; EventBridge's documentation of patterns applies.";
+    InvalidFilter: "invalid-filter", Error,
+        "The filter pattern is not one CloudWatch Logs would accept.",
+        "Mend the underlined part; CloudWatch Logs' documentation of filter patterns applies.";
+    InvalidPath: "invalid-path", Error,
+        "A path into the event cannot be read or starts nowhere.",
+        "Write `detail.a.b`, `detail[\"a.b\"]`, `principal`, `account` or `region`.";
+    InvalidExpression: "invalid-expression", Error,
+        "An expression is not CEL, or uses a function or variable in a way it does not have.",
+        "Mend the underlined part.";
+    UnknownName: "unknown-name", Error,
+        "An expression uses a variable, field or function that does not exist.",
+        "Use the name the message suggests.";
+    UnknownList: "unknown-list", Error,
+        "An expression uses a list that is not defined.",
+        "Use the name the message suggests, or define the list under `lists:` in the configuration.";
+    UnknownHours: "unknown-hours", Error,
+        "An expression uses hours that are not defined.",
+        "Use the name the message suggests, or define them under `hours:` in the configuration.";
+    InvalidTitle: "invalid-title", Error,
+        "The title is not a template, or uses a name that does not exist.",
+        "Write `{{ detail.requestParameters.name }}` and close what is opened.";
+    InvalidEvent: "invalid-event", Error,
+        "The event of a test cannot be read.",
+        "Use one CloudTrail record, or one EventBridge event with `detail-type` and `detail`.";
+
+    PatternLint: "pattern-lint", Warning,
+        "The event pattern is valid and probably not what was meant, or is over a quota of AWS.",
+        "Follow the message.";
+    FilterLint: "filter-lint", Warning,
+        "The filter pattern is valid and probably not what was meant, or is over a quota of AWS.",
+        "Follow the message.";
+    NumberForText: "number-for-text", Warning,
+        "A number stands in a pattern where CloudTrail writes a text, so it never matches.",
+        "Put it in quotes.";
+    NeverMatches: "never-matches", Warning,
+        "The pattern asks for a value that CloudTrail does not write, so it never matches.",
+        "Write the value as CloudTrail does.";
+    NoDetailType: "no-detail-type", Warning,
+        "The pattern does not name a detail-type, so events that are not CloudTrail's may match it.",
+        "Add `detail-type: [AWS API Call via CloudTrail]`, or the type that is meant.";
+    NoTests: "no-tests", Warning,
+        "The rule has no tests.",
+        "Add one event that fires and one that does not.";
+    NoFiringTest: "no-firing-test", Warning,
+        "No test shows the rule firing.",
+        "Add a test with `fires: true`.";
+    NoSilentTest: "no-silent-test", Warning,
+        "No test shows the rule staying silent.",
+        "Add a test with `fires: false` and the field that stops it as `because`.";
+    NoDescription: "no-description", Warning,
+        "The rule does not say why anybody should care.",
+        "Add a `description`.";
+    NoFirstChecks: "no-first-checks", Warning,
+        "The rule does not say what to look at first.",
+        "Add `first_checks`, two or three questions.";
+    DuplicateTitle: "duplicate-title", Warning,
+        "Two rules have the same title, so their findings look alike.",
+        "Say in the title what differs.";
+    ExpiredException: "expired-exception", Warning,
+        "An exception has expired and no longer applies.",
+        "Remove it, or renew it with its owner.";
+    ExceptionWithoutExpiry: "exception-without-expiry", Warning,
+        "An exception never expires.",
+        "Add `expires` with a day on which somebody looks again.";
+    UnusedList: "unused-list", Warning,
+        "A list is defined that no rule uses.",
+        "Remove it, or correct its name.";
+}
+
+impl Check {
+    /// Its name in diagnostics, such as `unknown-key`.
+    #[must_use]
+    pub fn id(self) -> &'static str {
+        self.entry().id
+    }
+}
+
+impl Serialize for Check {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.id())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn entries_are_distinct_and_complete_sentences() {
+        let ids: HashSet<_> = Check::ALL.iter().map(|check| check.id()).collect();
+        assert_eq!(ids.len(), Check::ALL.len());
+        for check in Check::ALL {
+            let entry = check.entry();
+            assert!(entry.meaning.ends_with('.') && entry.mend.ends_with('.'), "{}", entry.id);
+            assert!(entry.id.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-'), "{}", entry.id);
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! A mapping with known keys, and the complaints about a file.
+
+use crate::catalogue::Check;
+use crate::diagnostic::{Diagnostic, Span};
+use crate::nearest::nearest;
+use crate::yaml::{Entry, Node, Value};
+use std::ops::Range;
+use std::sync::Arc;
+
+/// What was found wrong with one file so far.
+pub(crate) struct Complaints<'t> {
+    file: Arc<str>,
+    text: &'t str,
+    list: Vec<Diagnostic>,
+}
+
+impl<'t> Complaints<'t> {
+    pub(crate) fn new(file: Arc<str>, text: &'t str, list: Vec<Diagnostic>) -> Self {
+        Self { file, text, list }
+    }
+
+    pub(crate) fn file(&self) -> &Arc<str> {
+        &self.file
+    }
+
+    pub(crate) fn text(&self) -> &'t str {
+        self.text
+    }
+
+    pub(crate) fn span(&self, range: Range<usize>) -> Span {
+        Span::of(self.text, range)
+    }
+
+    pub(crate) fn diagnostic(&self, check: Check, range: Range<usize>, message: impl Into<String>) -> Diagnostic {
+        Diagnostic::new(check, &self.file, self.span(range), message)
+    }
+
+    pub(crate) fn add(&mut self, check: Check, range: Range<usize>, message: impl Into<String>) {
+        let diagnostic = self.diagnostic(check, range, message);
+        self.push(diagnostic);
+    }
+
+    pub(crate) fn push(&mut self, diagnostic: Diagnostic) {
+        self.list.push(diagnostic);
+    }
+
+    pub(crate) fn errors(&self) -> usize {
+        self.list.iter().filter(|diagnostic| diagnostic.is_error()).count()
+    }
+
+    pub(crate) fn into_list(self) -> Vec<Diagnostic> {
+        self.list
+    }
+}
+
+/// The entries of a mapping whose keys are all known.
+pub(crate) struct Fields<'n> {
+    entries: &'n [Entry],
+    range: Range<usize>,
+    what: &'static str,
+}
+
+impl<'n> Fields<'n> {
+    /// Checks a mapping's keys. `None` if it is no mapping; unknown and repeated keys are complained about and do not
+    /// hinder. `tolerated` keys are known and complained about elsewhere.
+    pub(crate) fn read(
+        complaints: &mut Complaints<'_>,
+        node: &'n Node,
+        what: &'static str,
+        keys: &[&'static str],
+        tolerated: &[&'static str],
+    ) -> Option<Self> {
+        let Value::Mapping(entries) = &node.value else {
+            let message = format!("{what} is a mapping of {}, not {}", keys.join(", "), node.kind());
+            complaints.add(Check::WrongType, node.range.clone(), message);
+            return None;
+        };
+        for (index, entry) in entries.iter().enumerate() {
+            let key = &*entry.key;
+            if !keys.contains(&key) && !tolerated.contains(&key) {
+                let shown: String = key.chars().take(60).collect();
+                let message = format!("{what} has no key `{shown}`");
+                let mut diagnostic = complaints.diagnostic(Check::UnknownKey, entry.key_range.clone(), message);
+                diagnostic = match nearest(key, keys.iter().copied()) {
+                    Some(meant) => diagnostic.help(format!("did you mean `{meant}`?")).replace_with(meant),
+                    None => diagnostic.help(format!("its keys are {}", keys.join(", "))),
+                };
+                complaints.push(diagnostic);
+            } else if entries.iter().take(index).any(|earlier| earlier.key == entry.key) {
+                complaints.add(Check::DuplicateKey, entry.key_range.clone(), format!("`{key}` is written twice"));
+            }
+        }
+        let range = entries.first().map_or(node.range.clone(), |first| first.key_range.clone());
+        Some(Self { entries, range, what })
+    }
+
+    /// The value of a key.
+    pub(crate) fn get(&self, key: &str) -> Option<&'n Node> {
+        self.entries.iter().find(|entry| &*entry.key == key).map(|entry| &entry.value)
+    }
+
+    /// The value of a key that has to be there.
+    pub(crate) fn required(&self, complaints: &mut Complaints<'_>, key: &str) -> Option<&'n Node> {
+        let found = self.get(key);
+        if found.is_none() {
+            let message = format!("{} needs `{key}`", self.what);
+            complaints.add(Check::MissingKey, self.range.clone(), message);
+        }
+        found
+    }
+
+    /// A text that may be left out: `None` if it is no text.
+    pub(crate) fn text(&self, complaints: &mut Complaints<'_>, key: &str) -> Option<Option<Box<str>>> {
+        let Some(node) = self.get(key) else { return Some(None) };
+        match node.as_text() {
+            Some(text) => Some(Some(text.trim().into())),
+            None => {
+                let message = format!("`{key}` is text, not {}", node.kind());
+                complaints.add(Check::WrongType, node.range.clone(), message);
+                None
+            }
+        }
+    }
+}

@@ -1,0 +1,432 @@
+//! Nodes → rules: every key known, every value of its type, every fault of a document told at once.
+//!
+//! Reading goes on after a fault, so a document's author sees all of them; only a document without any becomes a
+//! [`Rule`].
+
+mod fields;
+mod pattern;
+mod selector;
+mod test_case;
+
+pub(crate) use fields::{Complaints, Fields};
+
+use crate::catalogue::Check;
+use crate::condition::{Condition, FaultKind};
+use crate::diagnostic::Diagnostic;
+use crate::nearest::nearest;
+use crate::path::EventPath;
+use crate::rule::{Escalation, Exception, Group, Rule, RuleId, Severity, Source};
+use crate::title::{Title, TitleError};
+use crate::yaml::{Node, Value};
+use cloudtrail::Delivery;
+use context::Context;
+use jiff::civil::Date;
+use std::ops::Range;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The keys of a rule document, in the order they are best written in.
+pub(crate) const RULE_KEYS: [&str; 17] = [
+    "kind",
+    "id",
+    "title",
+    "severity",
+    "escalate",
+    "description",
+    "first_checks",
+    "owner",
+    "tags",
+    "pattern",
+    "filter",
+    "where",
+    "delivery",
+    "except",
+    "group",
+    "tests",
+    "metadata",
+];
+
+/// Keys this version knows and cannot run, with what to do meanwhile.
+const NOT_SUPPORTED: [(&str, &str); 6] = [
+    ("alarm", "every matching event is a finding for now; count them where findings are received"),
+    ("threshold", "use `group` to fold repeated events into one finding with a count"),
+    ("sequence", "write a rule for its last step, and name the earlier ones in `first_checks`"),
+    ("first_seen", "name what is known in a list and leave it out with `where: \"!glob_any(…, lists.NAME)\"`"),
+    ("absent", "watch for the absence where findings are received"),
+    ("sigma", "write the selection as a `pattern`"),
+];
+
+/// Kinds this version knows and cannot run.
+const KINDS_NOT_SUPPORTED: [(&str, &str); 3] = [
+    ("metric-filter", "write a rule with its `filter`: each matching event is then a finding"),
+    ("alarm", "write a rule with the filter of its metric"),
+    ("composite-alarm", "write a rule for each of its alarms"),
+];
+
+/// The longest time a group may stay open.
+const GROUP_DURATION_MAX: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+
+/// Reads one document. `None` if anything is wrong with it; the complaints say what.
+pub(crate) fn rule(complaints: &mut Complaints<'_>, context: &Context, document: &Node) -> Option<Rule> {
+    let errors_before = complaints.errors();
+    let mut reader = Reader { complaints, context };
+    let rule = reader.rule(document);
+    (reader.complaints.errors() == errors_before).then_some(rule).flatten()
+}
+
+struct Reader<'r, 'c> {
+    complaints: &'r mut Complaints<'c>,
+    context: &'r Context,
+}
+
+impl Reader<'_, '_> {
+    fn rule(&mut self, document: &Node) -> Option<Rule> {
+        let Value::Mapping(entries) = &document.value else {
+            let message = format!("a rule document is a mapping, not {}", document.kind());
+            self.complaints.add(Check::NotAMapping, document.range.clone(), message);
+            return None;
+        };
+        if let Some(kind) = entries.iter().find(|entry| &*entry.key == "kind")
+            && !self.kind(&kind.value)
+        {
+            return None;
+        }
+        for entry in entries {
+            if let Some((key, meanwhile)) = NOT_SUPPORTED.iter().find(|(key, _)| *key == &*entry.key) {
+                self.complaints.push(
+                    self.complaints
+                        .diagnostic(Check::NotSupported, entry.key_range.clone(), format!("`{key}` is not supported yet"))
+                        .help(*meanwhile),
+                );
+            }
+        }
+        let stateful = NOT_SUPPORTED.map(|(key, _)| key);
+        let fields = Fields::read(self.complaints, document, "a rule", &RULE_KEYS, &stateful)?;
+        let not_run = entries.iter().any(|entry| stateful.contains(&&*entry.key));
+
+        let id = fields.required(self.complaints, "id").and_then(|node| self.id(node));
+        let title = fields.required(self.complaints, "title").and_then(|node| self.title(node));
+        let severity = fields.required(self.complaints, "severity").and_then(|node| self.severity(node));
+        let selector = if not_run { None } else { self.selector(document, &fields) };
+        let delivery = fields.get("delivery").map_or(Some(Delivery::All), |node| self.delivery(node));
+        let escalate = self.each(fields.get("escalate"), Self::escalation);
+        let condition = fields.get("where").map(|node| self.condition(node));
+        let except = self.each(fields.get("except"), Self::exception);
+        let group = fields.get("group").map(|node| self.group(node));
+        let tests = self.each(fields.get("tests"), Self::test);
+        let description = fields.text(self.complaints, "description");
+        let first_checks = self.each(fields.get("first_checks"), Self::text);
+        let owner = fields.text(self.complaints, "owner");
+        let tags = self.each(fields.get("tags"), Self::text);
+        if let Some(metadata) = fields.get("metadata")
+            && !matches!(metadata.value, Value::Mapping(_))
+        {
+            self.wrong_type(metadata, "`metadata` is a mapping of whatever you like");
+        }
+        Some(Rule {
+            id: id?,
+            title: title?,
+            severity: severity?,
+            escalate: escalate?,
+            description: description?,
+            first_checks: first_checks?,
+            owner: owner?,
+            tags: tags?,
+            selector: selector?,
+            delivery: delivery?,
+            condition: match condition {
+                Some(condition) => Some(condition?),
+                None => None,
+            },
+            except: except?,
+            group: match group {
+                Some(group) => Some(group?),
+                None => None,
+            },
+            tests: tests?,
+            source: self.source(document.range.clone()),
+        })
+    }
+
+    /// Whether the document is a rule.
+    fn kind(&mut self, node: &Node) -> bool {
+        let kind = node.as_text().unwrap_or_default();
+        if kind == "rule" {
+            return true;
+        }
+        if let Some((_, meanwhile)) = KINDS_NOT_SUPPORTED.iter().find(|(name, _)| *name == kind) {
+            let message = format!("documents of kind `{kind}` are not supported yet");
+            let diagnostic = self.complaints.diagnostic(Check::NotSupported, node.range.clone(), message);
+            self.complaints.push(diagnostic.help(*meanwhile));
+        } else {
+            let known = std::iter::once("rule").chain(KINDS_NOT_SUPPORTED.iter().map(|(name, _)| *name));
+            self.one_of(node, "kind", known);
+        }
+        false
+    }
+
+    fn id(&mut self, node: &Node) -> Option<RuleId> {
+        let text = self.scalar_text(node, "`id`")?;
+        let id = RuleId::new(text);
+        if id.is_none() {
+            let message = format!("`{}` is not an id", shown(text));
+            let suggestion = slug(text);
+            let help = "an id is made of lower-case letters, digits and hyphens, as in `root-use`";
+            let mut diagnostic = self.complaints.diagnostic(Check::InvalidValue, node.range.clone(), message).help(help);
+            if RuleId::new(&suggestion).is_some() {
+                diagnostic = diagnostic.replace_with(suggestion);
+            }
+            self.complaints.push(diagnostic);
+        }
+        id
+    }
+
+    fn title(&mut self, node: &Node) -> Option<Title> {
+        let text = self.scalar_text(node, "`title`")?;
+        match Title::parse(text) {
+            Ok(title) => Some(title),
+            Err(errors) => {
+                for error in errors {
+                    let (range, help) = match &error {
+                        TitleError::Syntax(_) => (node.range.clone(), None),
+                        TitleError::UnknownName { name, help } => {
+                            let at = text.find(name.as_str());
+                            let part = at.map(|at| self.part(node, at..at + name.len()));
+                            (part.unwrap_or(node.range.clone()), Some(help.clone()))
+                        }
+                    };
+                    let diagnostic = self.complaints.diagnostic(Check::InvalidTitle, range, error.to_string());
+                    self.complaints.push(diagnostic.maybe_help(help));
+                }
+                None
+            }
+        }
+    }
+
+    fn severity(&mut self, node: &Node) -> Option<Severity> {
+        let found = Severity::ALL.into_iter().find(|severity| node.as_text() == Some(severity.as_str()));
+        if found.is_none() {
+            self.one_of(node, "severity", Severity::ALL.map(Severity::as_str));
+        }
+        found
+    }
+
+    fn delivery(&mut self, node: &Node) -> Option<Delivery> {
+        let words = [
+            ("all", Delivery::All),
+            ("aws-enabled", Delivery::AwsEnabled),
+            ("aws-all-management", Delivery::AwsAllManagement),
+        ];
+        let found = words.iter().find(|(word, _)| node.as_text() == Some(*word)).map(|(_, delivery)| *delivery);
+        if found.is_none() {
+            self.one_of(node, "delivery", words.map(|(word, _)| word));
+        }
+        found
+    }
+
+    fn escalation(&mut self, node: &Node) -> Option<Escalation> {
+        let fields = Fields::read(self.complaints, node, "an escalation", &["when", "severity"], &[])?;
+        let when = fields.required(self.complaints, "when").and_then(|node| self.condition(node));
+        let severity = fields.required(self.complaints, "severity").and_then(|node| self.severity(node));
+        Some(Escalation { when: when?, severity: severity? })
+    }
+
+    fn condition(&mut self, node: &Node) -> Option<Condition> {
+        let Some(text) = node.as_text() else {
+            self.wrong_type(node, "a condition is an expression in quotes, as in `\"detail.readOnly == false\"`");
+            return None;
+        };
+        match Condition::compile(text, self.context) {
+            Ok(condition) => Some(condition),
+            Err(faults) => {
+                for fault in faults {
+                    let check = match fault.kind {
+                        FaultKind::Expression => Check::InvalidExpression,
+                        FaultKind::Name => Check::UnknownName,
+                        FaultKind::List => Check::UnknownList,
+                        FaultKind::Hours => Check::UnknownHours,
+                    };
+                    let range = self.part(node, fault.range);
+                    let diagnostic = self.complaints.diagnostic(check, range, fault.message);
+                    self.complaints.push(diagnostic.maybe_help(fault.help));
+                }
+                None
+            }
+        }
+    }
+
+    fn exception(&mut self, node: &Node) -> Option<Exception> {
+        let keys = ["reason", "owner", "expires", "pattern", "where"];
+        let fields = Fields::read(self.complaints, node, "an exception", &keys, &[])?;
+        let reason = fields.required(self.complaints, "reason").and_then(|node| self.text(node));
+        let owner = fields.text(self.complaints, "owner");
+        let expires = fields.get("expires").map(|node| self.date(node));
+        let pattern = fields.get("pattern").map(|node| self.pattern(node));
+        let condition = fields.get("where").map(|node| self.condition(node));
+        if pattern.is_none() && condition.is_none() {
+            let message = "an exception needs a `pattern` or a `where` that says which events it means";
+            self.complaints.add(Check::MissingKey, node.range.clone(), message.to_owned());
+            return None;
+        }
+        Some(Exception {
+            reason: reason?,
+            owner: owner?,
+            expires: match expires {
+                Some(expires) => Some(expires?),
+                None => None,
+            },
+            pattern: match pattern {
+                Some(pattern) => Some(pattern?),
+                None => None,
+            },
+            condition: match condition {
+                Some(condition) => Some(condition?),
+                None => None,
+            },
+            source: self.source(node.range.clone()),
+        })
+    }
+
+    fn date(&mut self, node: &Node) -> Option<Date> {
+        let date = node.as_text().filter(|text| text.len() == "2027-01-31".len()).and_then(|text| text.parse().ok());
+        if date.is_none() {
+            let message = "`expires` is the last day on which the exception holds, as in `2027-01-31`";
+            self.complaints.add(Check::InvalidValue, node.range.clone(), message.to_owned());
+        }
+        date
+    }
+
+    fn group(&mut self, node: &Node) -> Option<Group> {
+        let fields = Fields::read(self.complaints, node, "a group", &["by", "for"], &[])?;
+        let by = fields.required(self.complaints, "by").and_then(|node| self.each(Some(node), Self::path));
+        let duration = fields.required(self.complaints, "for").and_then(|node| self.duration(node));
+        Some(Group { by: by?, duration: duration? })
+    }
+
+    fn path(&mut self, node: &Node) -> Option<EventPath> {
+        let text = self.scalar_text(node, "a path")?;
+        self.parse_path(text, node.range.clone())
+    }
+
+    fn parse_path(&mut self, text: &str, range: Range<usize>) -> Option<EventPath> {
+        match text.parse() {
+            Ok(path) => Some(path),
+            Err(error) => {
+                let error: crate::path::PathError = error;
+                let diagnostic = self.complaints.diagnostic(Check::InvalidPath, range, error.to_string());
+                self.complaints.push(diagnostic.help(error.help()));
+                None
+            }
+        }
+    }
+
+    fn duration(&mut self, node: &Node) -> Option<Duration> {
+        let duration = node.as_text().and_then(parse_duration);
+        let Some(duration) = duration.filter(|duration| *duration <= GROUP_DURATION_MAX) else {
+            let message = if duration.is_some() { "a group stays open for at most 7d" } else { "this is not a length of time" };
+            let diagnostic = self.complaints.diagnostic(Check::InvalidValue, node.range.clone(), message);
+            self.complaints.push(diagnostic.help("write it as `30s`, `10m`, `1h` or `2d`"));
+            return None;
+        };
+        Some(duration)
+    }
+
+    fn text(&mut self, node: &Node) -> Option<Box<str>> {
+        self.scalar_text(node, "this").map(Into::into)
+    }
+
+    /// Text, and not empty.
+    fn scalar_text<'n>(&mut self, node: &'n Node, what: &str) -> Option<&'n str> {
+        match node.as_text() {
+            Some(text) if !text.trim().is_empty() => Some(text),
+            Some(_) => {
+                self.complaints.add(Check::InvalidValue, node.range.clone(), format!("{what} is empty"));
+                None
+            }
+            None => {
+                let written = self.complaints.text().get(node.range.clone()).unwrap_or_default().to_owned();
+                let scalar = matches!(node.value, Value::Number(_) | Value::Bool(_));
+                let message = format!("{what} is text, not {}", node.kind());
+                let mut diagnostic = self.complaints.diagnostic(Check::WrongType, node.range.clone(), message);
+                if scalar {
+                    diagnostic = diagnostic.help("put it in quotes").replace_with(format!("\"{written}\""));
+                }
+                self.complaints.push(diagnostic);
+                None
+            }
+        }
+    }
+
+    /// Reads each item of a list; a single value counts as a list of one nowhere, so its author is told.
+    fn each<T>(
+        &mut self,
+        node: Option<&Node>,
+        mut read: impl FnMut(&mut Self, &Node) -> Option<T>,
+    ) -> Option<Vec<T>> {
+        let Some(node) = node else { return Some(Vec::new()) };
+        let Value::Sequence(items) = &node.value else {
+            self.wrong_type(node, &format!("this is a list, not {}", node.kind()));
+            return None;
+        };
+        let read: Vec<Option<T>> = items.iter().map(|item| read(self, item)).collect();
+        read.into_iter().collect()
+    }
+
+    fn one_of(&mut self, node: &Node, what: &str, known: impl IntoIterator<Item = &'static str>) {
+        let known: Vec<&str> = known.into_iter().collect();
+        let text = node.as_text().unwrap_or_else(|| node.kind());
+        let message = format!("`{}` is no {what}", shown(text));
+        let mut diagnostic = self.complaints.diagnostic(Check::InvalidValue, node.range.clone(), message);
+        diagnostic = diagnostic.help(format!("it is one of {}", known.join(", ")));
+        if let Some(meant) = nearest(text, known) {
+            diagnostic = diagnostic.help(format!("did you mean `{meant}`?")).replace_with(meant);
+        }
+        self.complaints.push(diagnostic);
+    }
+
+    fn wrong_type(&mut self, node: &Node, message: &str) {
+        self.complaints.add(Check::WrongType, node.range.clone(), message.to_owned());
+    }
+
+    fn part(&self, node: &Node, part: Range<usize>) -> Range<usize> {
+        node.part(self.complaints.text(), part)
+    }
+
+    fn source(&self, range: Range<usize>) -> Source {
+        let file = Arc::clone(self.complaints.file());
+        Source { file, span: self.complaints.span(range) }
+    }
+}
+
+/// `30s`, `10m`, `1h`, `2d`: a whole number and one unit, not zero.
+fn parse_duration(text: &str) -> Option<Duration> {
+    let unit = text.chars().last()?;
+    let seconds = match unit {
+        's' => 1,
+        'm' => 60,
+        'h' => 60 * 60,
+        'd' => 24 * 60 * 60,
+        _ => return None,
+    };
+    let digits = text.strip_suffix(unit)?;
+    let number = digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse::<u64>().ok())??;
+    let duration = Duration::from_secs(number.checked_mul(seconds)?);
+    (!duration.is_zero()).then_some(duration)
+}
+
+fn slug(text: &str) -> String {
+    let mut slug = String::new();
+    for character in text.chars().take(RuleId::LENGTH_MAX) {
+        if character.is_ascii_alphanumeric() {
+            slug.push(character.to_ascii_lowercase());
+        } else if !slug.is_empty() && !slug.ends_with('-') {
+            slug.push('-');
+        }
+    }
+    slug.trim_end_matches('-').to_owned()
+}
+
+/// What a message repeats of a document's text: not too much.
+fn shown(text: &str) -> String {
+    text.chars().take(60).map(|character| if character.is_control() { ' ' } else { character }).collect()
+}

@@ -1,0 +1,246 @@
+//! A rule: which events, what must hold of them, and what to say.
+//!
+//! Everything a rule says is parsed, checked and compiled when the document is read: a [`Rule`] that exists can be
+//! run. Rules are read by [`RuleSet::load`](crate::RuleSet::load); nothing here changes afterwards.
+
+use crate::condition::Condition;
+use crate::diagnostic::Span;
+use crate::path::EventPath;
+use crate::title::Title;
+use cloudtrail::Delivery;
+use event_pattern::Pattern;
+use filter_pattern::Filter;
+use jiff::civil::Date;
+use serde::{Deserialize, Serialize};
+use std::borrow::Borrow;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// One rule document, ready to run.
+#[derive(Clone, Debug)]
+pub struct Rule {
+    /// Its name, unique in a [`RuleSet`](crate::RuleSet).
+    pub id: RuleId,
+    /// What a finding is called: a template over the event.
+    pub title: Title,
+    /// How grave a finding is, unless an escalation says otherwise.
+    pub severity: Severity,
+    /// Conditions that replace the severity, in order; the first that holds decides.
+    pub escalate: Vec<Escalation>,
+    /// Why anybody should care.
+    pub description: Option<Box<str>>,
+    /// What whoever reads a finding should look at first.
+    pub first_checks: Vec<Box<str>>,
+    /// Who answers for the rule.
+    pub owner: Option<Box<str>>,
+    /// Free labels, such as `attack.t1562.008`.
+    pub tags: Vec<Box<str>>,
+    /// Which events.
+    pub selector: Selector,
+    /// Which of those would have been delivered.
+    pub delivery: Delivery,
+    /// What else must hold of a matched event (`where`).
+    pub condition: Option<Condition>,
+    /// Known good: a matched event that one of these names is dropped before anything is counted.
+    pub except: Vec<Exception>,
+    /// Which events make one finding; without it each event is one.
+    pub group: Option<Group>,
+    /// The rule's own tests.
+    pub tests: Vec<RuleTest>,
+    /// Where the rule was read.
+    pub source: Source,
+}
+
+/// A rule's name: lower-case letters, digits and hyphens, as in `cloudtrail-logging-stopped`.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+pub struct RuleId(Arc<str>);
+
+impl RuleId {
+    /// The longest name.
+    pub const LENGTH_MAX: usize = 100;
+
+    /// A name, if it is one.
+    #[must_use]
+    pub fn new(text: &str) -> Option<Self> {
+        let well_formed =
+            text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+                && text.starts_with(|first: char| first.is_ascii_alphanumeric())
+                && !text.ends_with('-')
+                && text.len() <= Self::LENGTH_MAX;
+        well_formed.then(|| Self(text.into()))
+    }
+
+    /// The name.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for RuleId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for RuleId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Borrow<str> for RuleId {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
+
+/// How grave a finding is. Ordered: `Info` is least.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema,
+)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// Worth knowing.
+    Info,
+    /// Look when there is time.
+    Low,
+    /// Look today.
+    Medium,
+    /// Look now.
+    High,
+    /// Wake somebody.
+    Critical,
+}
+
+impl Severity {
+    /// All of them, least first.
+    pub const ALL: [Self; 5] = [Self::Info, Self::Low, Self::Medium, Self::High, Self::Critical];
+
+    /// The word in documents and findings.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Info => "info",
+            Self::Low => "low",
+            Self::Medium => "medium",
+            Self::High => "high",
+            Self::Critical => "critical",
+        }
+    }
+}
+
+impl fmt::Display for Severity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// A condition that replaces the rule's severity.
+#[derive(Clone, Debug)]
+pub struct Escalation {
+    /// When it does.
+    pub when: Condition,
+    /// What by.
+    pub severity: Severity,
+}
+
+/// Which events a rule is about.
+#[derive(Clone, Debug)]
+pub enum Selector {
+    /// An EventBridge event pattern, matched against the event as EventBridge delivers it.
+    Pattern(Arc<Pattern>),
+    /// A CloudWatch Logs filter pattern, matched against the compact record without its envelope.
+    Filter(Arc<Filter>),
+}
+
+/// Known good: events that are dropped although the rule matches them.
+#[derive(Clone, Debug)]
+pub struct Exception {
+    /// Why it is good.
+    pub reason: Box<str>,
+    /// Who says so.
+    pub owner: Option<Box<str>>,
+    /// The last day it holds, in UTC; events of the next day are reported again.
+    pub expires: Option<Date>,
+    /// The events. Both, where both are given, must hold.
+    pub pattern: Option<Arc<Pattern>>,
+    /// What must hold of them (`where`). A missing field is false: the exception does not apply.
+    pub condition: Option<Condition>,
+    /// Where it was read.
+    pub source: Source,
+}
+
+/// Which events make one finding.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Group {
+    /// The values that must be equal.
+    pub by: Vec<EventPath>,
+    /// How long after its first event a finding takes in more.
+    pub duration: Duration,
+}
+
+/// One test inside a rule document.
+#[derive(Clone, Debug)]
+pub struct RuleTest {
+    /// What it shows.
+    pub name: Box<str>,
+    /// The event it starts from.
+    pub event: TestEvent,
+    /// Fields to set, `path: value`, after the event was read; parents are made where they are missing.
+    pub with: Vec<(EventPath, serde_json::Value)>,
+    /// Fields to delete.
+    pub without: Vec<EventPath>,
+    /// Whether the rule must fire.
+    pub fires: bool,
+    /// What must have stopped it: a field's path as it stands in the pattern, `where`, or `except`.
+    pub because: Option<Box<str>>,
+    /// What severity the finding must have.
+    pub severity: Option<Severity>,
+    /// Lists that replace the context's for this test.
+    pub lists: Vec<(Box<str>, context::List)>,
+    /// Where it was read.
+    pub source: Source,
+}
+
+/// The event of a test.
+#[derive(Clone, Debug, PartialEq)]
+pub enum TestEvent {
+    /// A file, resolved against the rule's own path.
+    File(Box<str>),
+    /// The event itself: a CloudTrail record, or an EventBridge event if it has `detail-type` and `detail`.
+    Inline(Box<serde_json::Value>),
+}
+
+/// Where something was read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Source {
+    /// The file, as it was named when it was handed in.
+    pub file: Arc<str>,
+    /// Where in it.
+    pub span: Span,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rule_ids() {
+        for good in ["a", "root-use", "s3-public-2"] {
+            assert_eq!(RuleId::new(good).unwrap().as_str(), good);
+        }
+        for bad in ["", "-a", "a-", "Root", "a_b", "a b", "é", &"a".repeat(101)] {
+            assert!(RuleId::new(bad).is_none(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn words_and_serialized_forms_agree() {
+        for severity in Severity::ALL {
+            assert_eq!(serde_json::to_value(severity).unwrap(), severity.as_str());
+        }
+        assert!(Severity::ALL.is_sorted());
+    }
+}

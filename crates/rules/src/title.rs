@@ -1,0 +1,288 @@
+//! Titles: what a finding is called, as a template over the event (`{{ … }}`, Jinja's syntax).
+//!
+//! Event text is written by whoever made the call, perhaps an attacker, and a title ends in terminals, chat messages
+//! and tickets. So a rendered title is one bounded line without control characters, a template can run only so long,
+//! and what is not there is `?` rather than a failure: a finding with a poor title beats none.
+
+use crate::evaluation::{Subject, principal_kind};
+use crate::nearest::nearest;
+use minijinja::value::{Object, ObjectRepr, Value};
+use minijinja::{AutoEscape, Environment, UndefinedBehavior};
+use serde_json::Value as Json;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+/// The longest rendered title, in characters.
+pub const TITLE_LENGTH_MAX: usize = 240;
+
+/// How many instructions a template may run.
+const FUEL: u64 = 20_000;
+
+const NAME: &str = "title";
+
+/// What a template may name.
+const ROOTS: [&str; 8] = ["detail", "account", "principal", "region", "source", "time", "id", "event"];
+
+/// The title of a rule's findings.
+#[derive(Clone)]
+pub struct Title {
+    source: Arc<str>,
+    environment: Arc<Environment<'static>>,
+    /// What the template names, by root: only that is handed to it.
+    names: Arc<[Box<str>]>,
+}
+
+/// Why a text is no title.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum TitleError {
+    /// It is not a template.
+    #[error("the title is no template: {0}")]
+    Syntax(String),
+    /// It names what is not there.
+    #[error("a title cannot name `{name}`")]
+    UnknownName { name: String, help: String },
+}
+
+impl Title {
+    pub(crate) fn parse(source: &str) -> Result<Self, Vec<TitleError>> {
+        let mut environment = Environment::new();
+        environment.set_undefined_behavior(UndefinedBehavior::Chainable);
+        environment.set_fuel(Some(FUEL));
+        environment.set_recursion_limit(32);
+        environment.set_auto_escape_callback(|_| AutoEscape::None);
+        environment.set_formatter(|out, state, value| {
+            if value.is_undefined() || value.is_none() || value.as_str() == Some("") {
+                Ok(out.write_str("?")?)
+            } else {
+                minijinja::escape_formatter(out, state, value)
+            }
+        });
+        let syntax = |error: minijinja::Error| {
+            vec![TitleError::Syntax(error.detail().map_or_else(|| error.to_string(), str::to_owned))]
+        };
+        environment.add_template_owned(NAME, source.to_owned()).map_err(syntax)?;
+        let template = environment.get_template(NAME).map_err(syntax)?;
+        let mut names: Vec<Box<str>> =
+            template.undeclared_variables(true).into_iter().map(String::into_boxed_str).collect();
+        names.sort();
+        let globals: Vec<String> = environment.globals().map(|(name, _)| name.to_owned()).collect();
+        let errors: Vec<_> = names.iter().filter_map(|name| unknown(name, &globals)).collect();
+        if !errors.is_empty() {
+            return Err(errors);
+        }
+        Ok(Self { source: source.into(), environment: Arc::new(environment), names: names.into() })
+    }
+
+    /// The template as written.
+    #[must_use]
+    pub fn source(&self) -> &str {
+        &self.source
+    }
+
+    pub(crate) fn render(&self, subject: Subject<'_>) -> String {
+        let values = self.values(subject);
+        let mut out = Bounded { bytes: Vec::new() };
+        if let Ok(template) = self.environment.get_template(NAME) {
+            // Out of fuel, out of room or a filter that failed: what was written until then has to do.
+            let _ = template.render_captured_to(values, &mut out);
+        }
+        let title = one_line(&String::from_utf8_lossy(&out.bytes));
+        if title.is_empty() { one_line(&self.source) } else { title }
+    }
+
+    /// The values the template names. Of `detail` only the members that are named.
+    fn values(&self, subject: Subject<'_>) -> BTreeMap<&str, Value> {
+        let Subject { event, principal, context } = subject;
+        let mut values = BTreeMap::new();
+        for name in self.names.iter() {
+            let root = name.split('.').next().unwrap_or_default();
+            if values.contains_key(root) {
+                continue;
+            }
+            let value = match root {
+                "event" => value(event),
+                "account" => {
+                    let id = event.get("account").and_then(Json::as_str).unwrap_or_default();
+                    let account = context.account(id);
+                    let tags = account.map(|account| &account.tags);
+                    let tags = tags
+                        .into_iter()
+                        .flatten()
+                        .map(|(key, value)| (key.to_string(), Value::from(value.to_string())));
+                    Named::value(
+                        id,
+                        [
+                            ("id", Some(Value::from(id))),
+                            ("name", Some(Value::from(context.account_name(id)))),
+                            ("ou", account.and_then(|account| account.ou.as_deref()).map(Value::from)),
+                            ("tags", Some(Value::from_pairs(tags))),
+                        ],
+                    )
+                }
+                "principal" => {
+                    let optional = |text: &Option<String>| text.as_deref().map(Value::from);
+                    Named::value(
+                        &principal.label(),
+                        [
+                            ("kind", Some(Value::from(principal_kind(principal.kind)))),
+                            ("name", Some(Value::from(principal.name.as_str()))),
+                            ("arn", optional(&principal.arn)),
+                            ("session", optional(&principal.session)),
+                            ("human", optional(&principal.human)),
+                        ],
+                    )
+                }
+                "detail" => self.detail(event.get("detail")),
+                field => event.get(field).map_or(Value::UNDEFINED, value),
+            };
+            values.insert(root, value);
+        }
+        values
+    }
+
+    fn detail(&self, detail: Option<&Json>) -> Value {
+        let Some(Json::Object(members)) = detail else { return Value::UNDEFINED };
+        let whole = self.names.iter().any(|name| &**name == "detail");
+        let named = |member: &str| {
+            self.names.iter().any(|name| {
+                let rest = name.strip_prefix("detail.").and_then(|rest| rest.strip_prefix(member));
+                rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+            })
+        };
+        let shown = members.iter().filter(|(name, _)| whole || named(name));
+        Value::from_pairs(shown.map(|(name, member)| (name.clone(), value(member))))
+    }
+}
+
+fn value(json: &Json) -> Value {
+    match json {
+        Json::Null => Value::from(()),
+        Json::Bool(truth) => Value::from(*truth),
+        Json::Number(number) => match (number.as_i64(), number.as_u64()) {
+            (Some(number), _) => Value::from(number),
+            (None, Some(number)) => Value::from(number),
+            (None, None) => Value::from(number.as_f64().unwrap_or(f64::NAN)),
+        },
+        Json::String(text) => Value::from(text.as_str()),
+        Json::Array(items) => items.iter().map(value).collect(),
+        Json::Object(members) => {
+            Value::from_pairs(members.iter().map(|(name, member)| (name.clone(), value(member))))
+        }
+    }
+}
+
+impl fmt::Debug for Title {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Title").field(&self.source).finish()
+    }
+}
+
+fn unknown(name: &str, globals: &[String]) -> Option<TitleError> {
+    let mut parts = name.split('.');
+    let root = parts.next().unwrap_or_default();
+    if globals.iter().any(|global| global == root) {
+        return None;
+    }
+    if !ROOTS.contains(&root) {
+        let help = match nearest(root, ROOTS) {
+            Some(meant) => format!("did you mean `{meant}`?"),
+            None => {
+                format!("a title can name {}; a field of the record is `detail.{name}`", ROOTS.join(", "))
+            }
+        };
+        return Some(TitleError::UnknownName { name: name.to_owned(), help });
+    }
+    let fields: &[&str] = match root {
+        "account" => &["id", "name", "ou", "tags"],
+        "principal" => &["kind", "name", "arn", "session", "human"],
+        _ => return None,
+    };
+    let field = parts.next()?;
+    if fields.contains(&field) {
+        return None;
+    }
+    let help = nearest(field, fields.iter().copied()).map_or_else(
+        || format!("`{root}` has {}", fields.join(", ")),
+        |meant| format!("did you mean `{root}.{meant}`?"),
+    );
+    Some(TitleError::UnknownName { name: name.to_owned(), help })
+}
+
+/// One line of at most [`TITLE_LENGTH_MAX`] characters that does nothing to a terminal: control characters, line
+/// breaks and the characters that turn the direction of writing become spaces, and runs of spaces one.
+fn one_line(text: &str) -> String {
+    let mut line = String::new();
+    let mut length = 0;
+    let mut blank = false;
+    for character in text.chars() {
+        let turns =
+            matches!(character, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+        if character.is_control() || character.is_whitespace() || turns || character == '\u{feff}' {
+            blank = true;
+            continue;
+        }
+        if blank && length > 0 {
+            line.push(' ');
+            length += 1;
+        }
+        blank = false;
+        if length >= TITLE_LENGTH_MAX - 1 {
+            line.push('…');
+            break;
+        }
+        line.push(character);
+        length += 1;
+    }
+    line
+}
+
+/// Takes as much as a title can show and refuses the rest, so a template that prints a whole event stops early.
+struct Bounded {
+    bytes: Vec<u8>,
+}
+
+impl std::io::Write for Bounded {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        const BYTES_MAX: usize = TITLE_LENGTH_MAX * 8;
+        let room = BYTES_MAX.saturating_sub(self.bytes.len());
+        let taken = bytes.get(..room.min(bytes.len())).unwrap_or_default();
+        self.bytes.extend_from_slice(taken);
+        if taken.len() < bytes.len() {
+            return Err(std::io::Error::other("the title is long enough"));
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Something with fields that can also be written alone: `{{ account }}` and `{{ account.name }}`.
+#[derive(Debug)]
+struct Named {
+    alone: String,
+    fields: BTreeMap<&'static str, Value>,
+}
+
+impl Named {
+    fn value<const N: usize>(alone: &str, fields: [(&'static str, Option<Value>); N]) -> Value {
+        let fields = fields.into_iter().filter_map(|(name, value)| Some((name, value?))).collect();
+        Value::from_object(Self { alone: alone.to_owned(), fields })
+    }
+}
+
+impl Object for Named {
+    fn repr(self: &Arc<Self>) -> ObjectRepr {
+        ObjectRepr::Map
+    }
+
+    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
+        self.fields.get(key.as_str()?).cloned()
+    }
+
+    fn render(self: &Arc<Self>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.alone)
+    }
+}
