@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::span::Span;
 
-/// Everything wrong with one filter text; never empty.
+/// Everything wrong with one filter text, up to about a hundred mistakes; never empty.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{}", self.all_lines())]
 pub struct Errors {

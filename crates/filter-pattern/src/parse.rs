@@ -17,12 +17,25 @@ use lexer::{Grammar, Lexed, Token, lex};
 
 /// Parentheses may nest this deep, so that no text can exhaust the stack.
 pub(crate) const NESTING_MAX: usize = 100;
+/// A text may be this many bytes long; AWS stops at 1,024 characters. Places are found by counting from the beginning,
+/// so the limit also bounds the time a hostile text takes.
+const BYTES_MAX: usize = 1 << 16;
+/// So many mistakes are reported; after that nobody reads on.
+const ERRORS_MAX: usize = 100;
 /// AWS allows so many regular expressions in one pattern.
 pub(crate) const REGEXES_MAX: usize = 2;
 
 pub(crate) fn parse(text: &str) -> Result<Kind, Errors> {
     let mut errors = Vec::new();
-    let kind = match text.trim().chars().next() {
+    if text.len() > BYTES_MAX {
+        let detail =
+            format!("the pattern has {} bytes, more than the {BYTES_MAX} that are read here", text.len());
+        let error = Error::new(ErrorKind::InvalidPattern, Span::new(text, 0, text.len()), detail);
+        return Err(Errors::new(vec![
+            error.hint("AWS takes 1,024 characters; split the pattern into several filters"),
+        ]));
+    }
+    let kind = match text.trim_start_matches(is_space).chars().next() {
         None => Some(Kind::Everything),
         Some('{') => json::parse(text, &mut errors).map(Kind::Json),
         Some('[') => fields::parse(text, &mut errors).map(Kind::Fields),
@@ -34,9 +47,14 @@ pub(crate) fn parse(text: &str) -> Result<Kind, Errors> {
     }
 }
 
+/// White space between the parts of a pattern.
+fn is_space(character: char) -> bool {
+    character.is_ascii_whitespace()
+}
+
 /// A selector and nothing else.
 pub(crate) fn selector(text: &str) -> Result<Selector, Errors> {
-    let Lexed { tokens, mut errors } = lex(text, 0, Grammar::Json);
+    let Lexed { tokens, mut errors, .. } = lex(text, 0, Grammar::Json);
     if let ([(Token::Selector(selector), _)], true) = (tokens.as_slice(), errors.is_empty()) {
         return Ok(selector.clone());
     }
@@ -115,8 +133,29 @@ mod tests {
     fn a_hundred_parentheses_are_enough() {
         let nested = |depth: usize| format!("{{ {}$.a = 1{} }}", "(".repeat(depth), ")".repeat(depth));
         assert!(parse(&nested(NESTING_MAX)).is_ok());
-        let errors = parse(&nested(100_000)).unwrap_err();
+        let errors = parse(&nested(30_000)).unwrap_err();
         assert!(errors.iter().next().unwrap().detail.contains("nest deeper"));
+    }
+
+    #[test]
+    fn hostile_texts_are_refused_early() {
+        let one_error = |text: &str| parse(text).unwrap_err().iter().count() == 1;
+        assert!(one_error(&"a ".repeat(BYTES_MAX)));
+        for text in ["!", "$.a == ", "($.a,", "%a{1000}{9}% || $.a = "] {
+            let errors = parse(&format!("{{ {} }}", text.repeat(3_000))).unwrap_err();
+            assert!(errors.iter().count() <= ERRORS_MAX + 4, "{text}: {}", errors.iter().count());
+        }
+        let regexes = "%a{1000}{9}% ".repeat(4_000);
+        assert!(one_error(&regexes), "only the first are compiled");
+        assert!(parse(&"* ".repeat(30_000)).unwrap_err().iter().count() <= ERRORS_MAX);
+    }
+
+    #[test]
+    fn only_ascii_white_space_separates() {
+        let errors = parse("{ $.a\u{a0}= 1 }").unwrap_err();
+        assert!(errors.iter().any(|error| error.detail.contains("U+00A0")), "{errors}");
+        assert!(parse("\u{a0}").is_err());
+        assert_eq!(parse("\t\r\n ").unwrap(), Kind::Everything);
     }
 
     #[test]

@@ -15,7 +15,7 @@ use regex_automata::util::syntax;
 
 /// A compiled automaton may take this much memory; a pattern over it does not compile. AWS's longest pattern, 1,024
 /// characters, stays far below unless it nests repetitions.
-const AUTOMATON_BYTES_MAX: usize = 2 << 20;
+const AUTOMATON_BYTES_MAX: usize = 1 << 20;
 /// What one search may take for its lazily built states.
 const CACHE_BYTES_MAX: usize = 1 << 20;
 

@@ -5,8 +5,8 @@
 
 use std::ops::Range;
 
-use super::NESTING_MAX;
 use super::lexer::{Grammar, Lexed, Operator, Token, lex};
+use super::{ERRORS_MAX, NESTING_MAX, is_space};
 use crate::condition::{Comparison, Number, Test, Text, Value};
 use crate::error::{Error, ErrorKind};
 use crate::expression::Expr;
@@ -25,13 +25,8 @@ pub(super) struct Parser<'t> {
 impl<'t> Parser<'t> {
     /// A parser behind the opening brace or bracket.
     pub(super) fn new(text: &'t str, grammar: Grammar) -> Self {
-        let opener = text.len() - text.trim_start().len() + 1;
-        let Lexed { tokens, errors } = lex(text, opener, grammar);
-        let regexes = tokens
-            .iter()
-            .filter(|(token, _)| matches!(token, Token::Regex(_)))
-            .map(|(_, range)| range.clone())
-            .collect();
+        let opener = text.len() - text.trim_start_matches(is_space).len() + 1;
+        let Lexed { tokens, errors, regexes } = lex(text, opener, grammar);
         Self { text, tokens, at: 0, depth: 0, errors, regexes }
     }
 
@@ -93,7 +88,7 @@ impl<'t> Parser<'t> {
     }
 
     pub(super) fn complain_as(&mut self, kind: ErrorKind, detail: impl Into<String>, hint: Option<String>) {
-        if self.peek() == Some(&Token::Bad) {
+        if self.peek() == Some(&Token::Bad) || self.errors.len() >= ERRORS_MAX {
             return;
         }
         let here = self.here();

@@ -5,6 +5,7 @@
 
 use std::ops::Range;
 
+use super::{ERRORS_MAX, REGEXES_MAX, is_space};
 use crate::error::{Error, ErrorKind};
 use crate::regex::{Regex, illegal_character};
 use crate::selector::{Selector, Step, is_key_character};
@@ -63,14 +64,16 @@ pub(super) enum Grammar {
 pub(super) struct Lexed {
     pub(super) tokens: Vec<(Token, Range<usize>)>,
     pub(super) errors: Vec<Error>,
+    /// Where regular expressions stand. Those beyond what AWS allows are not compiled, and [`Token::Bad`].
+    pub(super) regexes: Vec<Range<usize>>,
 }
 
 /// Cuts `text[start..]` into tokens.
 pub(super) fn lex(text: &str, start: usize, grammar: Grammar) -> Lexed {
-    let mut lexer = Lexer { text, at: start, grammar, errors: Vec::new() };
+    let mut lexer = Lexer { text, at: start, grammar, errors: Vec::new(), regexes: Vec::new() };
     let mut tokens = Vec::new();
-    loop {
-        lexer.at += lexer.rest().len() - lexer.rest().trim_start().len();
+    while lexer.errors.len() < ERRORS_MAX {
+        lexer.at += lexer.rest().len() - lexer.rest().trim_start_matches(is_space).len();
         let begin = lexer.at;
         let Some(first) = lexer.peek() else { break };
         let token = lexer.token(first);
@@ -78,7 +81,7 @@ pub(super) fn lex(text: &str, start: usize, grammar: Grammar) -> Lexed {
         lexer.at = lexer.at.max(begin + first.len_utf8());
         tokens.push((token, begin..lexer.at));
     }
-    Lexed { tokens, errors: lexer.errors }
+    Lexed { tokens, errors: lexer.errors, regexes: lexer.regexes }
 }
 
 struct Lexer<'t> {
@@ -86,6 +89,7 @@ struct Lexer<'t> {
     at: usize,
     grammar: Grammar,
     errors: Vec<Error>,
+    regexes: Vec<Range<usize>>,
 }
 
 impl<'t> Lexer<'t> {
@@ -180,7 +184,7 @@ impl<'t> Lexer<'t> {
     fn stray(&mut self, first: char) -> Token {
         let begin = self.at;
         self.at += first.len_utf8();
-        if !matches!(first, '!' | '&' | '|') {
+        if !matches!(first, '!' | '&' | '|') && !first.is_whitespace() {
             self.skip_run();
         }
         let (detail, hint) = match first {
@@ -195,6 +199,10 @@ impl<'t> Lexer<'t> {
                 (format!("`{first}` is a typographic quote"), Some("use the straight double quote: `\"…\"`"))
             }
             '[' | ']' | ',' => (format!("`{first}` cannot stand here"), Some(LISTS)),
+            _ if first.is_whitespace() => (
+                format!("this is no plain space, but U+{:04X}", u32::from(first)),
+                Some("replace it by a space"),
+            ),
             '~' => ("there is no `~` operator".to_owned(), Some("write `= %regular expression%`")),
             _ => (
                 format!("`{}` cannot stand here", first.escape_debug()),
@@ -215,9 +223,11 @@ impl<'t> Lexer<'t> {
     }
 
     fn regex_literal(&mut self) -> Token {
-        let (result, end) = regex(self.text, self.at);
+        let begin = self.at;
+        let (result, end) = regex(self.text, begin, self.regexes.len() < REGEXES_MAX);
         self.at = end;
-        self.keep(result.map(Token::Regex))
+        self.regexes.push(begin..end);
+        self.keep(result.map(|regex| regex.map_or(Token::Bad, Token::Regex)))
     }
 
     fn selector(&mut self) -> Token {
@@ -424,8 +434,9 @@ pub(super) fn quoted(text: &str, begin: usize) -> (Result<String, Error>, usize)
     (Err(error), text.len())
 }
 
-/// Reads the regular expression that opens with `%` at `begin`, and returns where it ends.
-pub(super) fn regex(text: &str, begin: usize) -> (Result<Regex, Error>, usize) {
+/// Reads the regular expression that opens with `%` at `begin`, and returns where it ends. `None` if it is not to be
+/// compiled.
+pub(super) fn regex(text: &str, begin: usize, compile: bool) -> (Result<Option<Regex>, Error>, usize) {
     let inside = text.get(begin + 1..).unwrap_or("");
     let closer = inside.find('%');
     let source = inside.get(..closer.unwrap_or(inside.len())).unwrap_or("");
@@ -472,5 +483,8 @@ pub(super) fn regex(text: &str, begin: usize) -> (Result<Regex, Error>, usize) {
     if source.is_empty() {
         return (Err(Error::new(ErrorKind::Regex, span, "the regular expression is empty")), end);
     }
-    (Regex::compile(source).map_err(|detail| Error::new(ErrorKind::Regex, span, detail)), end)
+    if !compile {
+        return (Ok(None), end);
+    }
+    (Regex::compile(source).map(Some).map_err(|detail| Error::new(ErrorKind::Regex, span, detail)), end)
 }
