@@ -16,9 +16,9 @@ use crate::arrays::{Arrays, FieldRef, Scope};
 use crate::event::Event;
 use crate::pattern::{Alternative, Field};
 
-/// How many steps are taken for one alternative. What is not found by then counts as not there; ordinary events of 10,000 array elements
-/// need a hundredth of it.
-pub const STEPS_MAX: usize = 5_000_000;
+/// How many steps are taken for one alternative. What is not found by then counts as not there. An event of 10,000 array elements takes a
+/// few steps for each; only duplicate keys over large arrays, together with a field that may be absent, come near.
+pub const STEPS_MAX: usize = 1_000_000;
 
 /// Whether an alternative is satisfied by the leaves found at its paths, array consistency included.
 ///
@@ -82,7 +82,8 @@ type Commitment = Vec<(u32, u32)>;
 fn search(mut questions: Vec<Question>, arrays: &Arrays) -> bool {
     // Where nothing asks for an absence that depends on choices, a free field cannot hurt and needs no search.
     let depends = |question: &Question| question.present.as_ref().is_some_and(|present| !present.is_empty());
-    if !questions.iter().any(depends) {
+    let last_dependent = questions.iter().rposition(depends);
+    if last_dependent.is_none() {
         questions.retain(|question| !question.free());
         if questions.len() <= 1 {
             return true;
@@ -108,6 +109,11 @@ fn search(mut questions: Vec<Question>, arrays: &Arrays) -> bool {
         for commitment in &commitments {
             if present.as_ref().is_some_and(|present| !present.any(commitment)) {
                 next.insert(forget(commitment, needed_later));
+            }
+            // A choice that adds no commitment is as good as any, unless an absence later on profits from one.
+            if last_dependent.is_none_or(|last| last <= index) && accepted.fits(commitment, needed_later) {
+                next.insert(forget(commitment, needed_later));
+                continue;
             }
             accepted.extend(commitment, needed_later, &mut next, &mut steps);
             if steps > STEPS_MAX {
@@ -189,6 +195,24 @@ impl Places {
                 match element_of(commitment, *array) {
                     Some(element) => open.extend(elements.get(&element)),
                     // Every node has a leaf somewhere below it.
+                    None => return true,
+                }
+            }
+        }
+        false
+    }
+
+    /// Whether one of the leaves can be chosen without a commitment that anybody asks for later.
+    fn fits(&self, commitment: &Commitment, needed_later: impl Fn(u32) -> bool) -> bool {
+        let mut open = vec![0];
+        while let Some(node) = open.pop().and_then(|node| self.nodes.get(node)) {
+            if node.leaf {
+                return true;
+            }
+            for (array, elements) in &node.arrays {
+                match element_of(commitment, *array) {
+                    Some(element) => open.extend(elements.get(&element)),
+                    None if needed_later(*array) => {}
                     None => return true,
                 }
             }
