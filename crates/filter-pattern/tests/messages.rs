@@ -31,6 +31,8 @@ fn errors_say_what_is_wrong_and_what_to_write() {
         "{ v = 1 }",
         "{ \"v\" = 1 }",
         "{ !($.v = 1) }",
+        "{ NOT ($.v = 1) }",
+        "{ $.v\u{a0}= 1 }",
         "{ $.v = 1 $.w = 2 }",
         "{ $.v = 1 && }",
         "{ $.v = 1 & $.w = 2 }",
@@ -78,6 +80,7 @@ fn errors_say_what_is_wrong_and_what_to_write() {
         "%a{1000}{1000}{1000}%",
         // Terms.
         "ERR*",
+        "ERROR 'x'",
         "\"ERROR",
         "ERROR\"quoted\"",
         "user@example.com",

@@ -3,7 +3,7 @@
 use serde_json::value::RawValue;
 
 use super::conditions::Parser;
-use super::lexer::{Grammar, Token};
+use super::lexer::{Grammar, NO_NEGATION, Token};
 use super::limit_regexes;
 use crate::condition::Test;
 use crate::error::{Error, ErrorKind};
@@ -63,6 +63,7 @@ fn condition(parser: &mut Parser<'_>) -> Option<Condition> {
         Some(Token::Selector(selector)) => selector.clone(),
         other => {
             let hint = match other {
+                Some(Token::Word(word)) if word.eq_ignore_ascii_case("NOT") => Some(NO_NEGATION.to_owned()),
                 Some(Token::Word(word)) => Some(format!("write `$.{word}`")),
                 Some(Token::Quoted(text)) => Some(format!("write `$.{text}`, without quotes")),
                 _ => None,
@@ -151,7 +152,10 @@ fn limit_wildcards(expr: &Expr, errors: &mut Vec<Error>) {
                 "`{}` has {wildcards} wildcards, and AWS allows one in a selector",
                 condition.selector
             );
-            errors.push(Error::new(ErrorKind::SelectorWildcards, condition.span, detail));
+            errors.push(
+                Error::new(ErrorKind::SelectorWildcards, condition.span, detail)
+                    .hint("name an element instead of all but one of them, such as `[0]`"),
+            );
         }
         if before <= PATTERN_WILDCARDS_MAX && total > PATTERN_WILDCARDS_MAX {
             let detail = format!(

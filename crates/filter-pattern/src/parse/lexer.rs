@@ -188,10 +188,7 @@ impl<'t> Lexer<'t> {
             self.skip_run();
         }
         let (detail, hint) = match first {
-            '!' => (
-                "there is no negation in filter patterns".to_owned(),
-                Some("turn the comparison round: `!=` for `=`, `>=` for `<`, and `||` for `&&`"),
-            ),
+            '!' => ("there is no negation in filter patterns".to_owned(), Some(NO_NEGATION)),
             '&' => ("a single `&` joins nothing".to_owned(), Some("write `&&`")),
             '|' => ("a single `|` joins nothing".to_owned(), Some("write `||`")),
             '\'' => ("texts are not quoted with `'`".to_owned(), Some("use double quotes: `\"…\"`")),
@@ -205,7 +202,7 @@ impl<'t> Lexer<'t> {
             ),
             '~' => ("there is no `~` operator".to_owned(), Some("write `= %regular expression%`")),
             _ => (
-                format!("`{}` cannot stand here", first.escape_debug()),
+                format!("`{}` cannot stand here", shown(first)),
                 (!first.is_ascii() || first == '/' || first == ':')
                     .then_some("put texts in double quotes: `\"…\"`"),
             ),
@@ -249,7 +246,7 @@ impl<'t> Lexer<'t> {
                 .error(
                     ErrorKind::InvalidTerm(next.to_string()),
                     begin..end,
-                    format!("`{}` cannot stand in a selector", next.escape_debug()),
+                    format!("`{}` cannot stand in a selector", shown(next)),
                 )
                 .hint(format!("write keys with other characters as `.['{last_key}{run}']`"));
             self.errors.push(error);
@@ -372,6 +369,9 @@ impl<'t> Lexer<'t> {
     }
 }
 
+/// What to do without a negation.
+pub(super) const NO_NEGATION: &str =
+    "nothing can be negated; turn the comparison round: `!=` for `=`, `>=` for `<`, and `||` for `&&`";
 const LISTS: &str = "lists of values do not exist: join comparisons with `||`";
 
 fn is_word_character(character: char) -> bool {
@@ -390,6 +390,15 @@ fn hint_for_word(whole: &str, next: char) -> String {
             )
         }
         _ => format!("put the value in double quotes: `\"{whole}\"`"),
+    }
+}
+
+/// A character as a message can show it.
+pub(super) fn shown(character: char) -> String {
+    if character.is_control() || character.is_whitespace() {
+        format!("U+{:04X}", u32::from(character))
+    } else {
+        character.to_string()
     }
 }
 
@@ -455,7 +464,7 @@ pub(super) fn regex(text: &str, begin: usize, compile: bool) -> (Result<Option<R
             _ if escaped => format!("`\\{character}` is no escape of filter patterns"),
             _ => format!(
                 "`{}` cannot stand in a regular expression of a filter pattern",
-                character.escape_debug()
+                character.chars().next().map(shown).unwrap_or_default()
             ),
         };
         let hint = match character.chars().next().map(u32::from) {

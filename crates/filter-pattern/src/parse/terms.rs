@@ -1,6 +1,6 @@
 //! Terms: words, quoted texts and regular expressions, separated by white space.
 
-use super::lexer::{quoted, regex};
+use super::lexer::{quoted, regex, shown};
 use super::{ERRORS_MAX, REGEXES_MAX, is_space, limit_regexes};
 use crate::error::{Error, ErrorKind};
 use crate::span::Span;
@@ -100,6 +100,6 @@ fn illegal(text: &str, begin: usize, at: usize, character: char) -> Error {
         _ => "put terms with other characters than letters, digits, `_` and `-` in double quotes: `\"…\"`"
             .to_owned(),
     };
-    let detail = format!("`{}` cannot stand in a term", character.escape_debug());
+    let detail = format!("`{}` cannot stand in a term", shown(character));
     Error::new(ErrorKind::InvalidTerm(term), Span::new(text, at, end), detail).hint(hint)
 }
