@@ -313,13 +313,13 @@ impl<'t> Parser<'t> {
             self.skip_to_joint_or_closer();
         }
         if !self.take(&Token::CloseKind) {
-            let unfinished = self.tokens.last().is_some_and(|(last, _)| *last == Token::Bad);
-            if self.peek().is_none() && unfinished && !self.errors.is_empty() {
-                // An unclosed quote or regular expression has swallowed the closer and was complained about.
-            } else if self.peek().is_none() {
-                self.complain(format!("the pattern is not closed by `{closer}`"), None);
-            } else {
-                self.complain(format!("`{}` cannot stand here", self.written()), None);
+            // An unclosed quote or regular expression has taken the closer with it, and was complained about.
+            let taken =
+                self.tokens.last().is_some_and(|(last, _)| *last == Token::Bad) && !self.errors.is_empty();
+            match self.peek() {
+                None if taken => {}
+                None => self.complain(format!("the pattern is not closed by `{closer}`"), None),
+                Some(_) => self.complain(format!("`{}` cannot stand here", self.written()), None),
             }
             return;
         }
