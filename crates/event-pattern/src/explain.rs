@@ -343,18 +343,17 @@ impl fmt::Display for NumericRange {
 impl fmt::Display for AnythingBut {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let boxed = |texts: &[Box<str>]| texts.iter().map(|text| quoted(text)).collect::<Vec<_>>();
+        let case = if matches!(self, AnythingBut::IgnoreCase(_)) { " in any case" } else { "" };
         let (what, texts) = match self {
             AnythingBut::Strings(texts) => ("", boxed(texts)),
             AnythingBut::Numbers(numbers) => ("", numbers.iter().map(f64::to_string).collect()),
             AnythingBut::Prefixes(texts) => ("what starts with ", boxed(texts)),
             AnythingBut::Suffixes(texts) => ("what ends with ", boxed(texts)),
-            AnythingBut::IgnoreCase(texts) => {
-                ("in any case ", texts.iter().map(|text| quoted(text.text())).collect())
-            }
+            AnythingBut::IgnoreCase(texts) => ("", texts.iter().map(|text| quoted(text.text())).collect()),
             AnythingBut::Wildcards(texts) => {
                 ("what is like ", texts.iter().map(|text| quoted(text.text())).collect())
             }
         };
-        write!(f, "anything but {what}{}", texts.join(" or "))
+        write!(f, "anything but {what}{}{case}", texts.join(" or "))
     }
 }

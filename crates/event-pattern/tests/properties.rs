@@ -1,4 +1,5 @@
 //! What holds for every pattern and event.
+#![expect(clippy::expect_used, reason = "a test fails by panicking, in its helpers too")]
 
 use event_pattern::{Event, Pattern, json};
 use proptest::prelude::*;
