@@ -10,7 +10,7 @@ use std::fmt;
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct IgnoreCase {
     text: Box<str>,
-    /// `Some` if the text is ASCII: then comparing needs no unit list.
+    /// Then comparing needs no units, and there are none.
     ascii: bool,
     units: Box<[Unit]>,
 }

@@ -1,6 +1,6 @@
 //! The examples of the reference are true.
 
-use event_pattern::{Event, Pattern};
+use event_pattern::{Event, LintKind, Pattern};
 
 #[test]
 fn examples() {
@@ -34,4 +34,17 @@ fn verdict(line: &str) -> Option<(bool, &str)> {
         None => (false, line.strip_prefix("- does not match `")?),
     };
     Some((wanted, rest.trim_end_matches('`')))
+}
+
+#[test]
+fn every_lint_is_listed() {
+    let listed: Vec<&str> = include_str!("../reference.md")
+        .split_once("## Lints")
+        .expect("a chapter on lints")
+        .1
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `")?.split_once('`'))
+        .map(|(id, _)| id)
+        .collect();
+    assert_eq!(listed, LintKind::ALL.map(LintKind::id));
 }

@@ -4,6 +4,8 @@
 //! found here is the one reported there. After a mistake the walk steps over the broken term or field and goes on, so that one run
 //! reports everything. Only a syntax error ends it: nothing behind it can be trusted.
 
+mod anything_but;
+mod nearest;
 mod operators;
 
 use std::collections::BTreeMap;

@@ -5,9 +5,13 @@
 //!
 //! Invariant: neither the scanner nor anything that walks its result recurses deeper than [`DEPTH_MAX`].
 
+mod messages;
 mod scan;
+mod tree;
 
-pub(crate) use scan::{Kind, Position, Token, scan, source_text, tokens_of};
+pub(crate) use messages::source_text;
+pub(crate) use scan::{Kind, Position, Token, scan};
+pub(crate) use tree::tokens_of;
 
 /// How deep objects and arrays may be nested; a deeper text is an error.
 pub const DEPTH_MAX: usize = 1_000;
@@ -88,5 +92,5 @@ pub struct SyntaxError {
 /// The first thing that is not strict JSON: comments, trailing commas, `NaN`, `01`, more than [`DEPTH_MAX`] levels, or anything after the
 /// value.
 pub fn parse(text: &str) -> Result<Node, SyntaxError> {
-    scan::tree(text)
+    tree::parse(text)
 }
