@@ -23,6 +23,10 @@ pub struct Event<'a> {
 }
 
 /// The two forms in which an event arrives.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "views that live for one step; a box would be an allocation per event"
+)]
 #[derive(Debug, Clone, Copy)]
 pub enum Body<'a> {
     /// A bare CloudTrail record.

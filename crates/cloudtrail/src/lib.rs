@@ -4,6 +4,7 @@
 //! crate knows what CloudTrail writes and in which wrappings it arrives; it knows no rule and fetches nothing.
 
 mod account;
+mod decode;
 mod delivery;
 mod digest;
 mod event;
@@ -17,6 +18,7 @@ mod region;
 mod time;
 
 pub use account::{AccountId, NotAnAccountId};
+pub use decode::{Decoded, Decoder, Item, Limits, Trouble};
 pub use delivery::{AssumeRole, Delivery, MAX_DELIVERED};
 pub use digest::{Digest, LogFile, NotADigest};
 pub use event::{Body, Event, Form};

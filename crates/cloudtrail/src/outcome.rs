@@ -48,8 +48,16 @@ impl SkipReason {
 #[non_exhaustive]
 pub enum RejectReason {
     /// It is not JSON.
-    #[error(transparent)]
-    Malformed(json_scan::Reason),
+    #[error("{reason} at byte {at}")]
+    Malformed {
+        /// What is wrong.
+        reason: json_scan::Reason,
+        /// Byte offset in the inflated text.
+        at: u64,
+    },
+    /// It seems to go on into the records behind it.
+    #[error("a bracket or quote in the record is not closed")]
+    Unclosed,
     /// It is followed by something that follows no record.
     #[error(
         "the record is followed by neither a comma nor the end of its list: a bracket or quote in it is out of place"
@@ -59,7 +67,7 @@ pub enum RejectReason {
     #[error("the string does not hold a JSON object and nothing else")]
     NotOneObject,
     /// The input ends within it.
-    #[error("the input ends within the record: the file was cut off")]
+    #[error("the input ends within the record: it was cut off, or a bracket or quote in it is not closed")]
     CutOff,
     /// It is larger than any CloudTrail event.
     #[error("the record has more than {limit} bytes")]
@@ -70,6 +78,9 @@ pub enum RejectReason {
     /// A JSON value that is not an object.
     #[error("a record must be a JSON object")]
     NotAnObject,
+    /// A digest file that is not as digest files are.
+    #[error("a digest file with members missing or of the wrong kind")]
+    BadDigest,
     /// A JSON object, but no event.
     #[error(
         "neither a CloudTrail record (it has no eventName) nor an EventBridge event (detail-type, source, detail)"

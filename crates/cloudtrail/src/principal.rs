@@ -235,12 +235,11 @@ impl<'a> Identity<'a> {
                 let session = arn.and_then(|resource| resource.session).or(id_session);
                 (self.issuer_name.as_deref().or(arn_name).or(user), session, human)
             }
-            Kind::IamUser | Kind::FederatedUser => (user.or(arn_name), None, human),
+            Kind::IamUser | Kind::FederatedUser | Kind::Unknown => (user.or(arn_name), None, human),
             Kind::WebIdentityUser | Kind::SamlUser | Kind::Directory => (user, None, user),
             Kind::IdentityCenterUser => (user.or(self.on_behalf_of.as_deref()), None, user.or(human)),
             Kind::Account => (self.account_id.as_deref(), id_session, human),
             Kind::Service => (self.invoked_by.as_deref(), None, human),
-            Kind::Unknown => (user.or(arn_name), None, human),
         };
         // What is left is better than nothing, even if only a machine knows it.
         let left =

@@ -155,6 +155,10 @@ impl BatchKind {
 }
 
 /// What an object is, by its top level.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "views that live for one step; a box would be an allocation per event"
+)]
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Shape<'a> {
     Record(Record<'a>),
