@@ -4,7 +4,7 @@
 //! the datapoints that justified the change (texts are written from those when needed, never stored). It serialises with
 //! a version and reads back exactly.
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 
 use crate::alarm::Alarm;
 use crate::evaluation::Evaluation;
@@ -13,29 +13,7 @@ use crate::reason::INITIAL_REASON;
 use crate::series::Series;
 use crate::state::StateValue;
 use crate::time::Timestamp;
-
-/// The version of the stored form; other versions are refused when read.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Version;
-
-const VERSION: u8 = 1;
-
-impl Serialize for Version {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_u8(VERSION)
-    }
-}
-
-impl<'de> Deserialize<'de> for Version {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        match u8::deserialize(deserializer)? {
-            VERSION => Ok(Self),
-            other => Err(serde::de::Error::custom(format_args!(
-                "alarm state of version {other} cannot be read; this release reads version {VERSION}"
-            ))),
-        }
-    }
-}
+use crate::version::Version;
 
 /// Why an alarm is in its state.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

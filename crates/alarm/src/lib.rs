@@ -6,6 +6,7 @@ mod alarm;
 mod alarm_state;
 mod binning;
 mod comparison;
+pub mod composite;
 mod definition;
 mod double;
 mod evaluation;
@@ -24,6 +25,7 @@ mod state;
 mod statistic;
 mod sum;
 mod time;
+mod version;
 
 pub use alarm::{Alarm, Limits};
 pub use alarm_state::AlarmState;

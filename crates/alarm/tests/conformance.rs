@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 #[path = "../../../xtask/src/conformance/alarm.rs"]
 mod alarm_cases;
+#[path = "../../../xtask/src/conformance/composite_alarm.rs"]
+mod composite_alarm_cases;
 #[path = "../../../xtask/src/conformance/statistics.rs"]
 mod statistics_cases;
 
@@ -37,4 +39,9 @@ fn recorded_evaluations() -> io::Result<()> {
 #[test]
 fn recorded_statistics() -> io::Result<()> {
     check("statistics.jsonl", statistics_cases::run)
+}
+
+#[test]
+fn recorded_composite_alarms() -> io::Result<()> {
+    check("composite-alarm.jsonl", composite_alarm_cases::run)
 }
