@@ -117,7 +117,7 @@ catalogue! {
         "The pattern asks for a value that CloudTrail does not write, so it never matches.",
         "Write the value as CloudTrail does.";
     NoDetailType: "no-detail-type", Warning,
-        "The pattern does not name a detail-type, so events that are not CloudTrail's may match it.",
+        "The pattern names neither a detail-type nor a service, so events of any kind may match it.",
         "Add `detail-type: [AWS API Call via CloudTrail]`, or the type that is meant.";
     NoTests: "no-tests", Warning,
         "The rule has no tests.",

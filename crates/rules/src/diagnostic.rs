@@ -25,9 +25,6 @@ pub struct Diagnostic {
     pub file: Arc<str>,
     /// Where in the file.
     pub span: Span,
-    /// What the underlined words are, where that adds to the message.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub label: Option<String>,
     /// What to do.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub help: Option<String>,
@@ -92,15 +89,9 @@ impl Diagnostic {
             message: message.into(),
             file: Arc::clone(file),
             span,
-            label: None,
             help: None,
             replacement: None,
         }
-    }
-
-    pub(crate) fn label(mut self, label: impl Into<String>) -> Self {
-        self.label = Some(label.into());
-        self
     }
 
     pub(crate) fn help(mut self, help: impl Into<String>) -> Self {
@@ -134,7 +125,7 @@ impl Diagnostic {
         };
         // A span of nothing still needs a place to point at, and a span must lie within the text.
         let range = Span::of(&text, self.span.range()).range();
-        let annotation = AnnotationKind::Primary.span(range.clone()).label(self.label.as_deref());
+        let annotation = AnnotationKind::Primary.span(range.clone());
         let snippet = Snippet::source(&*text).path(&*self.file).annotation(annotation);
         let mut groups = vec![level.primary_title(&self.message).id(self.id.id()).element(snippet)];
         match (&self.replacement, &self.help) {

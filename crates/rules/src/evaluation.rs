@@ -7,7 +7,7 @@ use crate::condition::{Scope, Truth};
 use crate::path::{EventPath, Root};
 use crate::rule::{Exception, Rule, Severity};
 use cloudtrail::principal::Kind;
-use cloudtrail::{Event, EventTime, Principal};
+use cloudtrail::{AssumeRole, Delivery, Event, EventTime, Principal};
 use context::Context;
 use serde::Serialize;
 use serde_json::Value;
@@ -22,6 +22,8 @@ pub struct EventView {
     time: EventTime,
     /// The record alone, compact: what a filter pattern is matched against.
     record: Option<Box<str>>,
+    aws_enabled: bool,
+    aws_all_management: bool,
     for_patterns: OnceLock<Option<event_pattern::Event>>,
 }
 
@@ -52,6 +54,8 @@ impl EventView {
             principal,
             time: event.time,
             record,
+            aws_enabled: Delivery::AwsEnabled.delivers(event, AssumeRole::default()),
+            aws_all_management: Delivery::AwsAllManagement.delivers(event, AssumeRole::default()),
             for_patterns: OnceLock::new(),
         })
     }
@@ -72,6 +76,16 @@ impl EventView {
     #[must_use]
     pub fn time(&self) -> EventTime {
         self.time
+    }
+
+    /// Whether EventBridge would have delivered the event to a rule with this setting.
+    #[must_use]
+    pub fn delivered(&self, delivery: Delivery) -> bool {
+        match delivery {
+            Delivery::All => true,
+            Delivery::AwsEnabled => self.aws_enabled,
+            Delivery::AwsAllManagement => self.aws_all_management,
+        }
     }
 
     /// The compact CloudTrail record, without envelope; `None` for events that are not CloudTrail's.

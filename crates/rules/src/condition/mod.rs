@@ -41,7 +41,8 @@ pub struct Condition {
 }
 
 /// What an evaluation gives.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Truth {
     /// The condition holds.
     True,

@@ -31,7 +31,12 @@ impl<'t> Complaints<'t> {
         Span::of(self.text, range)
     }
 
-    pub(crate) fn diagnostic(&self, check: Check, range: Range<usize>, message: impl Into<String>) -> Diagnostic {
+    pub(crate) fn diagnostic(
+        &self,
+        check: Check,
+        range: Range<usize>,
+        message: impl Into<String>,
+    ) -> Diagnostic {
         Diagnostic::new(check, &self.file, self.span(range), message)
     }
 
@@ -80,14 +85,19 @@ impl<'n> Fields<'n> {
             if !keys.contains(&key) && !tolerated.contains(&key) {
                 let shown: String = key.chars().take(60).collect();
                 let message = format!("{what} has no key `{shown}`");
-                let mut diagnostic = complaints.diagnostic(Check::UnknownKey, entry.key_range.clone(), message);
+                let mut diagnostic =
+                    complaints.diagnostic(Check::UnknownKey, entry.key_range.clone(), message);
                 diagnostic = match nearest(key, keys.iter().copied()) {
                     Some(meant) => diagnostic.help(format!("did you mean `{meant}`?")).replace_with(meant),
                     None => diagnostic.help(format!("its keys are {}", keys.join(", "))),
                 };
                 complaints.push(diagnostic);
             } else if entries.iter().take(index).any(|earlier| earlier.key == entry.key) {
-                complaints.add(Check::DuplicateKey, entry.key_range.clone(), format!("`{key}` is written twice"));
+                complaints.add(
+                    Check::DuplicateKey,
+                    entry.key_range.clone(),
+                    format!("`{key}` is written twice"),
+                );
             }
         }
         let range = entries.first().map_or(node.range.clone(), |first| first.key_range.clone());

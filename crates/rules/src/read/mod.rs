@@ -12,7 +12,6 @@ pub(crate) use fields::{Complaints, Fields};
 
 use crate::catalogue::Check;
 use crate::condition::{Condition, FaultKind};
-use crate::diagnostic::Diagnostic;
 use crate::nearest::nearest;
 use crate::path::EventPath;
 use crate::rule::{Escalation, Exception, Group, Rule, RuleId, Severity, Source};
@@ -51,7 +50,10 @@ const NOT_SUPPORTED: [(&str, &str); 6] = [
     ("alarm", "every matching event is a finding for now; count them where findings are received"),
     ("threshold", "use `group` to fold repeated events into one finding with a count"),
     ("sequence", "write a rule for its last step, and name the earlier ones in `first_checks`"),
-    ("first_seen", "name what is known in a list and leave it out with `where: \"!glob_any(…, lists.NAME)\"`"),
+    (
+        "first_seen",
+        "name what is known in a list and leave it out with `where: \"!glob_any(…, lists.NAME)\"`",
+    ),
     ("absent", "watch for the absence where findings are received"),
     ("sigma", "write the selection as a `pattern`"),
 ];
@@ -95,7 +97,11 @@ impl Reader<'_, '_> {
             if let Some((key, meanwhile)) = NOT_SUPPORTED.iter().find(|(key, _)| *key == &*entry.key) {
                 self.complaints.push(
                     self.complaints
-                        .diagnostic(Check::NotSupported, entry.key_range.clone(), format!("`{key}` is not supported yet"))
+                        .diagnostic(
+                            Check::NotSupported,
+                            entry.key_range.clone(),
+                            format!("`{key}` is not supported yet"),
+                        )
                         .help(*meanwhile),
                 );
             }
@@ -172,7 +178,8 @@ impl Reader<'_, '_> {
             let message = format!("`{}` is not an id", shown(text));
             let suggestion = slug(text);
             let help = "an id is made of lower-case letters, digits and hyphens, as in `root-use`";
-            let mut diagnostic = self.complaints.diagnostic(Check::InvalidValue, node.range.clone(), message).help(help);
+            let mut diagnostic =
+                self.complaints.diagnostic(Check::InvalidValue, node.range.clone(), message).help(help);
             if RuleId::new(&suggestion).is_some() {
                 diagnostic = diagnostic.replace_with(suggestion);
             }
@@ -195,7 +202,8 @@ impl Reader<'_, '_> {
                             (part.unwrap_or(node.range.clone()), Some(help.clone()))
                         }
                     };
-                    let diagnostic = self.complaints.diagnostic(Check::InvalidTitle, range, error.to_string());
+                    let diagnostic =
+                        self.complaints.diagnostic(Check::InvalidTitle, range, error.to_string());
                     self.complaints.push(diagnostic.maybe_help(help));
                 }
                 None
@@ -217,7 +225,8 @@ impl Reader<'_, '_> {
             ("aws-enabled", Delivery::AwsEnabled),
             ("aws-all-management", Delivery::AwsAllManagement),
         ];
-        let found = words.iter().find(|(word, _)| node.as_text() == Some(*word)).map(|(_, delivery)| *delivery);
+        let found =
+            words.iter().find(|(word, _)| node.as_text() == Some(*word)).map(|(_, delivery)| *delivery);
         if found.is_none() {
             self.one_of(node, "delivery", words.map(|(word, _)| word));
         }
@@ -233,7 +242,10 @@ impl Reader<'_, '_> {
 
     fn condition(&mut self, node: &Node) -> Option<Condition> {
         let Some(text) = node.as_text() else {
-            self.wrong_type(node, "a condition is an expression in quotes, as in `\"detail.readOnly == false\"`");
+            self.wrong_type(
+                node,
+                "a condition is an expression in quotes, as in `\"detail.readOnly == false\"`",
+            );
             return None;
         };
         match Condition::compile(text, self.context) {
@@ -288,7 +300,8 @@ impl Reader<'_, '_> {
     }
 
     fn date(&mut self, node: &Node) -> Option<Date> {
-        let date = node.as_text().filter(|text| text.len() == "2027-01-31".len()).and_then(|text| text.parse().ok());
+        let date =
+            node.as_text().filter(|text| text.len() == "2027-01-31".len()).and_then(|text| text.parse().ok());
         if date.is_none() {
             let message = "`expires` is the last day on which the exception holds, as in `2027-01-31`";
             self.complaints.add(Check::InvalidValue, node.range.clone(), message.to_owned());
@@ -323,7 +336,11 @@ impl Reader<'_, '_> {
     fn duration(&mut self, node: &Node) -> Option<Duration> {
         let duration = node.as_text().and_then(parse_duration);
         let Some(duration) = duration.filter(|duration| *duration <= GROUP_DURATION_MAX) else {
-            let message = if duration.is_some() { "a group stays open for at most 7d" } else { "this is not a length of time" };
+            let message = if duration.is_some() {
+                "a group stays open for at most 7d"
+            } else {
+                "this is not a length of time"
+            };
             let diagnostic = self.complaints.diagnostic(Check::InvalidValue, node.range.clone(), message);
             self.complaints.push(diagnostic.help("write it as `30s`, `10m`, `1h` or `2d`"));
             return None;
@@ -347,7 +364,8 @@ impl Reader<'_, '_> {
                 let written = self.complaints.text().get(node.range.clone()).unwrap_or_default().to_owned();
                 let scalar = matches!(node.value, Value::Number(_) | Value::Bool(_));
                 let message = format!("{what} is text, not {}", node.kind());
-                let mut diagnostic = self.complaints.diagnostic(Check::WrongType, node.range.clone(), message);
+                let mut diagnostic =
+                    self.complaints.diagnostic(Check::WrongType, node.range.clone(), message);
                 if scalar {
                     diagnostic = diagnostic.help("put it in quotes").replace_with(format!("\"{written}\""));
                 }
@@ -429,4 +447,17 @@ fn slug(text: &str) -> String {
 /// What a message repeats of a document's text: not too much.
 fn shown(text: &str) -> String {
     text.chars().take(60).map(|character| if character.is_control() { ' ' } else { character }).collect()
+}
+
+/// Where a document's id stands.
+pub(crate) fn id_range(document: &Node) -> Option<Range<usize>> {
+    value_of(document, "id").map(|node| node.range.clone())
+}
+
+/// The value of a document's key.
+pub(crate) fn value_of<'n>(document: &'n Node, key: &str) -> Option<&'n Node> {
+    match &document.value {
+        Value::Mapping(entries) => entries.iter().find(|entry| &*entry.key == key).map(|entry| &entry.value),
+        _ => None,
+    }
 }

@@ -7,7 +7,7 @@ use super::Reader;
 use crate::catalogue::Check;
 use crate::yaml::{Node, Value};
 use event_pattern::json::{self, Member, NodeValue};
-use event_pattern::Pattern;
+use event_pattern::{Level, LintKind, Pattern};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -25,13 +25,20 @@ impl Reader<'_, '_> {
         };
         match compiled {
             Ok(pattern) => {
-                for lint in pattern.lints() {
+                for lint in pattern.lints().into_iter().filter(|lint| lint.kind.level() == Level::Warning) {
                     let range = place(self, lint.span);
-                    let diagnostic = self.complaints.diagnostic(Check::PatternLint, range, lint.message);
-                    self.complaints.push(diagnostic.maybe_help(lint.hint));
-                }
-                if in_text.is_none() {
-                    self.numbers_for_texts(node, "");
+                    let written = self.complaints.text().get(range.clone()).unwrap_or_default().to_owned();
+                    let (check, quoted) = match lint.kind {
+                        LintKind::AccountNumber => (Check::NumberForText, Some(format!("\"{written}\""))),
+                        LintKind::ConsoleSignin => (Check::NeverMatches, None),
+                        _ => (Check::PatternLint, None),
+                    };
+                    let mut diagnostic =
+                        self.complaints.diagnostic(check, range, lint.message).help(lint.hint);
+                    if let Some(quoted) = quoted.filter(|_| !written.contains(['"', '{'])) {
+                        diagnostic = diagnostic.replace_with(quoted);
+                    }
+                    self.complaints.push(diagnostic);
                 }
                 self.values_never_written(&pattern, &|reader, span| place(reader, span));
                 Some(Arc::new(pattern))
@@ -39,7 +46,8 @@ impl Reader<'_, '_> {
             Err(errors) => {
                 for error in errors.iter() {
                     let range = if error.located { place(self, error.span) } else { node.range.clone() };
-                    let diagnostic = self.complaints.diagnostic(Check::InvalidPattern, range, error.message.clone());
+                    let diagnostic =
+                        self.complaints.diagnostic(Check::InvalidPattern, range, error.message.clone());
                     self.complaints.push(diagnostic.maybe_help(error.hint.clone()));
                 }
                 None
@@ -53,7 +61,9 @@ impl Reader<'_, '_> {
             Value::Bool(value) => NodeValue::Bool(*value),
             Value::Number(number) => NodeValue::Number(number.to_string()),
             Value::Text(text) => NodeValue::String(text.text.to_string()),
-            Value::Sequence(items) => NodeValue::Array(items.iter().map(|item| self.pattern_node(item)).collect()),
+            Value::Sequence(items) => {
+                NodeValue::Array(items.iter().map(|item| self.pattern_node(item)).collect())
+            }
             Value::Mapping(entries) => NodeValue::Object(
                 entries
                     .iter()
@@ -78,36 +88,54 @@ impl Reader<'_, '_> {
             column: narrow(span.column),
         }
     }
+}
 
-    /// Account numbers and the like are texts in CloudTrail: a bare number in YAML is a number and never matches.
-    fn numbers_for_texts(&mut self, node: &Node, path: &str) {
-        match &node.value {
-            Value::Mapping(entries) => {
-                for entry in entries {
-                    let inside = if path.is_empty() { entry.key.to_string() } else { format!("{path}.{}", entry.key) };
-                    self.numbers_for_texts(&entry.value, &inside);
+/// How the names of services end in `eventSource`.
+const SERVICE_SUFFIX: &str = ".amazonaws.com";
+
+impl Reader<'_, '_> {
+    /// Values that no event has, so that the whole pattern never matches.
+    fn values_never_written(
+        &mut self,
+        pattern: &Pattern,
+        place: &dyn Fn(&Self, event_pattern::Span) -> Range<usize>,
+    ) {
+        let mut told = Vec::new();
+        for field in pattern.alternatives().iter().flat_map(event_pattern::Alternative::fields) {
+            let wrong: fn(&str) -> Option<String> = match field.path().as_str() {
+                "detail.eventSource" => |text| {
+                    let service = text.strip_prefix("aws.").unwrap_or(text);
+                    let bare =
+                        !text.ends_with(SERVICE_SUFFIX) && !text.contains('.') || text.starts_with("aws.");
+                    bare.then(|| format!("{service}{SERVICE_SUFFIX}"))
+                },
+                "source" => |text| {
+                    let service = text.strip_suffix(SERVICE_SUFFIX)?;
+                    Some(format!("aws.{service}"))
+                },
+                // The old name of signing in has a lint of the pattern language.
+                "detail-type" => |text| {
+                    let known = cloudtrail::eventbridge::DETAIL_TYPES;
+                    let cloudtrails = text.to_ascii_lowercase().contains("cloudtrail");
+                    let nearest = crate::nearest::nearest(text, known)?;
+                    (cloudtrails && !known.contains(&text) && !text.contains("Signin"))
+                        .then(|| nearest.to_owned())
+                },
+                _ => continue,
+            };
+            for (term, span) in field.terms().iter().zip(field.term_spans()) {
+                let event_pattern::Term::Equals(text) = term else { continue };
+                let Some(instead) = wrong(text) else { continue };
+                if told.contains(span) {
+                    continue;
                 }
+                told.push(*span);
+                let range = place(self, *span);
+                let message = format!("no event has the {} `{text}`", field.path());
+                let quoted = format!("\"{instead}\"");
+                let diagnostic = self.complaints.diagnostic(Check::NeverMatches, range, message);
+                self.complaints.push(diagnostic.help(format!("write `{instead}`")).replace_with(quoted));
             }
-            Value::Sequence(items) => {
-                let last = path.rsplit('.').next().unwrap_or_default();
-                let last = last.to_ascii_lowercase();
-                let names_account = last == "account" || last.ends_with("accountid");
-                for item in items {
-                    if matches!(item.value, Value::Mapping(_)) {
-                        self.numbers_for_texts(item, path);
-                    }
-                    let Value::Number(_) = &item.value else { continue };
-                    let written = self.complaints.text().get(item.range.clone()).unwrap_or_default().to_owned();
-                    let account = written.len() == 12 && written.bytes().all(|byte| byte.is_ascii_digit());
-                    if account || names_account {
-                        let message = format!("`{written}` is a number here, and CloudTrail writes this field as text");
-                        let diagnostic = self.complaints.diagnostic(Check::NumberForText, item.range.clone(), message);
-                        self.complaints
-                            .push(diagnostic.help("put it in quotes").replace_with(format!("\"{written}\"")));
-                    }
-                }
-            }
-            _ => {}
         }
     }
 }

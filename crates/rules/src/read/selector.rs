@@ -21,7 +21,8 @@ impl Reader<'_, '_> {
             }
             (None, None) => {
                 let range = document.range.start..document.range.start;
-                let message = "a rule needs a selector that says which events it is about: `pattern` or `filter`";
+                let message =
+                    "a rule needs a selector that says which events it is about: `pattern` or `filter`";
                 self.complaints.add(Check::MissingKey, range, message);
                 None
             }
@@ -48,7 +49,8 @@ impl Reader<'_, '_> {
             Err(errors) => {
                 for error in &errors {
                     let range = self.part(node, error.span.offset..error.span.offset + error.span.length);
-                    let diagnostic = self.complaints.diagnostic(Check::InvalidFilter, range, error.detail.clone());
+                    let diagnostic =
+                        self.complaints.diagnostic(Check::InvalidFilter, range, error.detail.clone());
                     self.complaints.push(diagnostic.maybe_help(error.hint.clone()));
                 }
                 None

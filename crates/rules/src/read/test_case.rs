@@ -78,7 +78,9 @@ impl Reader<'_, '_> {
         };
         let read: Vec<_> = entries
             .iter()
-            .map(|entry| Some((self.path_into_event(&entry.key, entry.key_range.clone())?, entry.value.to_json())))
+            .map(|entry| {
+                Some((self.path_into_event(&entry.key, entry.key_range.clone())?, entry.value.to_json()))
+            })
             .collect();
         read.into_iter().collect()
     }
@@ -109,9 +111,12 @@ impl Reader<'_, '_> {
             if self.context.lists().get(&entry.key).is_none() {
                 let message = format!("there is no list `{}`", entry.key);
                 let known: Vec<&str> = self.context.lists().names().collect();
-                let help = crate::nearest::nearest(&entry.key, known.iter().copied())
-                    .map_or_else(|| format!("known lists: {}", known.join(", ")), |meant| format!("did you mean `{meant}`?"));
-                let diagnostic = self.complaints.diagnostic(Check::UnknownList, entry.key_range.clone(), message);
+                let help = crate::nearest::nearest(&entry.key, known.iter().copied()).map_or_else(
+                    || format!("known lists: {}", known.join(", ")),
+                    |meant| format!("did you mean `{meant}`?"),
+                );
+                let diagnostic =
+                    self.complaints.diagnostic(Check::UnknownList, entry.key_range.clone(), message);
                 self.complaints.push(diagnostic.help(help));
             }
             let globs = self.each(Some(&entry.value), Self::text)?;

@@ -1,0 +1,237 @@
+//! Why a rule fires on an event or not: a tree through selector, `where`, exceptions and escalations.
+//!
+//! The tree is data; [`std::fmt::Display`] prints it for people. It asks the same questions as a run does, of the
+//! languages' own reference matchers, and goes on asking after the first no, so all that stands in the way is told.
+
+use crate::condition::Truth;
+use crate::evaluation::{Evaluation, EventView, NotExcepted, Verdict};
+use crate::rule::{Rule, RuleId, Selector, Severity};
+use context::Context;
+use serde::Serialize;
+use std::fmt;
+
+/// Why a rule fires on an event or not.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct RuleExplanation {
+    /// The rule.
+    pub rule: RuleId,
+    /// Whether it fires.
+    pub fires: bool,
+    /// What keeps it from firing, first things first: paths of fields, `delivery`, `where`, `except`.
+    pub stopped_by: Vec<String>,
+    /// How grave the finding is, if it fires.
+    pub severity: Option<Severity>,
+    /// The finding's title, if it fires.
+    pub title: Option<String>,
+    /// What the selector says.
+    pub selector: SelectorExplanation,
+    /// Whether EventBridge would have delivered the event to such a rule.
+    pub delivered: bool,
+    /// What `where` gives; none without one, or where the selector does not match.
+    pub condition: Option<ConditionExplanation>,
+    /// What each exception says.
+    pub except: Vec<ExceptionExplanation>,
+    /// What each escalation says.
+    pub escalate: Vec<EscalationExplanation>,
+}
+
+/// What a selector says of an event.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case", tag = "selector", content = "explanation")]
+pub enum SelectorExplanation {
+    /// An event pattern's answer.
+    Pattern(event_pattern::Explanation),
+    /// A filter pattern's answer.
+    Filter(filter_pattern::Explanation),
+    /// The selector has no answer for such an event, for this reason.
+    Inapplicable(String),
+}
+
+/// A condition and its answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ConditionExplanation {
+    /// The expression.
+    pub expression: String,
+    /// What it gives.
+    pub truth: Truth,
+}
+
+/// An exception and its answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ExceptionExplanation {
+    /// Why it is there.
+    pub reason: String,
+    /// Whether it names the event.
+    pub applies: bool,
+    /// Why not.
+    pub because: Option<String>,
+}
+
+/// An escalation and its answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct EscalationExplanation {
+    /// The expression.
+    pub expression: String,
+    /// What it gives.
+    pub truth: Truth,
+    /// What it makes of the severity.
+    pub severity: Severity,
+    /// Whether it is the one that decides: the first that holds.
+    pub decides: bool,
+}
+
+impl SelectorExplanation {
+    fn of(selector: &Selector, view: &EventView) -> Self {
+        match selector {
+            Selector::Pattern(pattern) => match view.for_patterns() {
+                Some(event) => Self::Pattern(pattern.explain(event)),
+                None => Self::Inapplicable("event patterns cannot read this event".to_owned()),
+            },
+            Selector::Filter(filter) => match view.record() {
+                Some(record) => Self::Filter(filter.explain(record)),
+                None => Self::Inapplicable(
+                    "filters match CloudTrail's records, and this event has none".to_owned(),
+                ),
+            },
+        }
+    }
+
+    /// Whether the selector matches.
+    #[must_use]
+    pub fn matches(&self) -> bool {
+        match self {
+            Self::Pattern(explanation) => explanation.matched,
+            Self::Filter(explanation) => explanation.matched,
+            Self::Inapplicable(_) => false,
+        }
+    }
+
+    fn stoppers(&self) -> Vec<String> {
+        match self {
+            Self::Pattern(explanation) => explanation.stoppers().iter().map(ToString::to_string).collect(),
+            Self::Filter(explanation) => {
+                explanation.stoppers().iter().map(|leaf| leaf.subject.clone()).collect()
+            }
+            Self::Inapplicable(reason) => vec![reason.clone()],
+        }
+    }
+}
+
+impl Rule {
+    /// Explains what the rule makes of an event.
+    #[must_use]
+    pub fn explain(&self, view: &EventView, context: &Context) -> RuleExplanation {
+        let selector = SelectorExplanation::of(&self.selector, view);
+        let evaluation = Evaluation::new(self, view, context);
+        let delivered = view.delivered(self.delivery);
+        let matches = selector.matches();
+        let mut stopped_by = selector.stoppers();
+        if !delivered {
+            stopped_by.push("delivery".to_owned());
+        }
+        // `where` and the rest speak of matched events; of others they say nothing worth reading.
+        let condition = self.condition.as_ref().filter(|_| matches).map(|condition| ConditionExplanation {
+            expression: condition.text().to_owned(),
+            truth: evaluation.condition(),
+        });
+        if condition.as_ref().is_some_and(|condition| !condition.truth.holds()) {
+            stopped_by.push("where".to_owned());
+        }
+        let except: Vec<_> = self
+            .except
+            .iter()
+            .filter(|_| matches)
+            .map(|exception| {
+                let because = evaluation.excepts(exception).err().map(|why| match why {
+                    NotExcepted::Expired => "it has expired".to_owned(),
+                    NotExcepted::Pattern => "its pattern does not match".to_owned(),
+                    NotExcepted::Where(truth) => format!("its `where` is {truth}"),
+                });
+                ExceptionExplanation {
+                    reason: exception.reason.to_string(),
+                    applies: because.is_none(),
+                    because,
+                }
+            })
+            .collect();
+        if except.iter().any(|exception| exception.applies) {
+            stopped_by.push("except".to_owned());
+        }
+        let mut decided = false;
+        let escalate = self
+            .escalate
+            .iter()
+            .zip(evaluation.escalations())
+            .filter(|_| matches)
+            .map(|(escalation, truth)| {
+                let decides = !decided && truth.holds();
+                decided |= decides;
+                let expression = escalation.when.text().to_owned();
+                EscalationExplanation { expression, truth, severity: escalation.severity, decides }
+            })
+            .collect();
+        let fires = matches && delivered && evaluation.verdict() == Verdict::Fires;
+        RuleExplanation {
+            rule: self.id.clone(),
+            fires,
+            stopped_by,
+            severity: fires.then(|| evaluation.severity()),
+            title: fires.then(|| evaluation.title()),
+            selector,
+            delivered,
+            condition,
+            except,
+            escalate,
+        }
+    }
+}
+
+impl fmt::Display for Truth {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::True => f.write_str("true"),
+            Self::False => f.write_str("false"),
+            Self::Missing(what) => write!(f, "false: the event lacks {what}"),
+            Self::Error(error) => write!(f, "false: {error}"),
+        }
+    }
+}
+
+impl fmt::Display for RuleExplanation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mark = |holds: bool| if holds { '✓' } else { '✗' };
+        match (&self.title, self.severity) {
+            (Some(title), Some(severity)) => writeln!(f, "{} fires, {severity}: {title}", self.rule)?,
+            _ => writeln!(f, "{} does not fire: stopped by {}", self.rule, self.stopped_by.join(", "))?,
+        }
+        let (name, lines) = match &self.selector {
+            SelectorExplanation::Pattern(explanation) => ("pattern", explanation.to_string()),
+            SelectorExplanation::Filter(explanation) => ("filter", explanation.to_string()),
+            SelectorExplanation::Inapplicable(reason) => ("selector", reason.clone()),
+        };
+        writeln!(f, "  {} {name}", mark(self.selector.matches()))?;
+        for line in lines.lines() {
+            writeln!(f, "      {line}")?;
+        }
+        if !self.delivered {
+            writeln!(f, "  ✗ delivery: EventBridge would not have delivered this event to such a rule")?;
+        }
+        if let Some(ConditionExplanation { expression, truth }) = &self.condition {
+            writeln!(f, "  {} where {}: {truth}", mark(truth.holds()), in_one_line(expression))?;
+        }
+        for exception in &self.except {
+            let why = exception.because.as_deref().unwrap_or("it names this event");
+            writeln!(f, "  {} except {}: {why}", mark(!exception.applies), exception.reason)?;
+        }
+        for escalation in &self.escalate {
+            let decides = if escalation.decides { ", decides" } else { "" };
+            let (expression, truth) = (in_one_line(&escalation.expression), &escalation.truth);
+            writeln!(f, "  · severity {} when {expression}: {truth}{decides}", escalation.severity)?;
+        }
+        Ok(())
+    }
+}
+
+fn in_one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
