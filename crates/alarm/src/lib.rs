@@ -14,6 +14,7 @@ mod evaluator;
 mod history;
 mod math;
 mod metric;
+mod metric_transformation;
 mod missing_data;
 mod period;
 mod query;
@@ -36,6 +37,9 @@ pub use evaluator::{Evaluator, Pushed, StateChange, Workspace};
 pub use history::{HISTORY_RETENTION_MS, History, HistoryItem, HistoryItemType};
 pub use math::MathError;
 pub use metric::Metric;
+pub use metric_transformation::{
+    MetricTransformation, Published, TransformationDefinition, TransformationError,
+};
 pub use missing_data::{TreatMissingData, TreatMissingDataError};
 pub use period::{Period, PeriodError};
 pub use query::statistics;
