@@ -1,0 +1,138 @@
+//! Retention: forgetting what is old, a slice at a time.
+//!
+//! A slice is a transaction like any other, so commits of input go on between two slices; nobody waits for a month of findings to be
+//! deleted. What is still owed is never forgotten: neither a delivery that is not settled, nor the finding it is about, nor the
+//! audit list.
+
+use crate::Transaction;
+use crate::finding::add_to_ledger;
+use crate::transaction::sealed::{Apply, ApplyError, Group};
+
+/// One slice of forgetting. Commit it again until [`Pruned::more`] is false.
+///
+/// ```
+/// use store::{Options, Prune, Store};
+///
+/// let folder = tempfile::tempdir()?;
+/// let store = Store::open(folder.path(), &Options::default())?;
+/// let now_ms: i64 = 1_790_000_000_000;
+/// let day_ms = 86_400_000;
+/// let prune = Prune {
+///     findings_before_ms: Some(now_ms - 400 * day_ms),
+///     payloads_before_ms: Some(now_ms - 30 * day_ms),
+///     keys_before_ms: Some(now_ms - 800 * day_ms),
+///     seen_before_ms: Some(now_ms),
+///     ..Prune::default()
+/// };
+/// while store.commit(prune.clone())?.more {}
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Prune {
+    /// Deletes findings that were committed before this time and whose deliveries are all settled.
+    pub findings_before_ms: Option<i64>,
+    /// Empties deliveries that were settled before this time: payload and receipt go, the key stays, so that a late replay still
+    /// creates nothing.
+    pub payloads_before_ms: Option<i64>,
+    /// Deletes deliveries that were settled before this time, with their keys. Must be longer ago than any replay can reach.
+    pub keys_before_ms: Option<i64>,
+    /// Forgets seen events that expired before this time.
+    pub seen_before_ms: Option<i64>,
+    /// The most rows that one slice touches of each kind.
+    pub rows_max: u32,
+    /// The most free pages that one slice gives back to the file system.
+    pub pages_max: u32,
+}
+
+impl Default for Prune {
+    fn default() -> Self {
+        Prune {
+            findings_before_ms: None,
+            payloads_before_ms: None,
+            keys_before_ms: None,
+            seen_before_ms: None,
+            rows_max: 500,
+            pages_max: 1_000,
+        }
+    }
+}
+
+/// What one slice did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Pruned {
+    /// Findings deleted.
+    pub findings: u64,
+    /// Deliveries emptied.
+    pub payloads: u64,
+    /// Deliveries deleted.
+    pub keys: u64,
+    /// Seen events forgotten.
+    pub seen: u64,
+    /// Pages given back to the file system.
+    pub pages: u64,
+    /// Whether another slice would find more to do.
+    pub more: bool,
+}
+
+const FINDINGS: &str = "DELETE FROM finding WHERE seq IN (
+     SELECT seq FROM finding WHERE committed_ms < ?1
+     AND NOT EXISTS (SELECT 1 FROM delivery WHERE delivery.finding = finding.id
+                     AND delivery.state IN ('pending', 'sending', 'dead'))
+     LIMIT ?2)";
+
+const PAYLOADS: &str = "UPDATE delivery SET payload = NULL, receipt = NULL WHERE seq IN (
+     SELECT seq FROM delivery WHERE changed_ms < ?1 AND state IN ('delivered', 'discarded') AND payload IS NOT NULL
+     LIMIT ?2)";
+
+const KEYS: &str = "DELETE FROM delivery WHERE seq IN (
+     SELECT seq FROM delivery WHERE changed_ms < ?1 AND state IN ('delivered', 'discarded') LIMIT ?2)";
+
+const SEEN: &str = "DELETE FROM seen WHERE (namespace, event) IN (
+     SELECT namespace, event FROM seen WHERE expires_ms < ?1 LIMIT ?2)";
+
+impl Apply for Prune {}
+
+impl Transaction for Prune {
+    type Answer = Pruned;
+
+    fn bytes(&self) -> usize {
+        size_of::<Self>()
+    }
+
+    fn apply(&self, group: &Group<'_>) -> Result<Pruned, ApplyError> {
+        let connection = group.connection;
+        let slice = |sql: &str, before_ms: Option<i64>| match before_ms {
+            Some(before_ms) => {
+                connection.prepare_cached(sql)?.execute((before_ms, self.rows_max)).map(|rows| rows as u64)
+            }
+            None => Ok(0),
+        };
+        let mut pruned = Pruned {
+            findings: slice(FINDINGS, self.findings_before_ms)?,
+            payloads: slice(PAYLOADS, self.payloads_before_ms)?,
+            keys: slice(KEYS, self.keys_before_ms)?,
+            seen: slice(SEEN, self.seen_before_ms)?,
+            pages: 0,
+            more: false,
+        };
+        add_to_ledger(connection, "findings_pruned", pruned.findings)?;
+        add_to_ledger(connection, "deliveries_pruned", pruned.keys)?;
+
+        let free = || connection.pragma_query_value(None, "freelist_count", |row| row.get::<_, u32>(0));
+        let before = free()?;
+        if before > 0 && self.pages_max > 0 {
+            // Every page is one step of this statement.
+            let mut vacuum = connection.prepare(&format!("PRAGMA incremental_vacuum({})", self.pages_max))?;
+            let mut steps = vacuum.raw_query();
+            while steps.next()?.is_some() {}
+        }
+        let after = free()?;
+        pruned.pages = u64::from(before.saturating_sub(after));
+
+        let full = u64::from(self.rows_max);
+        let kinds = [pruned.findings, pruned.payloads, pruned.keys, pruned.seen];
+        let pages_left = after > 0 && pruned.pages > 0;
+        pruned.more = self.rows_max > 0 && kinds.contains(&full) || pages_left;
+        Ok(pruned)
+    }
+}
