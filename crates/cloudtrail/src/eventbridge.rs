@@ -75,12 +75,21 @@ pub fn service(event_source: &str) -> &str {
 
 /// `source` of a record, such as `aws.ec2`. Insights are CloudTrail's own events. `None` if the record has no source.
 pub fn source(record: &Record<'_>) -> Option<String> {
+    let mut source = String::new();
+    push_source(record, &mut source).then_some(source)
+}
+
+/// Appends [`source`] to `out`, where the text is wanted without a `String` of its own; false if there is none.
+pub fn push_source(record: &Record<'_>, out: &mut String) -> bool {
     let event_source = match record.event_source {
-        Some(text) => text.unescape().ok()?,
-        None if record.is_insight() => Cow::Borrowed("cloudtrail.amazonaws.com"),
-        None => return None,
+        Some(text) => text.unescape(),
+        None if record.is_insight() => Ok(Cow::Borrowed("cloudtrail.amazonaws.com")),
+        None => return false,
     };
-    Some(format!("aws.{}", service(&event_source)))
+    let Ok(event_source) = event_source else { return false };
+    out.push_str("aws.");
+    out.push_str(service(&event_source));
+    true
 }
 
 /// The `eventSource` that an envelope's `source` came from: the reverse of [`source`].
