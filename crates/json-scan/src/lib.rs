@@ -40,12 +40,14 @@
 
 mod block;
 mod malformed;
+mod name_table;
 mod names;
 mod scanner;
 mod text;
 mod view;
 
 pub use malformed::{Malformed, Reason};
+pub use name_table::{Digest, NameTable};
 pub use names::Names;
 pub use scanner::{MAX_DEPTH, Mark, Scanner, Spare};
 pub use text::Text;

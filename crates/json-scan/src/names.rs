@@ -5,6 +5,7 @@
 //! [`Object::members`](crate::Object::members): a value is checked when it is taken, not when it is passed.
 
 use crate::malformed::{Malformed, Reason};
+use crate::name_table::Digest;
 use crate::text::Text;
 use crate::view::{Marks, Value};
 
@@ -29,11 +30,13 @@ pub struct Names<'a> {
     before: usize,
     /// The colon of the current member.
     colon: usize,
+    /// Where its name stands in the buffer, without the quotes.
+    name: (usize, usize),
 }
 
 impl<'a> Names<'a> {
     pub(crate) fn new(marks: Marks<'a>) -> Self {
-        Names { marks, before: 0, colon: 0 }
+        Names { marks, before: 0, colon: 0, name: (0, 0) }
     }
 
     /// Steps to the next member and returns its name; `None` behind the last.
@@ -70,6 +73,7 @@ impl<'a> Names<'a> {
         }
         self.colon = colon;
         self.before = end;
+        self.name = (name.offset(), name.offset() + name.raw().len());
         Ok(Some(name))
     }
 
@@ -84,6 +88,12 @@ impl<'a> Names<'a> {
             return Err(Malformed::at(self.marks.offset(0), Reason::NotAValue));
         }
         self.marks.value(self.colon).map(|(value, _)| value)
+    }
+
+    /// The digest of the name that came last, for a [`NameTable`](crate::NameTable).
+    #[inline]
+    pub fn digest(&self) -> Digest {
+        Digest::within(self.marks.bytes, self.name.0, self.name.1)
     }
 
     #[inline]

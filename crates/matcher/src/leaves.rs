@@ -62,7 +62,7 @@ impl<'a> Leaves<'a> {
         self.clear();
         Leaves {
             // Nothing is left to convert; collecting in place keeps the buffer.
-            list: self.list.into_iter().filter_map(|_| None).collect(),
+            list: self.list.into_iter().map_while(|_| None).collect(),
             arrays: self.arrays,
             arrays_len: 0,
             chains: self.chains,

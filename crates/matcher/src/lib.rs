@@ -4,7 +4,6 @@ mod entry;
 mod index;
 mod leaves;
 mod matcher;
-mod names;
 mod selectors;
 mod stamps;
 mod trie;

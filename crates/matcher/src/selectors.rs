@@ -53,7 +53,7 @@ impl<'a> Resolved<'a> {
         self.values.clear();
         self.places.clear();
         // Nothing is left to convert; collecting in place keeps the buffer.
-        Resolved { values: self.values.into_iter().filter_map(|_| None).collect(), places: self.places }
+        Resolved { values: self.values.into_iter().map_while(|_| None).collect(), places: self.places }
     }
 
     /// Whether the test holds of something the selector leads to.

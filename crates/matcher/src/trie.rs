@@ -6,10 +6,8 @@
 //!
 //! Invariant: the node reached from the root by the parts of a path is the only one for that path, whatever way the event spells it.
 
-use json_scan::{Malformed, Text};
+use json_scan::{Digest, Malformed, NameTable, Names, Text};
 use rustc_hash::FxHashMap;
-
-use crate::names::{Digest, NameTable};
 
 /// A wanted path, by number. Numbers are dense and the same in every trie of one matcher.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -74,28 +72,27 @@ impl Trie {
         }
         let node = |sketch: Sketch<'p>| Node {
             has_children: !sketch.children.is_empty(),
-            names: NameTable::new(
-                sketch.children.into_iter().map(|(name, child)| (name.as_bytes().into(), child)),
-            ),
+            names: NameTable::new(sketch.children),
             parent: NodeId(sketch.parent),
             field: sketch.field,
         };
         Trie { nodes: sketches.into_iter().map(node).collect() }
     }
 
-    pub(crate) fn len(&self) -> usize {
-        self.nodes.len()
-    }
-
-    /// The node of the member `name` below `node`.
+    /// The node below `node` of the member whose name came last from `names`, and is `name`.
     ///
     /// # Errors
     ///
     /// For an escaped name that is no valid string: nobody knows which member it is.
     #[inline]
-    pub(crate) fn child(&self, node: NodeId, name: Text<'_>) -> Result<Option<NodeId>, Malformed> {
-        let digest = Digest::of(name.raw());
-        if digest.special {
+    pub(crate) fn child(
+        &self,
+        node: NodeId,
+        name: Text<'_>,
+        names: &Names<'_>,
+    ) -> Result<Option<NodeId>, Malformed> {
+        let digest = names.digest();
+        if digest.has_escape() | digest.has_dot() {
             return self.descendant(node, name);
         }
         Ok(self.nodes.get(node.index()).and_then(|node| node.names.get(name.raw(), digest)).map(NodeId))
@@ -146,7 +143,8 @@ mod tests {
             let mut node = Trie::ROOT;
             loop {
                 let mut names = object.names();
-                node = trie.child(node, names.next().unwrap().unwrap()).unwrap()?;
+                let name = names.next().unwrap().unwrap();
+                node = trie.child(node, name, &names).unwrap()?;
                 match names.value().unwrap() {
                     json_scan::Value::Object(inner) => object = inner,
                     _ => return trie.field(node).map(|field| paths[field.index()]),

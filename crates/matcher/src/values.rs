@@ -65,19 +65,19 @@ impl Values {
                 Key::Present => values.present = Some(target),
             }
         }
-        values.place_pieces(starred);
+        values.place_pieces(&starred);
         values
     }
 
     /// A text with stars is found by one of its pieces: the one that the fewest others have as well, at an end if it can
     /// be (that is cheaper to look for), and the longest.
-    fn place_pieces(&mut self, starred: Vec<(Box<[Box<str>]>, u32)>) {
+    fn place_pieces(&mut self, starred: &[(Box<[Box<str>]>, u32)]) {
         let mut shares: FxHashMap<&str, u32> = FxHashMap::default();
         for piece in starred.iter().flat_map(|(pieces, _)| pieces) {
             *shares.entry(piece).or_default() += 1;
         }
         let mut literals: Vec<(Box<str>, u32)> = Vec::new();
-        for (pieces, target) in &starred {
+        for (pieces, target) in starred {
             let last = pieces.len().saturating_sub(1);
             let best = pieces.iter().enumerate().filter(|(_, piece)| !piece.is_empty()).min_by_key(
                 |(place, piece)| {

@@ -27,7 +27,7 @@ impl<'a, F: Fn(NodeId) -> bool> Walk<'_, 'a, F> {
     ) -> Result<(), Malformed> {
         let mut names = object.names();
         while let Some(name) = names.next()? {
-            if let Some(child) = self.trie.child(node, name)?
+            if let Some(child) = self.trie.child(node, name, &names)?
                 && (self.wanted)(child)
             {
                 self.value(names.value()?, child, scope)?;

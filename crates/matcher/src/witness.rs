@@ -22,7 +22,7 @@
 //! Both languages file under the same fields. A filter sees a record more narrowly than a pattern does (the last of repeated keys, no
 //! look into arrays without an index), so each value it could test is among the leaves a pattern's walk picks up at that path.
 
-use event_pattern::{Alternative, AnythingBut, Term};
+use event_pattern::{Alternative, Term};
 use filter_pattern::{Comparison, Condition, Expr, Selector, Step, Test, Value};
 
 /// Something that can be looked up with a leaf in hand.
@@ -108,17 +108,8 @@ fn of_term(term: &Term, keys: &mut Vec<Key>) {
             range.low.map_or(f64::NEG_INFINITY, |bound| bound.value),
             range.high.map_or(f64::INFINITY, |bound| bound.value),
         ),
-        // Whatever is excluded, other types pass.
-        Term::AnythingBut(
-            AnythingBut::Strings(_)
-            | AnythingBut::Numbers(_)
-            | AnythingBut::Prefixes(_)
-            | AnythingBut::Suffixes(_)
-            | AnythingBut::IgnoreCase(_)
-            | AnythingBut::Wildcards(_),
-        )
-        | Term::Exists => Key::Present,
-        // Never reached: such a field makes no clause. Nor does a term that is not known here narrow anything.
+        // `exists: true` asks for nothing more, and whatever `anything-but` excludes, other types pass. A term that is not known here
+        // narrows nothing.
         _ => Key::Present,
     };
     keys.push(key);
@@ -264,8 +255,12 @@ fn value_cost(path: &str) -> u32 {
     match path {
         "detail.eventName" | "detail.errorCode" => 2,
         "detail.eventSource" | "source" => 30,
-        "detail.userIdentity.type" | "detail.awsRegion" | "region" | "account" => 150,
-        "detail.recipientAccountId" | "detail.userIdentity.accountId" => 150,
+        "detail.userIdentity.type"
+        | "detail.userIdentity.accountId"
+        | "detail.recipientAccountId"
+        | "detail.awsRegion"
+        | "region"
+        | "account" => 150,
         "detail.eventType" | "detail.eventCategory" | "detail-type" | "detail.eventVersion" => 500,
         _ => 6,
     }
