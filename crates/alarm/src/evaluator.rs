@@ -43,6 +43,17 @@ pub struct StateChange {
     pub records: Records,
 }
 
+/// A state set by hand, with the reason to show for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ManualState {
+    /// The state.
+    pub state: StateValue,
+    /// Why, for people.
+    pub reason: String,
+    /// Why, as JSON.
+    pub reason_data: Option<String>,
+}
+
 /// What became of a sample.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[must_use = "a sample that was not accepted has to be counted somewhere"]
@@ -156,20 +167,22 @@ impl Alarm {
         state.first_start(self.period()).map(|start| tick.max(self.first_tick_to_see(start)))
     }
 
-    /// SetAlarmState: holds until the next evaluation says otherwise. Setting the present state does nothing.
+    /// SetAlarmState: makes the evaluations due up to `at`, then puts the alarm into a state that holds until the next
+    /// evaluation says otherwise. Setting the present state does nothing.
     pub fn set_state(
         &self,
         state: &mut AlarmState,
-        to: StateValue,
-        reason: String,
-        reason_data: Option<String>,
+        set: ManualState,
         at: Timestamp,
-    ) -> Option<StateChange> {
-        if to == state.state() {
-            return None;
+        workspace: &mut Workspace,
+        changes: &mut Vec<StateChange>,
+    ) {
+        self.advance(state, at, workspace, changes);
+        if set.state != state.state() {
+            state.idle = false;
+            let cause = Cause::Set(Box::new((set.reason, set.reason_data)));
+            changes.push(self.enter(state, set.state, at, cause));
         }
-        state.idle = false;
-        Some(self.enter(state, to, at, Cause::Set(Box::new((reason, reason_data)))))
     }
 
     /// Fills `workspace.points` with the newest datapoints of the window.

@@ -13,8 +13,8 @@ use std::io::{self, BufRead};
 use std::path::Path;
 
 use alarm::{
-    Alarm, AlarmDefinition, AlarmState, Measure, Metric, MetricDataQuery, MetricStat, Pushed, Sample,
-    StateValue, Timestamp,
+    Alarm, AlarmDefinition, AlarmState, ManualState, Measure, Metric, MetricDataQuery, MetricStat, Pushed,
+    Sample, StateValue, Timestamp, Workspace,
 };
 use serde::Deserialize;
 use serde_json::Value;
@@ -195,8 +195,10 @@ impl Case {
 
 /// An alarm in that state, as if set by hand long ago.
 fn start(alarm: &Alarm, previous: StateValue) -> (AlarmState, StateValue) {
-    let mut state = AlarmState::new(alarm, Timestamp::default());
-    let _ = alarm.set_state(&mut state, previous, "before".to_owned(), None, Timestamp::default());
+    let long_ago = Timestamp::default();
+    let mut state = AlarmState::new(alarm, long_ago);
+    let set = ManualState { state: previous, reason: "before".to_owned(), reason_data: None };
+    alarm.set_state(&mut state, set, long_ago, &mut Workspace::default(), &mut Vec::new());
     (state, previous)
 }
 
