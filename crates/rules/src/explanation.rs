@@ -106,14 +106,42 @@ impl SelectorExplanation {
         }
     }
 
+    /// What stands in the way, each once: of a pattern with `$or`, in the alternative that comes closest.
     fn stoppers(&self) -> Vec<String> {
-        match self {
+        let mut stoppers = match self {
             Self::Pattern(explanation) => explanation.stoppers().iter().map(ToString::to_string).collect(),
             Self::Filter(explanation) => {
-                explanation.stoppers().iter().map(|leaf| leaf.subject.clone()).collect()
+                explanation.stoppers().iter().map(|leaf| rooted(&leaf.subject)).collect()
             }
             Self::Inapplicable(reason) => vec![reason.clone()],
-        }
+        };
+        let mut told: Vec<String> = Vec::new();
+        stoppers.retain(|stopper| {
+            let first = !told.contains(stopper);
+            told.extend(first.then(|| stopper.clone()));
+            first
+        });
+        stoppers
+    }
+}
+
+/// A filter's selector as a path from the event's root: `$.errorCode` is `detail.errorCode`.
+fn rooted(subject: &str) -> String {
+    subject.strip_prefix("$.").map_or_else(|| subject.to_owned(), |path| format!("detail.{path}"))
+}
+
+impl RuleExplanation {
+    /// Whether this kept the rule from firing: a field's path, `delivery`, `where` or `except`. Any of the fields that
+    /// stopped any alternative of a pattern counts, as each of them is a reason.
+    #[must_use]
+    pub fn is_stopped_by(&self, what: &str) -> bool {
+        let in_alternatives = || match &self.selector {
+            SelectorExplanation::Pattern(explanation) if !explanation.matched => {
+                explanation.alternatives.iter().any(|alternative| alternative.stoppers().contains(&what))
+            }
+            _ => false,
+        };
+        self.stopped_by.iter().any(|stopper| stopper == what) || in_alternatives()
     }
 }
 

@@ -73,7 +73,7 @@ fn failures(test: &RuleTest, explanation: &RuleExplanation) -> Vec<String> {
         _ => {}
     }
     if let Some(because) = test.because.as_deref().filter(|_| !explanation.fires)
-        && !explanation.stopped_by.iter().any(|stopper| stopper == because)
+        && !explanation.is_stopped_by(because)
     {
         let stopped_by = explanation.stopped_by.join(", ");
         failures.push(format!("should be stopped by {because}, and is stopped by {stopped_by}"));

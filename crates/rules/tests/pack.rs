@@ -57,7 +57,12 @@ fn every_rule_passes_its_own_tests() {
             ran += 1;
             if !outcome.passed() {
                 let explained = outcome.explanation.as_ref().map(ToString::to_string).unwrap_or_default();
-                failed.push(format!("{}: {}: {}\n{explained}", rule.id, outcome.name, outcome.failures.join("; ")));
+                failed.push(format!(
+                    "{}: {}: {}\n{explained}",
+                    rule.id,
+                    outcome.name,
+                    outcome.failures.join("; ")
+                ));
             }
         }
     }

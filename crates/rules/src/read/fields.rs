@@ -12,11 +12,12 @@ pub(crate) struct Complaints<'t> {
     file: Arc<str>,
     text: &'t str,
     list: Vec<Diagnostic>,
+    allowed: Vec<(Check, Range<usize>)>,
 }
 
 impl<'t> Complaints<'t> {
     pub(crate) fn new(file: Arc<str>, text: &'t str, list: Vec<Diagnostic>) -> Self {
-        Self { file, text, list }
+        Self { file, text, list, allowed: Vec::new() }
     }
 
     pub(crate) fn file(&self) -> &Arc<str> {
@@ -53,7 +54,17 @@ impl<'t> Complaints<'t> {
         self.list.iter().filter(|diagnostic| diagnostic.is_error()).count()
     }
 
-    pub(crate) fn into_list(self) -> Vec<Diagnostic> {
+    /// Leaves out these warnings about a document, those already there and those to come.
+    pub(crate) fn allow(&mut self, checks: &[Check], document: &Range<usize>) {
+        self.allowed.extend(checks.iter().map(|check| (*check, document.clone())));
+    }
+
+    pub(crate) fn into_list(mut self) -> Vec<Diagnostic> {
+        let allowed = self.allowed;
+        self.list.retain(|diagnostic| {
+            let about = |document: &Range<usize>| document.contains(&diagnostic.span.offset);
+            !allowed.iter().any(|(check, document)| *check == diagnostic.id && about(document))
+        });
         self.list
     }
 }

@@ -12,6 +12,7 @@ pub(crate) use fields::{Complaints, Fields};
 
 use crate::catalogue::Check;
 use crate::condition::{Condition, FaultKind};
+use crate::diagnostic::Level;
 use crate::nearest::nearest;
 use crate::path::EventPath;
 use crate::rule::{Escalation, Exception, Group, Rule, RuleId, Severity, Source};
@@ -25,7 +26,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// The keys of a rule document, in the order they are best written in.
-pub(crate) const RULE_KEYS: [&str; 17] = [
+pub(crate) const RULE_KEYS: [&str; 18] = [
     "kind",
     "id",
     "title",
@@ -42,6 +43,7 @@ pub(crate) const RULE_KEYS: [&str; 17] = [
     "except",
     "group",
     "tests",
+    "allow",
     "metadata",
 ];
 
@@ -124,6 +126,10 @@ impl Reader<'_, '_> {
         let first_checks = self.each(fields.get("first_checks"), Self::text);
         let owner = fields.text(self.complaints, "owner");
         let tags = self.each(fields.get("tags"), Self::text);
+        let allow = self.each(fields.get("allow"), Self::lint);
+        if let Some(allow) = &allow {
+            self.complaints.allow(allow, &document.range);
+        }
         if let Some(metadata) = fields.get("metadata")
             && !matches!(metadata.value, Value::Mapping(_))
         {
@@ -209,6 +215,16 @@ impl Reader<'_, '_> {
                 None
             }
         }
+    }
+
+    /// A warning that the rule's author has seen and means.
+    fn lint(&mut self, node: &Node) -> Option<Check> {
+        let mut lints = Check::ALL.iter().filter(|check| check.entry().level == Level::Warning);
+        let found = lints.clone().find(|check| node.as_text() == Some(check.id()));
+        if found.is_none() {
+            self.one_of(node, "warning that can be allowed", lints.by_ref().map(|check| check.id()));
+        }
+        found.copied()
     }
 
     fn severity(&mut self, node: &Node) -> Option<Severity> {
