@@ -34,7 +34,8 @@ pub(crate) mod exact {
     #[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature serde's `with` asks for")]
     pub(crate) fn serialize<S: Serializer>(value: &f64, serializer: S) -> Result<S::Ok, S::Error> {
         if serializer.is_human_readable() {
-            serializer.collect_str(value)
+            // The debug form turns to exponents where the plain one would print hundreds of zeros.
+            serializer.collect_str(&format_args!("{value:?}"))
         } else {
             value.serialize(serializer)
         }

@@ -1,5 +1,7 @@
 //! Alarms over time: what they say, what they keep, and what they refuse.
 
+#![expect(clippy::unwrap_used, reason = "in a test a wrong fixture may panic, in its helpers too")]
+
 use alarm::{
     Alarm, AlarmDefinition, AlarmState, Evaluator, HistoryItem, Limits, ManualState, Measure, Pushed, Sample,
     StateValue, Statistic, Timestamp, Workspace,

@@ -1,5 +1,7 @@
 //! What must hold whatever the samples, the alarm and the order of arrival.
 
+#![expect(clippy::unwrap_used, reason = "in a test a wrong fixture may panic, in its helpers too")]
+
 use std::collections::BTreeMap;
 
 use alarm::composite::{AlarmRule, CompositeAlarms, CompositeDefinition, Home};
