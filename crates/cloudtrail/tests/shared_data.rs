@@ -3,6 +3,8 @@
 //! `TRAILHOUND_DATA` names the folder; without it, it is looked for beside the workspace. Where it is absent these tests say so and
 //! pass, unless `TRAILHOUND_REQUIRE_DATA=1`.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::collections::{BTreeMap, HashSet};
 use std::io::Read;
 use std::path::{Path, PathBuf};

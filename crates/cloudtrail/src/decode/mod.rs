@@ -127,18 +127,17 @@ pub enum Trouble {
 pub struct Limits {
     /// The largest record, in bytes of text. CloudTrail's own are below 1 MiB.
     pub event: usize,
+    /// Text that is not in memory as a whole goes through a window of this size, in bytes, which grows as far as a record needs.
+    pub window: usize,
     /// The largest text that is inflated in one piece, which is faster; what is larger goes through a window.
     pub whole: usize,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Limits { event: 16 << 20, whole: 128 << 20 }
+        Limits { event: 16 << 20, window: 1 << 20, whole: 128 << 20 }
     }
 }
-
-/// Text is read into a window of this size at first.
-const WINDOW: usize = 1 << 20;
 
 /// Buffers beyond this size are not kept from one input to the next.
 const KEPT: usize = 32 << 20;
@@ -233,19 +232,23 @@ impl Decoder {
         sink: &mut dyn FnMut(Item<'_>),
     ) -> (u64, Option<Trouble>) {
         let mut splitter = Splitter::new(self.limits, key);
+        let mut window = self.limits.window.max(1);
         let (mut filled, mut base) = (0, 0_u64);
         let trouble = loop {
-            if filled >= self.text.len() {
-                self.text.resize((self.text.len() * 2).max(WINDOW), 0);
+            if filled >= window {
+                window *= 2;
+            }
+            if self.text.len() < window {
+                self.text.resize(window, 0);
             }
             let after = base + filled as u64;
-            match reader.read(self.text.get_mut(filled..).unwrap_or_default()) {
+            match reader.read(self.text.get_mut(filled..window).unwrap_or_default()) {
                 Ok(0) => break None,
                 Ok(count) => filled += count,
                 Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
                 Err(error) => break Some(inflate::trouble(error, after)),
             }
-            if filled < self.text.len() {
+            if filled < window {
                 continue;
             }
             let text = self.text.get(..filled).unwrap_or_default();

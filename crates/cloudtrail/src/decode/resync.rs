@@ -51,6 +51,11 @@ impl Beginning {
         }
     }
 
+    /// Whether `text` begins with the name of the member with which records begin.
+    pub(super) fn is_name(&self, text: &[u8]) -> bool {
+        text.starts_with(self.name.needle())
+    }
+
     /// The first beginning in `text` at or behind `from`.
     pub(super) fn find(&self, text: &[u8], from: usize, surroundings: Surroundings) -> Option<usize> {
         let named = self.find_name(text, from, surroundings);

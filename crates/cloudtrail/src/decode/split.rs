@@ -28,7 +28,7 @@ use crate::record::{BatchKind, Shape, TopLevel};
 use crate::time::EventTime;
 
 /// How far a scanner is allowed to look once the input is known to be faulty.
-const STRETCH: usize = 64 << 10;
+const STRETCH: usize = 16 << 10;
 
 /// So many beginnings within one record are proof that it is not one.
 const TOO_MANY: usize = 8;
@@ -90,7 +90,7 @@ enum Step {
     More(usize),
     /// The record that begins at `at` is broken, and nobody knows where it ends.
     Broken { at: usize, error: RejectReason },
-    /// The record that begins at `at` is bad and ends at `end`, unless another one begins before that.
+    /// The record that begins at `at` is bad, and ends at `end`, where the scanner stands.
     Bad { at: usize, end: usize, error: RejectReason },
 }
 
@@ -242,7 +242,8 @@ impl Splitter {
                     self.end(base + bytes.len() as u64);
                 }
                 sink(Item::Rejected { offset: base + at as u64, error });
-                self.state = State::Lost(self.list_to_find());
+                // A bracket in the broken record may have led out of the list.
+                self.state = State::Lost(self.list);
                 at = (at + 1).min(bytes.len());
             }
             self.careful = true;
@@ -276,12 +277,7 @@ impl Splitter {
                 Step::Broken { at, error } => return (at, Stop::Broken(error)),
                 Step::Bad { at: begun, end, error } => {
                     sink(Item::Rejected { offset: window.base + begun as u64, error });
-                    let record = window.bytes.get(..end).unwrap_or_default();
                     at = end;
-                    if let Some(next) = self.beginning.find(record, begun + 1, self.surroundings()) {
-                        scanner.seek(next);
-                        at = next;
-                    }
                 }
             }
         }
@@ -339,7 +335,7 @@ impl Splitter {
         let Some((next, byte)) = first_byte(window.bytes, at) else { return Step::More(window.bytes.len()) };
         let reject = RejectReason::NotAnObject;
         match byte {
-            b'{' => self.take(scanner, window, next, Some(list.kind), spares, sink),
+            b'{' => self.take(scanner, window, next, Some(list), spares, sink),
             b',' => {
                 scanner.bump();
                 Step::On(next + 1)
@@ -382,13 +378,13 @@ impl Splitter {
         Step::More(at)
     }
 
-    /// Takes the object that begins at `at`, an element of a list of the given kind if there is one.
+    /// Takes the object that begins at `at`, an element of a list if there is one.
     fn take(
         &mut self,
         scanner: &mut Scanner<'_>,
         window: Window<'_>,
         at: usize,
-        kind: Option<BatchKind>,
+        list: Option<List>,
         spares: &mut Spares,
         sink: &mut dyn FnMut(Item<'_>),
     ) -> Step {
@@ -398,17 +394,17 @@ impl Splitter {
         };
         let bytes = object.bytes();
         let end = at + bytes.len();
-        match is_separated(window, end, kind.is_some()) {
+        match is_separated(window, end, list, &self.beginning) {
             Some(true) => {}
             Some(false) => return Step::Broken { at, error: RejectReason::Unseparated },
             None => return Step::More(at),
         }
-        if bytes.len() > self.max_event {
-            return Step::Bad { at, end, error: RejectReason::TooLarge { limit: self.max_event } };
-        }
         if self.beginning.occurs_within(bytes, self.surroundings()) && !is_well_formed(Value::Object(object))
         {
-            return Step::Bad { at, end, error: RejectReason::Unclosed };
+            return Step::Broken { at, error: RejectReason::Unclosed };
+        }
+        if bytes.len() > self.max_event {
+            return Step::Bad { at, end, error: RejectReason::TooLarge { limit: self.max_event } };
         }
         if simdutf8::basic::from_utf8(bytes).is_err() {
             let valid = simdutf8::compat::from_utf8(bytes).map_or_else(|error| error.valid_up_to(), str::len);
@@ -416,7 +412,7 @@ impl Splitter {
                 RejectReason::Malformed { reason: Reason::NotUtf8, at: window.base + (at + valid) as u64 };
             return Step::Bad { at, end, error };
         }
-        match self.object(object, window.base, kind, 0, spares, sink) {
+        match self.object(object, window.base, list.map(|list| list.kind), 0, spares, sink) {
             Ok(Found::Event) => {
                 self.beginning.learn(bytes);
                 Step::On(end)
@@ -426,7 +422,15 @@ impl Splitter {
                 self.enter(list);
                 Step::Jump(at)
             }
-            Err(fault) => Step::Bad { at, end, error: malformed(fault, window.base) },
+            // A stray quote may have closed it anywhere, so its end counts only if another record stands there.
+            Err(fault) => {
+                let error = malformed(fault, window.base);
+                if is_followed_by_object(window.bytes, end) {
+                    Step::Bad { at, end, error }
+                } else {
+                    Step::Broken { at, error }
+                }
+            }
         }
     }
 
@@ -486,7 +490,7 @@ impl Splitter {
             }
             Shape::Batch(batch) if nesting < MAX_NESTING => {
                 for element in batch.array.elements() {
-                    self.nested(element, base, batch.kind, nesting + 1, spares, sink);
+                    self.nested(element, (base, offset), batch.kind, nesting + 1, spares, sink);
                 }
                 return Ok(Found::NoEvent);
             }
@@ -502,11 +506,11 @@ impl Splitter {
         Ok(Found::NoEvent)
     }
 
-    /// Hands out what an element of a list within a list is.
+    /// Hands out what an element is of a list within a list. `outer` is where the object begins that holds the inner one.
     fn nested(
         &mut self,
         element: Result<Value<'_>, Malformed>,
-        base: u64,
+        (base, outer): (u64, u64),
         kind: BatchKind,
         nesting: u32,
         spares: &mut Spares,
@@ -519,7 +523,7 @@ impl Splitter {
             },
             Ok(Value::Array(array)) => (base + array.offset() as u64, RejectReason::NotAnObject),
             Ok(Value::String(text)) => (base + text.offset() as u64, RejectReason::NotAnObject),
-            Ok(_) => (base, RejectReason::NotAnObject),
+            Ok(_) => (outer, RejectReason::NotAnObject),
             Err(fault) => (base + fault.offset as u64, malformed(fault, base)),
         };
         sink(Item::Rejected { offset, error });
@@ -558,17 +562,6 @@ impl Splitter {
     fn enter(&mut self, list: List) {
         self.state = State::Elements(list);
         self.list = Some(list);
-    }
-
-    /// The list in which to look for the next beginning. Once something was broken, the splitter may believe itself outside of a list and
-    /// be wrong.
-    fn list_to_find(&self) -> Option<List> {
-        match self.state {
-            State::Elements(list) => Some(list),
-            State::Sequence if !self.careful => None,
-            State::Lost(list) => list,
-            State::Sequence | State::Rest { .. } | State::Over => self.list,
-        }
     }
 
     fn surroundings(&self) -> Surroundings {
@@ -633,24 +626,56 @@ fn first_byte(bytes: &[u8], at: usize) -> Option<(usize, u8)> {
     Some((at + blanks, *rest.get(blanks)?))
 }
 
-/// Whether what follows a record may follow one; `None` if the text ends too early to tell. A comma with a member name behind it does not: then
-/// the record was closed too early.
-fn is_separated(window: Window<'_>, end: usize, in_list: bool) -> Option<bool> {
-    let behind = |at| match first_byte(window.bytes, at) {
-        Some(found) => Some(found),
-        None if window.last => Some((window.bytes.len(), 0)),
-        None => None,
-    };
-    // So that the last line of a stream need not wait for one more.
-    let ends_line = || window.bytes.get(end..).is_some_and(|rest| memchr::memchr(b'\n', rest).is_some());
-    match behind(end) {
-        None if !in_list && ends_line() => Some(true),
-        None => None,
-        Some((_, 0 | b'{' | b'[')) => Some(true),
-        Some((_, b']')) => Some(in_list),
-        Some((comma, b',')) => behind(comma + 1).map(|(_, byte)| byte != b'"'),
-        Some(_) => Some(false),
+/// Whether what follows a record may follow one; `None` if the text ends too early to tell.
+///
+/// A comma with a member behind it may not: then a stray bracket closed the record too early. Unless the member is that with which records begin:
+/// then it is the next one that lost its bracket.
+fn is_separated(window: Window<'_>, end: usize, list: Option<List>, beginning: &Beginning) -> Option<bool> {
+    let rest = window.bytes.get(end..).unwrap_or_default();
+    if list.is_none() && matches!(rest, [b'\n', ..] | [b'\r', b'\n', ..]) {
+        return Some(true);
     }
+    let verdict = match (first_byte(rest, 0), list) {
+        (None, _) => None,
+        (Some((_, b'{' | b'[')), _) => Some(true),
+        (Some((at, b']')), Some(list)) => ends_list(rest, at + 1, list),
+        (Some((comma, b',')), _) => match first_byte(rest, comma + 1) {
+            None => None,
+            Some((name, b'"')) => {
+                let member = rest.get(name..).unwrap_or_default();
+                is_member(member).map(|is_member| !is_member || beginning.is_name(member))
+            }
+            Some(_) => Some(true),
+        },
+        (Some(_), _) => Some(false),
+    };
+    // What is cut off is no fault of this record.
+    verdict.or(window.last.then_some(true))
+}
+
+/// Whether the text from `behind` on may follow the bracket that closes a list; `None` if it ends too early to tell.
+fn ends_list(text: &[u8], behind: usize, list: List) -> Option<bool> {
+    let (next, byte) = first_byte(text, behind)?;
+    match byte {
+        b'}' => Some(list.wrapped),
+        b',' if list.wrapped => is_member(text.get(first_byte(text, next + 1)?.0..)?),
+        b'{' | b'[' => Some(!list.wrapped),
+        _ => Some(false),
+    }
+}
+
+/// Whether an object begins behind a comma at `end`.
+fn is_followed_by_object(text: &[u8], end: usize) -> bool {
+    let next = |at, wanted| first_byte(text, at).filter(|(_, byte)| *byte == wanted).map(|(at, _)| at + 1);
+    let name = next(end, b',').and_then(|at| next(at, b'{')).and_then(|at| first_byte(text, at));
+    name.is_some_and(|(at, _)| text.get(at..).and_then(is_member) == Some(true))
+}
+
+/// Whether `text` begins with a member's name and a colon; `None` if it ends too early to tell.
+fn is_member(text: &[u8]) -> Option<bool> {
+    let [b'"', rest @ ..] = text else { return if text.is_empty() { None } else { Some(false) } };
+    let name = memchr::memchr(b'"', rest)?;
+    first_byte(rest, name + 1).map(|(_, byte)| byte == b':')
 }
 
 /// What an object begins with.
