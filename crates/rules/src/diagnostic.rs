@@ -136,7 +136,7 @@ impl Diagnostic {
                 groups.push(SnippetLevel::HELP.secondary_title(title).element(patch));
             }
             (None, Some(help)) => {
-                groups.push(Group::with_title(SnippetLevel::HELP.secondary_title(help.as_str())))
+                groups.push(Group::with_title(SnippetLevel::HELP.secondary_title(help.as_str())));
             }
             (None, None) => {}
         }

@@ -134,7 +134,7 @@ impl Organization {
             match WeeklySchedule::parse(&days, &from, &to, &zone) {
                 Ok(schedule) => self.hours.insert(entry.key.clone(), schedule),
                 Err(error) => {
-                    complaints.add(Check::InvalidValue, entry.value.range.clone(), error.to_string())
+                    complaints.add(Check::InvalidValue, entry.value.range.clone(), error.to_string());
                 }
             }
         }

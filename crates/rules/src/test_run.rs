@@ -147,8 +147,8 @@ impl RuleTest {
                 || (path.root() == Root::Event
                     && path.steps().first().is_some_and(|step| &**step == "detail"))
         };
-        let mut changed = self.apply(record, of_record)?;
-        let view = view(changed.get_mut("detail").map_or(Value::Null, Value::take))?;
+        let changed = self.apply(record, of_record)?;
+        let view = view(changed.get("detail").unwrap_or(&Value::Null))?;
         let envelope_too =
             self.with.iter().map(|(path, _)| path).chain(&self.without).any(|path| !of_record(path));
         if !envelope_too {
@@ -158,7 +158,7 @@ impl RuleTest {
     }
 
     fn changed(&self, event: Value, which: impl Fn(&EventPath) -> bool) -> Result<EventView, TestEventError> {
-        view(self.apply(event, which)?)
+        view(&self.apply(event, which)?)
     }
 
     fn apply(&self, mut event: Value, which: impl Fn(&EventPath) -> bool) -> Result<Value, TestEventError> {
@@ -186,7 +186,7 @@ fn single(json: Value) -> Value {
     }
 }
 
-fn view(event: Value) -> Result<EventView, TestEventError> {
+fn view(event: &Value) -> Result<EventView, TestEventError> {
     let text = event.to_string();
     let mut views = Vec::new();
     let mut errors = Vec::new();
@@ -200,7 +200,7 @@ fn view(event: Value) -> Result<EventView, TestEventError> {
     match (views.pop(), views.len(), errors.pop()) {
         (Some(Ok(view)), 0, None) => Ok(view),
         (Some(Err(error)), 0, _) | (_, _, Some(error)) => Err(TestEventError::NotOneEvent(error)),
-        (_, more, None) => Err(TestEventError::NotOneEvent(format!("{} events are found", more))),
+        (_, more, None) => Err(TestEventError::NotOneEvent(format!("{more} events are found"))),
     }
 }
 

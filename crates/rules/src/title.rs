@@ -71,6 +71,8 @@ impl Title {
         if !errors.is_empty() {
             return Err(errors);
         }
+        // A global such as `range` is a name too, and not ours to give.
+        names.retain(|name| ROOTS.contains(&name.split('.').next().unwrap_or_default()));
         Ok(Self { source: source.into(), environment: Arc::new(environment), names: names.into() })
     }
 
@@ -284,5 +286,95 @@ impl Object for Named {
 
     fn render(self: &Arc<Self>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.alone)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use cloudtrail::Principal;
+    use cloudtrail::principal::Kind;
+    use context::{Account, Accounts, Context, Hours, Lists};
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    fn render(source: &str, event: &Json) -> String {
+        let principal = Principal {
+            kind: Kind::IamUser,
+            name: "dana".to_owned(),
+            arn: None,
+            account: None,
+            session: None,
+            access_key: None,
+            invoked_by: None,
+            human: None,
+            other_account: false,
+        };
+        let mut accounts = Accounts::default();
+        let tags = [("env".into(), "prod".into())].into_iter().collect();
+        let account = Account { name: Some("pay".into()), tags, ..Account::default() };
+        accounts.insert("111122223333".parse().unwrap(), account);
+        let context = Context::new(1, accounts, Lists::standard(), Hours::default());
+        Title::parse(source).unwrap().render(Subject { event, principal: &principal, context: &context })
+    }
+
+    #[test]
+    fn titles() {
+        let event = json!({"account": "111122223333", "region": "us-east-1", "detail-type": "t", "detail": {
+            "name": "trail", "n": 5, "none": null, "empty": "", "list": ["a", "b"], "a.b": "dot", "markup": "<b>&",
+            "lines": "one\n\ttwo\u{1b}[31m", "turned": "a\u{202e}b", "long": "x".repeat(5000)}});
+        for (source, expected) in [
+            ("plain", "plain"),
+            ("{{ detail.name }} in {{ account.name }}", "trail in pay"),
+            ("{{ account }} {{ account.id }} {{ account.tags.env }}", "111122223333 111122223333 prod"),
+            ("{{ principal }} {{ principal.kind }} {{ principal.arn }}", "dana iam-user ?"),
+            (
+                "{{ detail.missing }} {{ detail.missing.deeper }} {{ detail.none }} {{ detail.empty }}",
+                "? ? ? ?",
+            ),
+            ("{{ detail.missing.deeper.still | upper }}!", "?!"),
+            ("{{ detail.name.x.y }}", "?"),
+            ("{{ detail['a.b'] }} {{ event['detail-type'] }}", "dot t"),
+            ("{{ detail.list | join(', ') }} {{ detail.n + 1 }}", "a, b 6"),
+            ("{% if detail.n > 4 %}many{% else %}few{% endif %}", "many"),
+            ("{{ detail.markup }}", "<b>&"),
+            ("{{ detail.lines }}", "one two [31m"),
+            ("{{ detail.turned }}", "a b"),
+            // Fails half way, or never ends: what was written until then stays.
+            ("before {{ detail.list - 1 }} after", "before"),
+            ("{{ 1 // 0 }}", "{{ 1 // 0 }}"),
+            ("a{% for x in range(9999) %}{% for y in range(9999) %}{% endfor %}{% endfor %}b", "a"),
+        ] {
+            assert_eq!(render(source, &event), expected, "{source}");
+        }
+        let long = render("{{ detail.long }}", &event);
+        assert_eq!(long.chars().count(), TITLE_LENGTH_MAX);
+        assert!(long.ends_with('…'));
+        for source in [
+            "{{ detail }}",
+            "{% for x in range(3) %}{{ detail }}{% endfor %}",
+            "{% for x in range(9999) %}{{ detail }}{% endfor %}",
+        ] {
+            let everything = render(source, &event);
+            assert_eq!(everything.chars().count(), TITLE_LENGTH_MAX, "{source}: {everything}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_title_is_one_line_whatever_the_event_holds(name in ".*", other in "\\PC*") {
+            let event = json!({"account": other, "detail": {"name": name}});
+            let title = render("{{ detail.name }} {{ account.name }} {{ detail }}", &event);
+            prop_assert!(!title.is_empty() && title.chars().count() <= TITLE_LENGTH_MAX);
+            let acts = |c: char| c.is_control() || ('\u{202a}'..='\u{202e}').contains(&c);
+            prop_assert!(!title.contains(acts), "it acts on a terminal");
+        }
+
+        #[test]
+        fn any_template_is_answered(source in "[a-z {}%|.()\\[\\]'\"#+*-]{0,60}") {
+            if Title::parse(&source).is_ok() {
+                let _ = render(&source, &json!({"detail": {"a": 1}}));
+            }
+        }
     }
 }

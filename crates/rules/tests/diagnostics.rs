@@ -45,7 +45,8 @@ fn documents_that_are_wrong() {
         ("cel_words", with_pattern("where: detail.readOnly == false and detail.x == 1\n")),
         ("cel_names", with_pattern("where: >-\n  detial.x == 1 ||\n  globany(principal.nmae, lists.automation_role) ||\n  cidr_size('a', 'b') > 1 || in_hours(time, 'busines')\n")),
         ("cel_no_truth", with_pattern("where: size(detail.x)\n")),
-        ("cel_too_deep", with_pattern(&format!("where: \"{}true{}\"\n", "(".repeat(40), ")".repeat(40)))),
+        ("cel_too_deep", with_pattern(&format!("where: \"size({}{}) == 1\"
+", "[".repeat(40), "]".repeat(40)))),
         ("cel_regex", with_pattern("where: \"detail.x.matches('a(b')\"\n")),
         ("title_names", "id: a\ntitle: \"{{ user.name }} in {{ account.nmae }}\"\nseverity: low\nfilter: x\n".to_owned()),
         ("title_unclosed", "id: a\ntitle: \"{{ detail.x\"\nseverity: low\nfilter: x\n".to_owned()),

@@ -4,10 +4,11 @@ use context::Context;
 use rules::{Colour, MemoryFiles, RuleSet};
 use std::path::{Path, PathBuf};
 
+#[expect(clippy::expect_used, reason = "a test fails by panicking")]
 fn walk(folder: &Path, found: &mut Vec<PathBuf>) {
     let entries = std::fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
     for entry in entries {
-        let path = entry.unwrap().path();
+        let path = entry.expect("a folder's entry").path();
         if path.is_dir() {
             walk(&path, found);
         } else {
@@ -16,6 +17,7 @@ fn walk(folder: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
+#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 fn pack() -> (MemoryFiles, Vec<String>) {
     let root = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../rules/aws"));
     let mut found = Vec::new();

@@ -13,6 +13,8 @@
 //!
 //! Asked of `null`, each answers as for a field that is not there.
 
+#![expect(clippy::needless_pass_by_value, reason = "`cel` fixes how its functions are called")]
+
 use super::policy;
 use super::scope::{HOURS, json};
 use cel::common::ast::{CallExpr, EntryExpr, Expr, IdedExpr, LiteralValue, operators};
@@ -120,7 +122,7 @@ pub(super) fn rewrite(expression: &mut IdedExpr) {
         Expr::Select(select) => rewrite(&mut select.operand),
         Expr::Map(map) => map.entries.iter_mut().for_each(|entry| rewrite_entry(&mut entry.expr)),
         Expr::Struct(structure) => {
-            structure.entries.iter_mut().for_each(|entry| rewrite_entry(&mut entry.expr))
+            structure.entries.iter_mut().for_each(|entry| rewrite_entry(&mut entry.expr));
         }
     }
 }
@@ -290,7 +292,7 @@ fn arguments<'a, 'b, 'v, const N: usize>(
 }
 
 fn text<'a>(function: &str, value: &'a CowVal<'_, '_>) -> Result<&'a str, ExecutionError> {
-    value.downcast_ref::<CelString<'_>>().map(|text| text.inner()).ok_or_else(|| {
+    value.downcast_ref::<CelString<'_>>().map(CelString::inner).ok_or_else(|| {
         ExecutionError::function_error(function, format!("takes text, not {}", value.get_type().name()))
     })
 }

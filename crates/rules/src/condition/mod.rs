@@ -148,6 +148,9 @@ fn refused(error: &ExecutionError) -> Truth {
         ExecutionError::IndexOutOfBounds(_) => {
             Truth::Missing("an element past the end of its list".to_owned())
         }
+        ExecutionError::UnexpectedType { got, .. } if got == "null_type" => {
+            Truth::Missing("a field that is null".to_owned())
+        }
         // What is asked of null is asked of something CloudTrail does not have; and a name looked up in a scalar is
         // a path that ends early.
         ExecutionError::NoSuchOverload(overload) => {
@@ -184,8 +187,15 @@ fn syntax_fault(text: &str, error: &cel::parser::ParseError) -> Fault {
     let end = text.get(at..).and_then(|rest| rest.chars().next()).map_or(at, |c| at + c.len_utf8());
     let message = error.msg.trim().trim_end_matches('.');
     let message = message.strip_prefix("Syntax error: ").unwrap_or(message);
-    let help = (text.contains(" and ") || text.contains(" or ") || text.contains(" not "))
-        .then(|| "CEL writes `&&`, `||` and `!`".to_owned());
+    let words = [" and ", " or ", " not "].iter().any(|word| text.contains(word)) || text.starts_with("not ");
+    let help = if message.contains("has()") {
+        Some(
+            "`has` takes a field after a dot; for a name in quotes write `'a.b' in detail.requestParameters`",
+        )
+    } else {
+        words.then_some("CEL writes `&&`, `||` and `!`")
+    };
+    let help = help.map(str::to_owned);
     Fault { kind: FaultKind::Expression, message: message.to_owned(), range: at..end, help }
 }
 
@@ -220,3 +230,6 @@ fn entry_children(entry: &IdedEntryExpr) -> Vec<&IdedExpr> {
         EntryExpr::StructField(field) => vec![&field.value],
     }
 }
+
+#[cfg(test)]
+mod tests;

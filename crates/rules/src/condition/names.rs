@@ -193,7 +193,11 @@ impl Names<'_> {
             }
             ("matches", [.., IdedExpr { expr: Expr::Literal(LiteralValue::String(regex)), .. }]) => {
                 if let Err(error) = regex_automata::meta::Regex::new(regex.inner()) {
-                    let message = format!("the regular expression cannot be read: {error}");
+                    // The parser's own words end in the sentence that says what is wrong.
+                    let error = error.syntax_error().map_or_else(|| error.to_string(), ToString::to_string);
+                    let reason = error.lines().last().unwrap_or_default();
+                    let reason = reason.strip_prefix("error: ").unwrap_or(reason);
+                    let message = format!("the regular expression cannot be read: {reason}");
                     self.fault(FaultKind::Expression, message, range, None);
                 }
             }

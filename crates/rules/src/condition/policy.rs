@@ -240,9 +240,8 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn allow(more: Value) -> Value {
-        let mut statement = json!({"Effect": "Allow"});
-        statement.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    fn allow(mut statement: Value) -> Value {
+        statement["Effect"] = json!("Allow");
         json!({"Version": "2012-10-17", "Statement": [statement]})
     }
 

@@ -74,6 +74,8 @@ pub(crate) struct Fields<'n> {
     entries: &'n [Entry],
     range: Range<usize>,
     what: &'static str,
+    /// Keys that unknown ones were probably meant to be: they are not missed as well.
+    meant: Vec<&'static str>,
 }
 
 impl<'n> Fields<'n> {
@@ -91,6 +93,7 @@ impl<'n> Fields<'n> {
             complaints.add(Check::WrongType, node.range.clone(), message);
             return None;
         };
+        let mut meant_keys = Vec::new();
         for (index, entry) in entries.iter().enumerate() {
             let key = &*entry.key;
             if !keys.contains(&key) && !tolerated.contains(&key) {
@@ -99,7 +102,10 @@ impl<'n> Fields<'n> {
                 let mut diagnostic =
                     complaints.diagnostic(Check::UnknownKey, entry.key_range.clone(), message);
                 diagnostic = match nearest(key, keys.iter().copied()) {
-                    Some(meant) => diagnostic.help(format!("did you mean `{meant}`?")).replace_with(meant),
+                    Some(meant) => {
+                        meant_keys.extend(keys.iter().find(|key| **key == meant));
+                        diagnostic.help(format!("did you mean `{meant}`?")).replace_with(meant)
+                    }
                     None => diagnostic.help(format!("its keys are {}", keys.join(", "))),
                 };
                 complaints.push(diagnostic);
@@ -112,7 +118,7 @@ impl<'n> Fields<'n> {
             }
         }
         let range = entries.first().map_or(node.range.clone(), |first| first.key_range.clone());
-        Some(Self { entries, range, what })
+        Some(Self { entries, range, what, meant: meant_keys })
     }
 
     /// The value of a key.
@@ -123,11 +129,16 @@ impl<'n> Fields<'n> {
     /// The value of a key that has to be there.
     pub(crate) fn required(&self, complaints: &mut Complaints<'_>, key: &str) -> Option<&'n Node> {
         let found = self.get(key);
-        if found.is_none() {
+        if found.is_none() && !self.was_meant(key) {
             let message = format!("{} needs `{key}`", self.what);
             complaints.add(Check::MissingKey, self.range.clone(), message);
         }
         found
+    }
+
+    /// Whether an unknown key was probably meant to be this one.
+    pub(crate) fn was_meant(&self, key: &str) -> bool {
+        self.meant.contains(&key)
     }
 
     /// A text that may be left out: `None` if it is no text.

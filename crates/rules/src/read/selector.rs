@@ -19,6 +19,7 @@ impl Reader<'_, '_> {
                 self.complaints.add(Check::InvalidValue, filter.range.clone(), message);
                 None
             }
+            (None, None) if fields.was_meant("pattern") || fields.was_meant("filter") => None,
             (None, None) => {
                 let range = document.range.start..document.range.start;
                 let message =

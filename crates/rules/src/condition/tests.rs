@@ -1,0 +1,266 @@
+//! Conditions over events, as tables.
+
+use super::*;
+use crate::evaluation::Subject;
+use cloudtrail::Principal;
+use cloudtrail::principal::Kind;
+use context::{Account, Accounts, Hours, Lists, WeeklySchedule};
+use proptest::prelude::*;
+use serde_json::{Value as Json, json};
+
+fn principal() -> Principal {
+    Principal {
+        kind: Kind::AssumedRole,
+        name: "deploy-prod".to_owned(),
+        arn: Some("arn:aws:sts::111122223333:assumed-role/deploy-prod/ci".to_owned()),
+        account: None,
+        session: Some("ci".to_owned()),
+        access_key: None,
+        invoked_by: None,
+        human: None,
+        other_account: false,
+    }
+}
+
+fn organization() -> Context {
+    let mut accounts = Accounts::default();
+    let tags = [("env".into(), "sandbox".into())].into_iter().collect();
+    let account = Account { name: Some("play".into()), ou: Some("Sandboxes".into()), tags, owner: None };
+    accounts.insert("111122223333".parse().unwrap(), account);
+    let mut lists = Lists::standard();
+    lists.insert("automation_roles", ["deploy-*"].into_iter().collect());
+    let mut hours = Hours::default();
+    hours.insert("business", WeeklySchedule::parse("mon-fri", "09:00", "18:00", "Europe/Berlin").unwrap());
+    Context::new(1, accounts, lists, hours)
+}
+
+fn event() -> Json {
+    json!({
+        "source": "aws.ec2", "account": "111122223333", "region": "us-east-1", "time": "2026-07-06T07:30:00Z",
+        "id": "e", "detail-type": "AWS API Call via CloudTrail", "resources": [],
+        "detail": {
+            "eventName": "AuthorizeSecurityGroupIngress", "readOnly": false, "sourceIPAddress": "203.0.113.9",
+            "requestParameters": {
+                "cidr": "10.0.0.0/8", "count": 12, "big": 18_446_744_073_709_551_615_u64, "share": 0.5,
+                "items": [{"cidrIp": "0.0.0.0/0"}, {"cidrIp": "10.1.0.0/16"}], "a.b": "dotted",
+                "policyDocument": "%7B%22Statement%22%3A%5B%7B%22Effect%22%3A%22Allow%22%2C%22Action%22%3A%22%2A%22%2C%22Resource%22%3A%22%2A%22%7D%5D%7D",
+                "bucketPolicy": {"Statement": {"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject"}},
+                "json": "{\"a\": [1, {\"b\": null}]}", "text": "no json",
+            },
+            "responseElements": null,
+        },
+    })
+}
+
+fn evaluate(text: &str) -> Truth {
+    let context = organization();
+    let condition = Condition::compile(text, &context).unwrap_or_else(|faults| panic!("{text}: {faults:?}"));
+    let (event, principal) = (event(), principal());
+    condition.evaluate(&Scope::new(Subject { event: &event, principal: &principal, context: &context }))
+}
+
+#[test]
+fn conditions_that_hold() {
+    for text in [
+        "detail.readOnly == false",
+        "event['detail-type'].startsWith('AWS API')",
+        "event.detail.eventName == detail.eventName",
+        "source == 'aws.ec2' && region == 'us-east-1' && id == 'e'",
+        "account.id == '111122223333' && account.name == 'play' && account.ou == 'Sandboxes'",
+        "account.tags.env == 'sandbox'",
+        "principal.kind == 'assumed-role' && principal.session == 'ci'",
+        "!has(principal.human) && has(principal.arn)",
+        "glob_any(principal.name, lists.automation_roles)",
+        "'deploy-*' in lists.automation_roles",
+        "size(lists.sensitive_buckets) == 0",
+        "detail.requestParameters.count > 11.5",
+        "detail.requestParameters.big > 1",
+        "detail.requestParameters.share < 1",
+        "detail.requestParameters['a.b'] == 'dotted'",
+        "detail.requestParameters.items.exists(i, i.cidrIp == '0.0.0.0/0')",
+        "detail.requestParameters.items.filter(i, cidr_prefix(i.cidrIp) > 8).size() == 1",
+        "detail.responseElements == null",
+        "has(detail.responseElements)",
+        "!has(detail.responseElements.deep.deeper)",
+        "!has(detail.nothing.at.all)",
+        "!has(detail.eventName.length)",
+        "'a.b' in detail.requestParameters && !has(account.tags.owner)",
+        "!has(detail.requestParameters['gone'].deep)",
+        "!has(parse_json(detail.requestParameters.json).b)",
+        "detail.missing == 1 || true",
+        "!(detail.missing == 1 && false)",
+        "detail.sourceIPAddress.matches('^203\\\\.')",
+        "detail.eventName.lowerAscii().contains('ingress')",
+        "cidr_size(detail.requestParameters.cidr) == 16777216",
+        "parse_json(detail.requestParameters.json).a[0] == 1",
+        "parse_json(detail.requestParameters.json).a[1].b == null",
+        "parse_json(detail.requestParameters.items)[1].cidrIp == '10.1.0.0/16'",
+        "url_decode('a%20b') == 'a b'",
+        "policy_is_admin(detail.requestParameters.policyDocument)",
+        "!policy_is_public(detail.requestParameters.policyDocument)",
+        "policy_is_public(detail.requestParameters.bucketPolicy)",
+        "in_hours(time, 'business')",
+        "type(detail.requestParameters.count) == int",
+        "detail.readOnly ? false : true",
+    ] {
+        assert_eq!(evaluate(text), Truth::True, "{text}");
+    }
+}
+
+#[test]
+fn conditions_that_do_not_and_why() {
+    let missing =
+        |text: &str| assert!(matches!(evaluate(text), Truth::Missing(_)), "{text}: {:?}", evaluate(text));
+    for text in [
+        "detail.missing == 1",
+        "!(detail.missing == 1)",
+        "detail.missing.deeper.still == 1",
+        "detail.responseElements.x == 1",
+        "detail.eventName.x == 1",
+        "detail.requestParameters.items[7].cidrIp == ''",
+        "detail.requestParameters['gone'] == 1",
+        "account.tags.owner == 'x'",
+        "principal.human == 'x'",
+        "detail.responseElements.startsWith('x')",
+        "size(detail.responseElements) > 0",
+        "'x' in detail.responseElements",
+        "detail.responseElements.exists(x, x == 1)",
+        "detail.responseElements > 1",
+        "cidr_size(detail.responseElements) > 1",
+        "policy_is_admin(detail.responseElements)",
+        "glob_any(detail.responseElements, lists.automation_roles)",
+        "parse_json(detail.requestParameters.json).b == 1",
+    ] {
+        missing(text);
+    }
+    let error =
+        |text: &str| assert!(matches!(evaluate(text), Truth::Error(_)), "{text}: {:?}", evaluate(text));
+    for text in [
+        "cidr_size(detail.eventName) > 1",
+        "cidr_size(detail.requestParameters.count) > 1",
+        "parse_json(detail.requestParameters.text) == 1",
+        "policy_is_admin(detail.requestParameters.text)",
+        "in_hours(region, 'business')",
+        "glob_any(region, region)",
+        "detail.eventName",
+        "detail.requestParameters.count + 9223372036854775807 > 0",
+        "detail.requestParameters.count / 0 > 0",
+        "detail.requestParameters.count + region == 'x'",
+        "int(region) == 1",
+        "region.matches(detail.eventName + '(')",
+    ] {
+        error(text);
+    }
+    for text in ["detail.readOnly", "region == 'eu-west-1'", "in_hours('2026-07-05T10:00:00Z', 'business')"] {
+        assert_eq!(evaluate(text), Truth::False, "{text}");
+    }
+}
+
+#[test]
+fn sizes_of_networks() {
+    for (text, size, prefix) in [
+        ("0.0.0.0/0", 4_294_967_296_i64, 0),
+        ("10.0.0.0/8", 16_777_216, 8),
+        ("10.1.2.3/24", 256, 24),
+        ("203.0.113.7/32", 1, 32),
+        ("203.0.113.7", 1, 32),
+        (" 203.0.113.7/31 ", 2, 31),
+        ("::/0", i64::MAX, 0),
+        ("2001:db8::/32", i64::MAX, 32),
+        ("2001:db8::/64", i64::MAX, 64),
+        ("2001:db8::/65", i64::MAX, 65),
+        ("2001:db8::/66", 4_611_686_018_427_387_904, 66),
+        ("2001:db8::/127", 2, 127),
+        ("2001:db8::1", 1, 128),
+    ] {
+        let expression = format!("cidr_size('{text}') == {size} && cidr_prefix('{text}') == {prefix}");
+        assert_eq!(evaluate(&expression), Truth::True, "{expression}");
+    }
+    for text in ["", "10.0.0.0/33", "10.0.0/8", "::/129", "-1"] {
+        let expression = format!("cidr_size('{text}') > 0");
+        assert!(matches!(evaluate(&expression), Truth::Error(_)), "{expression}");
+    }
+}
+
+#[test]
+fn every_function_in_the_list_exists() {
+    let env = functions::environment();
+    for (name, least, _) in functions::FUNCTIONS {
+        // Called with what no function takes, an unknown function says so, and a known one complains of the arguments.
+        let macros = ["has", "all", "exists", "exists_one", "map", "filter"];
+        if macros.contains(&name) {
+            continue;
+        }
+        let mut arguments = vec!["b'x'"; if name == "in_hours" { 3 } else { least }];
+        let as_function = env.compile(&format!("{name}({})", arguments.join(", "))).unwrap();
+        let receiver = arguments.remove(0);
+        let as_method = env.compile(&format!("{receiver}.{name}({})", arguments.join(", "))).unwrap();
+        let context = cel::Context::with_env(Arc::clone(&ENVIRONMENT));
+        let unknown =
+            |result: Result<_, ExecutionError>| matches!(result, Err(ExecutionError::UndeclaredReference(_)));
+        let both = unknown(as_function.execute(&context)) && unknown(as_method.execute(&context));
+        assert!(!both, "{name} does not exist");
+    }
+}
+
+#[test]
+fn the_stack_an_expression_takes_is_bounded() {
+    let pieces: [(&str, &str); 12] = [
+        ("(", ")"),
+        ("!", ""),
+        ("[", "]"),
+        ("-", ""),
+        ("a.", ""),
+        ("1+", ""),
+        ("true||", ""),
+        ("1==", ""),
+        ("true?1:", ""),
+        ("size(", ")"),
+        ("detail[", "]"),
+        ("[1].exists(x,", ")"),
+    ];
+    let context = organization();
+    let (event, principal) = (event(), principal());
+    for (open, close) in pieces {
+        for count in [1, 10, 20, 40, 100, 1000, 4000] {
+            let text = format!("{}detail.x{}", open.repeat(count), close.repeat(count));
+            // What compiles is evaluated; both run on the small stack of a test's thread.
+            if let Ok(condition) = Condition::compile(&text, &context) {
+                let scope = Scope::new(Subject { event: &event, principal: &principal, context: &context });
+                let _ = condition.evaluate(&scope);
+            }
+        }
+    }
+}
+
+#[test]
+fn lists_are_found_in_the_text() {
+    let context = organization();
+    let text = "glob_any(principal.name, lists.automation_roles) || 'lists.x' == region || detail.lists.y == lists . oidc_providers[0]";
+    let condition = Condition::compile(text, &context).unwrap();
+    assert_eq!(condition.lists().collect::<Vec<_>>(), ["automation_roles", "oidc_providers"]);
+}
+
+proptest! {
+    #[test]
+    fn any_text_is_answered(text in "[a-z0-9 .()\\[\\]'\"!&|=<>+*?:,{}\\\\é-]{0,60}") {
+        let context = organization();
+        if let Ok(condition) = Condition::compile(&text, &context) {
+            let (event, principal) = (event(), principal());
+            let _ = condition.evaluate(&Scope::new(Subject { event: &event, principal: &principal, context: &context }));
+        }
+    }
+
+    #[test]
+    fn likely_texts_are_answered(words in prop::collection::vec(prop::sample::select(vec![
+        "detail", ".x", ".requestParameters", "lists", ".automation_roles", "has(", "(", ")", "[", "]", "1", "'a'", "&&",
+        "||", "!", "==", "<", "+", "?", ":", "in", "true", "null", ".exists(i, ", "glob_any(", ",", "parse_json(",
+        "policy_is_admin(", "-", "9223372036854775807", "*", "{", "}", "i", "size(", ".map(i, ",
+    ]), 0..16)) {
+        let context = organization();
+        if let Ok(condition) = Condition::compile(&words.join(" "), &context) {
+            let (event, principal) = (event(), principal());
+            let _ = condition.evaluate(&Scope::new(Subject { event: &event, principal: &principal, context: &context }));
+        }
+    }
+}
