@@ -7,19 +7,19 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use event_pattern::{Alternative, Field, FieldRef, Leaf, Pattern, Scope, consistent};
-use filter_pattern::{Condition, Expr, Filter, Kind, Node, Test};
+use filter_pattern::{Condition, Expr, Filter, Kind, Node, Step, Test};
 use json_scan::{Malformed, Object};
 
 use crate::leaves::{Leaves, Scalar};
 use crate::selectors::{Resolved, SelectorId, Selectors};
-use crate::trie::FieldId;
+use crate::trie::{FieldId, NodeId};
 use crate::witness::{Clause, of_alternative, of_expression, path_of};
 
-/// Something that makes a rule match by itself.
+/// Something that makes rules match by itself.
 #[derive(Debug)]
 pub(crate) struct Entry {
-    /// The rule, by its place among the rules.
-    pub(crate) rule: u32,
+    /// The rules, by their places among all rules; several where they ask the same.
+    pub(crate) rules: Vec<u32>,
     pub(crate) check: Check,
 }
 
@@ -55,6 +55,8 @@ struct Asked {
     selector: SelectorId,
     /// Where a pattern would find what the selector leads to, if it is a single path.
     field: Option<FieldId>,
+    /// Whether the path is not all the selector says: it tells neither elements of an array apart nor a key with a dot from two keys.
+    is_vague: bool,
     test: Test,
 }
 
@@ -201,25 +203,18 @@ fn as_leaf<'l>(value: Scalar<'l>, text: Option<&'l str>) -> Leaf<'l> {
 }
 
 impl ExpressionCheck {
-    /// Whether the filter may match, as far as the fields say that `collected` knows.
-    pub(crate) fn is_possible(
+    /// Whether the filter matches, as far as it can be said from the leaves of the fields whose nodes `node` knows.
+    pub(crate) fn judge(
         &self,
         leaves: &Leaves<'_>,
-        collected: impl Fn(FieldId) -> bool,
-    ) -> Result<bool, Malformed> {
-        evaluate(&self.expr, &mut |asked| {
-            let Some(field) = asked.field.filter(|&field| collected(field)) else { return Ok(true) };
-            if asked.test == Test::NotExists {
-                return Ok(true);
-            }
-            // What the selector leads to is among the leaves, or is an array with such a leaf, or is nothing.
-            for leaf in leaves.of(field) {
-                let text = leaves.text(leaf.value)?;
-                if asked.test.holds(as_node(as_leaf(leaf.value, text.as_deref()))) {
-                    return Ok(true);
-                }
-            }
-            Ok(false)
+        node: impl Fn(FieldId) -> Option<NodeId>,
+    ) -> Result<Option<bool>, Malformed> {
+        judge(&self.expr, &mut |asked| match asked.field {
+            Some(field) => match node(field) {
+                Some(node) => asked.judge(leaves, field, node),
+                None => Ok(None),
+            },
+            None => Ok(None),
         })
     }
 
@@ -232,6 +227,56 @@ impl ExpressionCheck {
     ) -> Result<bool, Malformed> {
         evaluate(&self.expr, &mut |asked| resolved.holds(selectors, asked.selector, &asked.test, record))
     }
+}
+
+impl Asked {
+    /// Whether the condition holds, where that follows from the leaves at its path.
+    ///
+    /// What the selector leads to is one of them, or an object, or an array, or nothing; and it is the only one of them, if
+    /// there is a single one, no array stood on the way, and no name came twice. Only `IS NULL` holds of some arrays (of those with a
+    /// `null`, which then is among the leaves), and only `NOT EXISTS` holds of nothing.
+    fn judge(&self, leaves: &Leaves<'_>, field: FieldId, node: NodeId) -> Result<Option<bool>, Malformed> {
+        if self.test == Test::NotExists {
+            // The walk enters every member that a selector could, and more.
+            return Ok((!leaves.is_entered(node)).then_some(true));
+        }
+        let mut of_field = leaves.of(field);
+        let Some(first) = of_field.next() else { return Ok(Some(false)) };
+        let mut holds = self.holds(leaves, first.value)?;
+        let mut is_only = leaves.is_regular() && !first.in_array && !self.is_vague;
+        for leaf in of_field {
+            is_only = false;
+            holds = holds || self.holds(leaves, leaf.value)?;
+        }
+        Ok(if is_only || !holds { Some(holds) } else { None })
+    }
+
+    fn holds(&self, leaves: &Leaves<'_>, value: Scalar<'_>) -> Result<bool, Malformed> {
+        let text = leaves.text(value)?;
+        Ok(self.test.holds(as_node(as_leaf(value, text.as_deref()))))
+    }
+}
+
+/// The expression's value, if the conditions that are known decide it.
+fn judge(
+    expr: &Expr<Asked>,
+    known: &mut impl FnMut(&Asked) -> Result<Option<bool>, Malformed>,
+) -> Result<Option<bool>, Malformed> {
+    // One part with the decisive value decides; otherwise all must be known.
+    let (parts, decisive) = match expr {
+        Expr::Condition(asked) => return known(asked),
+        Expr::And(parts) => (parts, false),
+        Expr::Or(parts) => (parts, true),
+    };
+    let mut value = Some(!decisive);
+    for part in parts {
+        match judge(part, known)? {
+            Some(part) if part == decisive => return Ok(Some(decisive)),
+            Some(_) => {}
+            None => value = None,
+        }
+    }
+    Ok(value)
 }
 
 /// [`Expr::evaluate`] for conditions that may find the record malformed.
@@ -272,6 +317,10 @@ fn number(
         Expr::Condition(condition) => Expr::Condition(Asked {
             selector: selectors.number(&condition.selector),
             field: path_of(&condition.selector).map(|path| field(&path)),
+            is_vague: condition.selector.steps.iter().any(|step| match step {
+                Step::Key(key) => key.contains('.'),
+                Step::Index(_) | Step::AnyChild => true,
+            }),
             test: condition.test.clone(),
         }),
     }

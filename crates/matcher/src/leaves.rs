@@ -17,7 +17,7 @@ use event_pattern::{Arrays, Scope};
 use json_scan::{Malformed, Text};
 
 use crate::stamps::Stamps;
-use crate::trie::FieldId;
+use crate::trie::{Child, FieldId, NodeId};
 
 /// The leaves of one record.
 #[derive(Debug, Default)]
@@ -27,6 +27,11 @@ pub(crate) struct Leaves<'a> {
     arrays_len: u32,
     /// First and last leaf of each field that has any.
     chains: Stamps<(u32, u32)>,
+    objects_len: u32,
+    /// By node of the trie: the object in which it was entered last.
+    entered: Stamps<u32>,
+    /// Whether a wanted name came twice in one object, or was several parts of a path at once.
+    is_irregular: bool,
     /// Text of leaves that do not stand in the record as they are.
     derived: String,
 }
@@ -38,6 +43,8 @@ pub(crate) struct Leaf<'a> {
     pub(crate) value: Scalar<'a>,
     /// The innermost element it stands in.
     pub(crate) scope: Option<Scope>,
+    /// Whether an array stands anywhere on the way to it.
+    pub(crate) in_array: bool,
     next: Option<u32>,
 }
 
@@ -66,6 +73,9 @@ impl<'a> Leaves<'a> {
             arrays: self.arrays,
             arrays_len: 0,
             chains: self.chains,
+            objects_len: 0,
+            entered: self.entered,
+            is_irregular: false,
             derived: self.derived,
         }
     }
@@ -76,10 +86,13 @@ impl<'a> Leaves<'a> {
         self.arrays.clear();
         self.arrays_len = 0;
         self.chains.clear();
+        self.objects_len = 0;
+        self.entered.clear();
+        self.is_irregular = false;
         self.derived.clear();
     }
 
-    pub(crate) fn push(&mut self, field: FieldId, value: Scalar<'a>, scope: Option<Scope>) {
+    pub(crate) fn push(&mut self, field: FieldId, value: Scalar<'a>, scope: Option<Scope>, in_array: bool) {
         let Ok(place) = u32::try_from(self.list.len()) else { return };
         match self.chains.get(field.index()) {
             Some((first, last)) => {
@@ -90,14 +103,47 @@ impl<'a> Leaves<'a> {
             }
             None => self.chains.set(field.index(), (place, place)),
         }
-        self.list.push(Leaf { field, value, scope, next: None });
+        self.list.push(Leaf { field, value, scope, in_array, next: None });
     }
 
     /// Adds a string that is not in the record.
     pub(crate) fn push_derived(&mut self, field: FieldId, text: &str) {
+        self.push_written(field, |derived| {
+            derived.push_str(text);
+            true
+        });
+    }
+
+    /// Adds what `write` appends, if it says that there is something.
+    pub(crate) fn push_written(&mut self, field: FieldId, write: impl FnOnce(&mut String) -> bool) {
         let from = self.derived.len();
-        self.derived.push_str(text);
-        self.push(field, Scalar::Derived { from, to: self.derived.len() }, None);
+        if write(&mut self.derived) {
+            self.push(field, Scalar::Derived { from, to: self.derived.len() }, None, false);
+        }
+    }
+
+    /// A number for an object whose members are about to be looked at.
+    pub(crate) fn begin_object(&mut self) -> u32 {
+        self.objects_len += 1;
+        self.objects_len - 1
+    }
+
+    /// Notes that the member of an object is looked at.
+    #[inline]
+    pub(crate) fn enter(&mut self, child: Child, object: u32) {
+        let at = child.node.index();
+        self.is_irregular |= child.is_dotted | (self.entered.get(at) == Some(object));
+        self.entered.set(at, object);
+    }
+
+    /// Whether every wanted path is spelled as a plain tree would have it: no name twice in an object, no name with a dot.
+    pub(crate) fn is_regular(&self) -> bool {
+        !self.is_irregular
+    }
+
+    /// Whether there is a value, of whatever kind, at this node of the trie that was walked.
+    pub(crate) fn is_entered(&self, node: NodeId) -> bool {
+        self.entered.get(node.index()).is_some()
     }
 
     /// A number for an array whose elements are about to be entered.
@@ -172,9 +218,9 @@ mod tests {
     #[test]
     fn chains_keep_the_order_and_forget_at_once() {
         let mut leaves = Leaves::default();
-        leaves.push(FieldId(7), Scalar::Number("1"), None);
-        leaves.push(FieldId(2), Scalar::True, None);
-        leaves.push(FieldId(7), Scalar::Number("2"), None);
+        leaves.push(FieldId(7), Scalar::Number("1"), None, false);
+        leaves.push(FieldId(2), Scalar::True, None, false);
+        leaves.push(FieldId(7), Scalar::Number("2"), None, false);
         let numbers = |leaves: &Leaves<'_>, field| -> Vec<String> {
             leaves
                 .of(FieldId(field))
@@ -195,7 +241,7 @@ mod tests {
         let text = "1".to_owned();
         let mut leaves = Leaves::default();
         for _ in 0..100 {
-            leaves.push(FieldId(0), Scalar::Number(&text), None);
+            leaves.push(FieldId(0), Scalar::Number(&text), None, false);
         }
         let (capacity, place) = (leaves.list.capacity(), leaves.list.as_ptr() as usize);
         let recycled: Leaves<'static> = leaves.recycle();

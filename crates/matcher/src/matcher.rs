@@ -13,15 +13,15 @@ use cloudtrail::Event;
 use event_pattern::Pattern;
 use filter_pattern::Filter;
 use json_scan::{Malformed, Object, Reason};
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::entry::{Check, Entry};
 use crate::index::{Index, Way};
 use crate::leaves::Leaves;
 use crate::selectors::{Resolved, Selectors};
 use crate::stamps::Stamps;
-use crate::trie::{FieldId, Trie};
-use crate::view::{Collection, View};
+use crate::trie::{FieldId, NodeId, Trie};
+use crate::view::{Collection, DETAIL, View};
 use crate::witness::Clause;
 
 /// A rule, by the number its owner gave it.
@@ -38,6 +38,8 @@ pub struct Builder {
     rules: Vec<RuleId>,
     fields: Fields,
     selectors: Selectors,
+    /// The entry of each filter, by its plainest spelling: accounts and regions have copies of the same few.
+    filters: FxHashMap<String, usize>,
 }
 
 /// Numbers for paths.
@@ -69,7 +71,7 @@ impl Builder {
         let rule = self.add_rule(rule);
         let fields = &mut self.fields;
         for (check, clauses) in Check::of_pattern(pattern, &mut |path| fields.number(path)) {
-            self.entries.push(Entry { rule, check });
+            self.entries.push(Entry { rules: vec![rule], check });
             self.clauses.push(clauses);
         }
     }
@@ -77,9 +79,14 @@ impl Builder {
     /// Adds a CloudWatch Logs filter pattern.
     pub fn add_filter(&mut self, rule: RuleId, filter: &Arc<Filter>) {
         let rule = self.add_rule(rule);
+        let place = *self.filters.entry(filter.to_string()).or_insert(self.entries.len());
+        if let Some(same) = self.entries.get_mut(place) {
+            same.rules.push(rule);
+            return;
+        }
         let fields = &mut self.fields;
         let (check, clauses) = Check::of_filter(filter, &mut self.selectors, &mut |path| fields.number(path));
-        self.entries.push(Entry { rule, check });
+        self.entries.push(Entry { rules: vec![rule], check });
         self.clauses.push(clauses);
     }
 
@@ -92,33 +99,47 @@ impl Builder {
     #[must_use]
     pub fn build(mut self) -> Matcher {
         let index = Index::new(&self.clauses, &mut |path| self.fields.number(path));
-        let mut is_early = vec![false; self.fields.numbers.len()];
-        for field in index.fields() {
-            if let Some(early) = is_early.get_mut(field.index()) {
-                *early = true;
+        let mut stages = vec![Stage::Late; self.fields.numbers.len()];
+        let mut set = |field: FieldId, stage| {
+            if let Some(of_field) = stages.get_mut(field.index()) {
+                *of_field = stage;
+            }
+        };
+        // Objects whose members the first walk steps through anyway.
+        let mut walked = FxHashSet::from_iter([DETAIL]);
+        let paths: Vec<(&str, FieldId)> =
+            self.fields.numbers.iter().map(|(path, &field)| (&**path, field)).collect();
+        let indexed: FxHashSet<FieldId> = index.fields().collect();
+        for (path, _) in paths.iter().filter(|(_, field)| indexed.contains(field)) {
+            walked.extend(parent(path));
+        }
+        for &(path, field) in &paths {
+            if indexed.contains(&field) {
+                set(field, Stage::Indexed);
+            } else if parent(path).is_none_or(|parent| walked.contains(parent)) {
+                set(field, Stage::Early);
             }
         }
-        let paths = || self.fields.numbers.iter().map(|(path, &field)| (&**path, field));
-        let early = Collection::new(paths().filter(|(_, field)| is_early.get(field.index()) == Some(&true)));
-        let all = Collection::new(paths());
-        let mut nodes = vec![Trie::ROOT; self.fields.numbers.len()];
-        for (path, field) in paths() {
-            if let (Some(to), Some(node)) = (nodes.get_mut(field.index()), all.trie().find(Trie::ROOT, path))
-            {
-                *to = node;
-            }
-        }
+        let is_early = |(_, field): &&(&str, FieldId)| {
+            stages.get(field.index()).is_some_and(|&stage| stage != Stage::Late)
+        };
+        let early = Collection::new(&paths.iter().filter(is_early).copied().collect::<Vec<_>>());
+        let all = Collection::new(&paths);
         Matcher {
             entries: self.entries.into(),
             rules: self.rules.into(),
             selectors: self.selectors,
             index,
-            is_early: is_early.into(),
+            stages: stages.into(),
             early,
             all,
-            nodes: nodes.into(),
         }
     }
+}
+
+/// The path of the object around a path.
+fn parent(path: &str) -> Option<&str> {
+    path.rsplit_once('.').map(|(parent, _)| parent)
 }
 
 /// All rules in one index. Immutable: any number of threads may ask it at once, each with a [`Scratch`] of its own.
@@ -144,12 +165,11 @@ pub struct Matcher {
     rules: Box<[RuleId]>,
     selectors: Selectors,
     index: Index,
-    /// By field: whether the first walk picks it up.
-    is_early: Box<[bool]>,
+    /// By field.
+    stages: Box<[Stage]>,
+    /// The fields that are not late.
     early: Collection,
     all: Collection,
-    /// By field: its node in the trie of `all`.
-    nodes: Box<[crate::trie::NodeId]>,
 }
 
 /// Memory for matching one record after the other; it is empty between them, and kept.
@@ -229,10 +249,11 @@ impl Matcher {
         leaves: &mut Leaves<'a>,
         scratch: &mut Scratch,
     ) -> Result<(), Malformed> {
-        let Scratch { candidates, named, decided, matched, way, .. } = scratch;
+        let Scratch { candidates, named, decided, way, .. } = scratch;
         candidates.clear();
         named.clear();
         self.early.collect(view, |_| true, leaves)?;
+        self.early.derive(view, |field| self.stage(field) == Stage::Indexed, leaves);
         self.index.candidates(leaves, way, &mut |entry| {
             if named.insert(entry as usize, ()) {
                 candidates.push(entry);
@@ -242,42 +263,68 @@ impl Matcher {
             return Ok(());
         }
         decided.clear();
-        let is_early = |field: FieldId| self.is_early.get(field.index()) == Some(&true);
-        let mut fault = None;
-        candidates.retain(|&number| {
-            self.entries.get(number as usize).is_some_and(|entry| {
-                let verdict = match &entry.check {
-                    Check::Alternative(check) if check.fields.iter().all(|&field| is_early(field)) => {
-                        check.matches(leaves).map(Verdict::from)
-                    }
-                    Check::Alternative(check) => check.is_possible(leaves, is_early).map(Verdict::possible),
-                    Check::Expression(_) | Check::Text(_) | Check::Record if view.record().is_none() => {
-                        Ok(Verdict::No)
-                    }
-                    Check::Expression(check) => check.is_possible(leaves, is_early).map(Verdict::possible),
-                    Check::Text(_) => Ok(Verdict::Possible),
-                    Check::Record => Ok(Verdict::Yes),
-                };
-                match verdict {
-                    Ok(Verdict::Possible) => true,
-                    Ok(Verdict::No) => false,
-                    Ok(Verdict::Yes) => {
-                        if decided.insert(entry.rule as usize, ()) {
-                            matched.extend(self.rules.get(entry.rule as usize));
-                        }
-                        false
-                    }
-                    Err(error) => {
-                        fault.get_or_insert(error);
-                        false
-                    }
+        self.early.derive(view, |field| self.stage(field) == Stage::Early, leaves);
+        self.strike_out(view, leaves, scratch)?;
+        if scratch.candidates.is_empty() { Ok(()) } else { self.decide(view, leaves, scratch) }
+    }
+
+    fn stage(&self, field: FieldId) -> Stage {
+        self.stages.get(field.index()).copied().unwrap_or_default()
+    }
+
+    /// Keeps the candidates on which the early leaves have not the last word.
+    fn strike_out(
+        &self,
+        view: &View<'_, '_>,
+        leaves: &Leaves<'_>,
+        scratch: &mut Scratch,
+    ) -> Result<(), Malformed> {
+        let Scratch { candidates, decided, matched, .. } = scratch;
+        let mut kept = 0;
+        for at in 0..candidates.len() {
+            let Some(&number) = candidates.get(at) else { break };
+            let Some(entry) = self.entries.get(number as usize) else { continue };
+            match self.judge(entry, view, leaves)? {
+                Some(true) => self.report(entry, decided, matched),
+                Some(false) => {}
+                None => {
+                    candidates.swap(kept, at);
+                    kept += 1;
                 }
-            })
-        });
-        if let Some(fault) = fault {
-            return Err(fault);
+            }
         }
-        if candidates.is_empty() { Ok(()) } else { self.decide(view, leaves, scratch) }
+        candidates.truncate(kept);
+        Ok(())
+    }
+
+    /// Whether an entry matches, as far as the early leaves say.
+    fn judge(
+        &self,
+        entry: &Entry,
+        view: &View<'_, '_>,
+        leaves: &Leaves<'_>,
+    ) -> Result<Option<bool>, Malformed> {
+        match &entry.check {
+            Check::Alternative(check) => {
+                let is_early = |field| self.stage(field) != Stage::Late;
+                if check.fields.iter().all(|&field| is_early(field)) {
+                    return check.matches(leaves).map(Some);
+                }
+                Ok(if check.is_possible(leaves, is_early)? { None } else { Some(false) })
+            }
+            _ if view.record().is_none() => Ok(Some(false)),
+            Check::Expression(check) => check.judge(leaves, |field| self.early.node(field)),
+            Check::Text(_) => Ok(None),
+            Check::Record => Ok(Some(true)),
+        }
+    }
+
+    fn report(&self, entry: &Entry, decided: &mut Stamps<()>, matched: &mut Vec<RuleId>) {
+        for &rule in &entry.rules {
+            if decided.insert(rule as usize, ()) {
+                matched.extend(self.rules.get(rule as usize));
+            }
+        }
     }
 
     /// Asks the candidates that are left exactly.
@@ -301,14 +348,19 @@ impl Matcher {
         scratch: &mut Scratch,
     ) -> Result<(), Malformed> {
         let Scratch { candidates, decided, matched, wanted, compact, .. } = scratch;
+        // An alternative whose rule is known to match has nothing to add.
+        let is_open = |entry: &Entry, decided: &Stamps<()>| {
+            entry.rules.iter().any(|&rule| decided.get(rule as usize).is_none())
+        };
         let entries = || candidates.iter().filter_map(|&number| self.entries.get(number as usize));
         wanted.clear();
-        let mut is_walk_wanted = false;
-        for entry in entries() {
+        let (mut is_walk_wanted, mut is_text_wanted) = (false, false);
+        for entry in entries().filter(|entry| is_open(entry, decided)) {
+            is_text_wanted |= matches!(entry.check, Check::Text(_));
             let Check::Alternative(check) = &entry.check else { continue };
             is_walk_wanted = true;
-            for field in &check.fields {
-                let mut node = self.nodes.get(field.index()).copied().unwrap_or(Trie::ROOT);
+            for &field in &check.fields {
+                let mut node = self.all.node(field).unwrap_or(Trie::ROOT);
                 while wanted.insert(node.index(), ()) && node != Trie::ROOT {
                     node = self.all.trie().parent(node);
                 }
@@ -316,15 +368,16 @@ impl Matcher {
         }
         if is_walk_wanted {
             leaves.clear();
-            self.all.collect(view, |node| wanted.get(node.index()).is_some(), leaves)?;
+            let is_wanted = |node: NodeId| wanted.get(node.index()).is_some();
+            self.all.collect(view, is_wanted, leaves)?;
+            self.all.derive(view, |field| self.all.node(field).is_some_and(is_wanted), leaves);
         }
-        let is_text_wanted = entries().any(|entry| matches!(entry.check, Check::Text(_)));
         let text = match view.record().filter(|_| is_text_wanted) {
             Some(record) => compact_text(record, compact)?,
             None => "",
         };
         for entry in entries() {
-            if decided.get(entry.rule as usize).is_some() {
+            if !is_open(entry, decided) {
                 continue;
             }
             let is_match = match (&entry.check, view.record()) {
@@ -337,31 +390,23 @@ impl Matcher {
                 (Check::Expression(_) | Check::Text(_) | Check::Record, None) => false,
             };
             if is_match {
-                decided.set(entry.rule as usize, ());
-                matched.extend(self.rules.get(entry.rule as usize));
+                self.report(entry, decided, matched);
             }
         }
         Ok(())
     }
 }
 
-/// What the early leaves say of a candidate.
-enum Verdict {
-    Yes,
-    No,
-    Possible,
-}
-
-impl Verdict {
-    fn possible(possible: bool) -> Self {
-        if possible { Verdict::Possible } else { Verdict::No }
-    }
-}
-
-impl From<bool> for Verdict {
-    fn from(matches: bool) -> Self {
-        if matches { Verdict::Yes } else { Verdict::No }
-    }
+/// When the leaves of a field are picked up.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Stage {
+    /// First: the index is filed by it.
+    Indexed,
+    /// With the first walk because it stands beside what that looks at anyway; if it has to be derived, once there is a candidate.
+    Early,
+    /// When a candidate asks for it.
+    #[default]
+    Late,
 }
 
 /// The record's text without insignificant white space, made only if it is not so already.

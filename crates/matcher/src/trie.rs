@@ -29,6 +29,14 @@ impl NodeId {
     }
 }
 
+/// Where a member's name leads.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Child {
+    pub(crate) node: NodeId,
+    /// Whether the name is several parts of a path at once.
+    pub(crate) is_dotted: bool,
+}
+
 /// A tree of paths.
 #[derive(Debug)]
 pub(crate) struct Trie {
@@ -90,18 +98,20 @@ impl Trie {
         node: NodeId,
         name: Text<'_>,
         names: &Names<'_>,
-    ) -> Result<Option<NodeId>, Malformed> {
+    ) -> Result<Option<Child>, Malformed> {
         let digest = names.digest();
         if digest.has_escape() | digest.has_dot() {
             return self.descendant(node, name);
         }
-        Ok(self.nodes.get(node.index()).and_then(|node| node.names.get(name.raw(), digest)).map(NodeId))
+        let child = self.nodes.get(node.index()).and_then(|node| node.names.get(name.raw(), digest));
+        Ok(child.map(|node| Child { node: NodeId(node), is_dotted: false }))
     }
 
     #[cold]
-    fn descendant(&self, node: NodeId, name: Text<'_>) -> Result<Option<NodeId>, Malformed> {
+    fn descendant(&self, node: NodeId, name: Text<'_>) -> Result<Option<Child>, Malformed> {
         let name = name.unescape()?;
-        Ok(self.find(node, &name))
+        let child = self.find(node, &name);
+        Ok(child.map(|node| Child { node, is_dotted: name.contains('.') }))
     }
 
     /// The node of a path below `node`.
@@ -144,7 +154,7 @@ mod tests {
             loop {
                 let mut names = object.names();
                 let name = names.next().unwrap().unwrap();
-                node = trie.child(node, name, &names).unwrap()?;
+                node = trie.child(node, name, &names).unwrap()?.node;
                 match names.value().unwrap() {
                     json_scan::Value::Object(inner) => object = inner,
                     _ => return trie.field(node).map(|field| paths[field.index()]),

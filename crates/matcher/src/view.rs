@@ -55,8 +55,11 @@ impl<'e, 'a> View<'e, 'a> {
 #[derive(Debug)]
 pub(crate) struct Collection {
     trie: Trie,
+    /// The node at which a bare record begins.
     detail: Option<NodeId>,
-    derived: Vec<(Member, NodeId, FieldId)>,
+    derived: Vec<(Member, FieldId)>,
+    /// By field.
+    nodes: Box<[Option<NodeId>]>,
 }
 
 /// A member of the envelope that has to be derived from a bare record.
@@ -82,66 +85,81 @@ const MEMBERS: [(&str, Member); 7] = [
 ];
 
 impl Collection {
-    pub(crate) fn new<'p>(fields: impl IntoIterator<Item = (&'p str, FieldId)>) -> Self {
-        let trie = Trie::new(fields);
-        let detail = trie.find(Trie::ROOT, DETAIL);
+    pub(crate) fn new(fields: &[(&str, FieldId)]) -> Self {
+        let trie = Trie::new(fields.iter().copied());
+        let mut nodes = vec![None; fields.iter().map(|(_, field)| field.index() + 1).max().unwrap_or(0)];
+        for (path, field) in fields {
+            if let Some(node) = nodes.get_mut(field.index()) {
+                *node = trie.find(Trie::ROOT, path);
+            }
+        }
         let derived = MEMBERS.into_iter().filter_map(|(name, member)| {
             let node = trie.find(Trie::ROOT, name)?;
-            Some((member, node, trie.field(node)?))
+            Some((member, trie.field(node)?))
         });
-        let derived = derived.collect();
-        Collection { trie, detail, derived }
+        Collection {
+            detail: trie.find(Trie::ROOT, DETAIL),
+            derived: derived.collect(),
+            nodes: nodes.into(),
+            trie,
+        }
     }
 
     pub(crate) fn trie(&self) -> &Trie {
         &self.trie
     }
 
-    /// Picks up the leaves at the wanted nodes.
+    /// The node of a field that is collected.
+    pub(crate) fn node(&self, field: FieldId) -> Option<NodeId> {
+        self.nodes.get(field.index()).copied().flatten()
+    }
+
+    /// Picks up the leaves at the wanted nodes, but for what has to be derived.
     pub(crate) fn collect<'a>(
         &self,
         view: &View<'_, 'a>,
         wanted: impl Fn(NodeId) -> bool,
         leaves: &mut Leaves<'a>,
     ) -> Result<(), Malformed> {
-        let Some((event, record)) = view.bare else {
-            return Walk { trie: &self.trie, wanted, leaves }.object(view.json, Trie::ROOT, None);
+        let start = match (view.bare, self.detail) {
+            (None, _) => Trie::ROOT,
+            (Some(_), Some(detail)) if wanted(detail) => detail,
+            (Some(_), _) => return Ok(()),
         };
-        for &(member, node, field) in &self.derived {
-            if wanted(node) {
-                derive(member, event, record, field, leaves);
+        Walk { trie: &self.trie, wanted, leaves }.object(view.json, start, None)
+    }
+
+    /// Derives the wanted members of a bare record's envelope.
+    pub(crate) fn derive<'a>(
+        &self,
+        view: &View<'_, 'a>,
+        wanted: impl Fn(FieldId) -> bool,
+        leaves: &mut Leaves<'a>,
+    ) {
+        let Some((event, record)) = view.bare else { return };
+        for &(member, field) in &self.derived {
+            if wanted(field) {
+                member.derive(event, record, field, leaves);
             }
-        }
-        match self.detail {
-            Some(detail) if wanted(detail) => {
-                Walk { trie: &self.trie, wanted, leaves }.object(view.json, detail, None)
-            }
-            _ => Ok(()),
         }
     }
 }
 
-fn derive<'a>(
-    member: Member,
-    event: &Event<'a>,
-    record: &Record<'a>,
-    field: FieldId,
-    leaves: &mut Leaves<'a>,
-) {
-    let text = match member {
-        Member::Version => return leaves.push_derived(field, eventbridge::VERSION),
-        Member::Id => return leaves.push_derived(field, &event.id().to_string()),
-        Member::DetailType => return leaves.push_derived(field, eventbridge::detail_type(record)),
-        Member::Source => {
-            return if let Some(source) = eventbridge::source(record) {
-                leaves.push_derived(field, &source)
-            };
+impl Member {
+    fn derive<'a>(self, event: &Event<'a>, record: &Record<'a>, field: FieldId, leaves: &mut Leaves<'a>) {
+        let text = match self {
+            Member::Version => return leaves.push_derived(field, eventbridge::VERSION),
+            Member::Id => return leaves.push_derived(field, &event.id().to_string()),
+            Member::DetailType => return leaves.push_derived(field, eventbridge::detail_type(record)),
+            Member::Source => {
+                return leaves.push_written(field, |derived| eventbridge::push_source(record, derived));
+            }
+            Member::Account => eventbridge::account(record),
+            Member::Time => record.event_time,
+            Member::Region => record.aws_region,
+        };
+        if let Some(text) = text {
+            leaves.push(field, Scalar::String(text), None, false);
         }
-        Member::Account => eventbridge::account(record),
-        Member::Time => record.event_time,
-        Member::Region => record.aws_region,
-    };
-    if let Some(text) = text {
-        leaves.push(field, Scalar::String(text), None);
     }
 }

@@ -25,18 +25,26 @@ impl<'a, F: Fn(NodeId) -> bool> Walk<'_, 'a, F> {
         node: NodeId,
         scope: Option<Scope>,
     ) -> Result<(), Malformed> {
+        let number = self.leaves.begin_object();
         let mut names = object.names();
         while let Some(name) = names.next()? {
             if let Some(child) = self.trie.child(node, name, &names)?
-                && (self.wanted)(child)
+                && (self.wanted)(child.node)
             {
-                self.value(names.value()?, child, scope)?;
+                self.leaves.enter(child, number);
+                self.value(names.value()?, child.node, scope, false)?;
             }
         }
         Ok(())
     }
 
-    fn value(&mut self, value: Value<'a>, node: NodeId, scope: Option<Scope>) -> Result<(), Malformed> {
+    fn value(
+        &mut self,
+        value: Value<'a>,
+        node: NodeId,
+        scope: Option<Scope>,
+        in_array: bool,
+    ) -> Result<(), Malformed> {
         let scalar = match value {
             Value::Object(object) => {
                 return if self.trie.has_children(node) { self.object(object, node, scope) } else { Ok(()) };
@@ -49,7 +57,7 @@ impl<'a, F: Fn(NodeId) -> bool> Walk<'_, 'a, F> {
             Value::Null => Scalar::Null,
         };
         if let Some(field) = self.trie.field(node) {
-            self.leaves.push(field, scalar, scope);
+            self.leaves.push(field, scalar, scope, in_array || scope.is_some());
         }
         Ok(())
     }
@@ -65,7 +73,7 @@ impl<'a, F: Fn(NodeId) -> bool> Walk<'_, 'a, F> {
             } else {
                 scope
             };
-            self.value(value, node, inner)?;
+            self.value(value, node, inner, true)?;
         }
         Ok(())
     }
