@@ -4,7 +4,8 @@
 //! of every alignment is a union of cells. Cells exist only where samples are, are sorted by time, and leave at the front
 //! once the window has passed them. The common cell (all samples the same value: counting hits) is 64 bytes flat, with
 //! the first record id inside; a second value allocates the full [`Aggregate`], a second record id a small list. So a key
-//! with one hit is 96 bytes of state and one cell, and a thousand equal hits in a minute cost no more than the ids kept.
+//! with one hit takes some 250 bytes of memory (96 of state, 64 of cell, the reason of its state), three hits in three minutes
+//! some 400, and a thousand equal hits in a minute cost no more than the ids kept, 18 bytes each.
 //!
 //! Invariant: the content depends on the set of samples pushed, not on their order.
 
@@ -88,8 +89,9 @@ impl Series {
                 }
             }
             Err(at) => {
-                if self.cells.is_empty() {
-                    self.cells.reserve_exact(1);
+                if self.cells.len() == self.cells.capacity() {
+                    // Doubling would leave half of a million small keys empty; half as much again is still amortised.
+                    self.cells.reserve_exact(self.cells.len().div_ceil(2).max(1));
                 }
                 self.cells.insert(at, Cell::new(slot, &sample.measure, entry, keep));
             }
@@ -214,6 +216,9 @@ impl Cell {
         let more = self.more.get_or_insert_default();
         let at = more.partition_point(|kept| *kept <= entry);
         if at < limit - 1 {
+            if more.len() == more.capacity() {
+                more.reserve_exact(more.len().div_ceil(2).max(1));
+            }
             more.insert(at, entry);
             more.truncate(limit - 1);
         }

@@ -4,6 +4,7 @@
 //! composite alarms with the states of their children, and tells what changes when a child, a rule or the time does.
 
 mod admission;
+mod alarm;
 mod alarms;
 mod parse;
 mod rule;
@@ -11,7 +12,8 @@ mod suppression;
 mod token;
 
 pub use admission::{CompositeError, Home};
-pub use alarms::{CompositeAlarm, CompositeAlarms, CompositeChange, CompositeDefinition, TriggeringAlarm};
+pub use alarm::{CompositeAlarm, CompositeChange, CompositeDefinition, TriggeringAlarm};
+pub use alarms::CompositeAlarms;
 pub use parse::AlarmRuleError;
 pub use rule::AlarmRule;
 pub use suppression::{SuppressedBy, Suppression};
