@@ -69,7 +69,7 @@ CREATE INDEX finding_by_severity ON finding (severity, time_ms);
 CREATE INDEX finding_by_commit ON finding (committed_ms);
 
 -- The outbox. `attempts_before` is what `attempts` was when the entry was last taken back from the dead letters.
--- `payload` is emptied by retention; the row stays longer, so that a late replay finds its key.
+-- Retention empties a settled entry by deleting its payload; the row stays longer, so that a late replay finds its key.
 CREATE TABLE delivery (
     seq INTEGER PRIMARY KEY AUTOINCREMENT,
     finding TEXT NOT NULL,
@@ -81,7 +81,7 @@ CREATE TABLE delivery (
     due_ms INTEGER NOT NULL,
     attempts INTEGER NOT NULL DEFAULT 0,
     attempts_before INTEGER NOT NULL DEFAULT 0,
-    payload BLOB,
+    emptied INTEGER NOT NULL DEFAULT 0 CHECK (emptied IN (0, 1)),
     receipt BLOB,
     error TEXT,
     UNIQUE (finding, target, revision)
@@ -89,7 +89,13 @@ CREATE TABLE delivery (
 CREATE INDEX delivery_due ON delivery (due_ms) WHERE state = 'pending';
 CREATE INDEX delivery_by_state ON delivery (state);
 CREATE INDEX delivery_settled ON delivery (changed_ms) WHERE state IN ('delivered', 'discarded');
-CREATE INDEX delivery_to_empty ON delivery (changed_ms) WHERE state IN ('delivered', 'discarded') AND payload IS NOT NULL;
+CREATE INDEX delivery_to_empty ON delivery (changed_ms) WHERE state IN ('delivered', 'discarded') AND emptied = 0;
+
+-- Apart from its entry: a change of state rewrites a row as a whole, and on a full disk there must be room to note it.
+CREATE TABLE payload (
+    delivery INTEGER PRIMARY KEY REFERENCES delivery (seq) ON DELETE CASCADE,
+    bytes BLOB NOT NULL
+) STRICT;
 
 -- The caller's counted outcomes.
 CREATE TABLE counter (

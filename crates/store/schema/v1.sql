@@ -33,7 +33,7 @@ CREATE TABLE delivery (
     due_ms INTEGER NOT NULL,
     attempts INTEGER NOT NULL DEFAULT 0,
     attempts_before INTEGER NOT NULL DEFAULT 0,
-    payload BLOB,
+    emptied INTEGER NOT NULL DEFAULT 0 CHECK (emptied IN (0, 1)),
     receipt BLOB,
     error TEXT,
     UNIQUE (finding, target, revision)
@@ -41,7 +41,7 @@ CREATE TABLE delivery (
 CREATE INDEX delivery_by_state ON delivery (state);
 CREATE INDEX delivery_due ON delivery (due_ms) WHERE state = 'pending';
 CREATE INDEX delivery_settled ON delivery (changed_ms) WHERE state IN ('delivered', 'discarded');
-CREATE INDEX delivery_to_empty ON delivery (changed_ms) WHERE state IN ('delivered', 'discarded') AND payload IS NOT NULL;
+CREATE INDEX delivery_to_empty ON delivery (changed_ms) WHERE state IN ('delivered', 'discarded') AND emptied = 0;
 CREATE TABLE finding (
     seq INTEGER PRIMARY KEY AUTOINCREMENT,
     id TEXT NOT NULL,
@@ -70,6 +70,10 @@ CREATE TABLE namespace (
     id INTEGER PRIMARY KEY,
     name TEXT NOT NULL UNIQUE,
     meaning BLOB NOT NULL CHECK (length(meaning) = 32)
+) STRICT;
+CREATE TABLE payload (
+    delivery INTEGER PRIMARY KEY REFERENCES delivery (seq) ON DELETE CASCADE,
+    bytes BLOB NOT NULL
 ) STRICT;
 CREATE TABLE seen (
     namespace INTEGER NOT NULL REFERENCES namespace (id),

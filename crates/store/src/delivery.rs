@@ -189,7 +189,7 @@ pub(crate) const IS_BEHIND: &str = "EXISTS (SELECT 1 FROM delivery AS earlier
 
 const COLUMNS: &str =
     "seq, finding, revision, target, state, created_ms, changed_ms, due_ms, attempts, attempts_before,
-     payload, receipt, error";
+     (SELECT bytes FROM payload WHERE payload.delivery = entry.seq), receipt, error";
 
 impl Snapshot<'_> {
     /// Entries that can be sent at `now_ms`, the longest due first: to `target` alone, or to any.
@@ -223,7 +223,7 @@ impl Snapshot<'_> {
     /// When the database cannot be read.
     pub fn next_due_ms(&self) -> Result<Option<i64>, Error> {
         self.read(|connection| {
-            let sql = "SELECT min(due_ms) FROM delivery WHERE state = 'pending'";
+            let sql = "SELECT min(due_ms) FROM delivery AS entry WHERE state = 'pending'";
             connection.prepare_cached(sql)?.query_row([], |row| row.get(0))
         })
     }
@@ -240,8 +240,9 @@ impl Snapshot<'_> {
         after_seq: i64,
         rows_max: u32,
     ) -> Result<Vec<Delivery>, Error> {
-        let sql =
-            format!("SELECT {COLUMNS} FROM delivery WHERE state = ?1 AND seq > ?2 ORDER BY seq LIMIT ?3");
+        let sql = format!(
+            "SELECT {COLUMNS} FROM delivery AS entry WHERE state = ?1 AND seq > ?2 ORDER BY seq LIMIT ?3"
+        );
         self.read(|connection| {
             let mut statement = connection.prepare_cached(&sql)?;
             statement.query_map((state.name(), after_seq, rows_max), from_row)?.collect()
@@ -254,7 +255,8 @@ impl Snapshot<'_> {
     ///
     /// When the database cannot be read.
     pub fn deliveries_of(&self, finding: &str) -> Result<Vec<Delivery>, Error> {
-        let sql = format!("SELECT {COLUMNS} FROM delivery WHERE finding = ?1 ORDER BY target, revision");
+        let sql =
+            format!("SELECT {COLUMNS} FROM delivery AS entry WHERE finding = ?1 ORDER BY target, revision");
         self.read(|connection| connection.prepare_cached(&sql)?.query_map([finding], from_row)?.collect())
     }
 
@@ -264,8 +266,9 @@ impl Snapshot<'_> {
     ///
     /// When the database cannot be read.
     pub fn delivery(&self, key: &DeliveryKey) -> Result<Option<Delivery>, Error> {
-        let sql =
-            format!("SELECT {COLUMNS} FROM delivery WHERE finding = ?1 AND revision = ?2 AND target = ?3");
+        let sql = format!(
+            "SELECT {COLUMNS} FROM delivery AS entry WHERE finding = ?1 AND revision = ?2 AND target = ?3"
+        );
         self.read(|connection| connection.prepare_cached(&sql)?.query_row(key.parts(), from_row).optional())
     }
 }
@@ -298,13 +301,19 @@ pub(crate) fn add(
         return Ok(added);
     }
     let mut insert = connection.prepare_cached(
-        "INSERT INTO delivery (finding, revision, target, state, created_ms, changed_ms, due_ms, payload)
-         VALUES (?1, ?2, ?3, 'pending', ?4, ?4, ?5, ?6)
+        "INSERT INTO delivery (finding, revision, target, state, created_ms, changed_ms, due_ms)
+         VALUES (?1, ?2, ?3, 'pending', ?4, ?4, ?5)
          ON CONFLICT (finding, target, revision) DO NOTHING",
     )?;
+    let mut insert_payload =
+        connection.prepare_cached("INSERT INTO payload (delivery, bytes) VALUES (?1, ?2)")?;
     for NewDelivery { key, payload, due_ms } in deliveries {
         let (finding, revision, target) = key.parts();
-        added.note(insert.execute((finding, revision, target, now_ms, due_ms, payload))? == 1);
+        let created = insert.execute((finding, revision, target, now_ms, due_ms))? == 1;
+        if created {
+            insert_payload.execute((connection.last_insert_rowid(), payload))?;
+        }
+        added.note(created);
     }
     add_to_ledger(connection, "deliveries_created", added.created)?;
     Ok(added)

@@ -39,7 +39,7 @@
 //! | `state` | namespace, key | format version, bytes |
 //! | `seen` | namespace, event | until when the rule must recognise a duplicate |
 //! | `finding` | id, revision | the columns that pages filter by, and the body |
-//! | `delivery` | finding, target, revision | the [outbox](delivery) |
+//! | `delivery`, `payload` | finding, target, revision | the [outbox](delivery) |
 //! | `counter` | name | the caller's sums |
 //! | `audit` | number | the hash-chained [list](audit) of who did what |
 //! | `ledger` | name | the store's own sums, so that created = present + pruned can be [checked](DeliveryCounts::balanced) |

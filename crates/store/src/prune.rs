@@ -4,6 +4,8 @@
 //! deleted. What is still owed is never forgotten: neither a delivery that is not settled, nor the finding it is about, nor the
 //! audit list.
 
+use rusqlite::Connection;
+
 use crate::Transaction;
 use crate::finding::add_to_ledger;
 use crate::transaction::sealed::{Apply, ApplyError, Group};
@@ -80,15 +82,32 @@ const FINDINGS: &str = "DELETE FROM finding WHERE seq IN (
                      AND delivery.state IN ('pending', 'sending', 'dead'))
      LIMIT ?2)";
 
-const PAYLOADS: &str = "UPDATE delivery SET payload = NULL, receipt = NULL WHERE seq IN (
-     SELECT seq FROM delivery WHERE changed_ms < ?1 AND state IN ('delivered', 'discarded') AND payload IS NOT NULL
-     LIMIT ?2)";
+/// The entries to empty; their payloads are deleted by what this returns.
+const PAYLOADS: &str = "UPDATE delivery SET emptied = 1, receipt = NULL WHERE seq IN (
+     SELECT seq FROM delivery WHERE changed_ms < ?1 AND state IN ('delivered', 'discarded') AND emptied = 0
+     LIMIT ?2) RETURNING seq";
 
+/// Payloads go with their entries.
 const KEYS: &str = "DELETE FROM delivery WHERE seq IN (
      SELECT seq FROM delivery WHERE changed_ms < ?1 AND state IN ('delivered', 'discarded') LIMIT ?2)";
 
 const SEEN: &str = "DELETE FROM seen WHERE (namespace, event) IN (
      SELECT namespace, event FROM seen WHERE expires_ms < ?1 LIMIT ?2)";
+
+impl Prune {
+    fn empty_deliveries(&self, connection: &Connection) -> rusqlite::Result<u64> {
+        let Some(before_ms) = self.payloads_before_ms else { return Ok(0) };
+        let mut empty = connection.prepare_cached(PAYLOADS)?;
+        let mut delete = connection.prepare_cached("DELETE FROM payload WHERE delivery = ?1")?;
+        let emptied = empty.query_map((before_ms, self.rows_max), |row| row.get::<_, i64>(0))?;
+        let mut count = 0;
+        for seq in emptied {
+            delete.execute([seq?])?;
+            count += 1;
+        }
+        Ok(count)
+    }
+}
 
 impl Apply for Prune {}
 
@@ -109,7 +128,7 @@ impl Transaction for Prune {
         };
         let mut pruned = Pruned {
             findings: slice(FINDINGS, self.findings_before_ms)?,
-            payloads: slice(PAYLOADS, self.payloads_before_ms)?,
+            payloads: self.empty_deliveries(connection)?,
             keys: slice(KEYS, self.keys_before_ms)?,
             seen: slice(SEEN, self.seen_before_ms)?,
             pages: 0,
