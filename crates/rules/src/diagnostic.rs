@@ -60,24 +60,51 @@ impl Span {
     /// The span of `text[range]`; a range beyond the text is held to its end.
     #[must_use]
     pub fn of(text: &str, range: Range<usize>) -> Self {
-        let boundary =
-            |offset: usize| (0..=offset.min(text.len())).rev().find(|at| text.is_char_boundary(*at));
-        let start = boundary(range.start).unwrap_or(0);
-        let end = boundary(range.end).unwrap_or(0).max(start);
-        let before = text.get(..start).unwrap_or_default();
-        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
-        Self {
-            offset: start,
-            length: end - start,
-            line: before.bytes().filter(|byte| *byte == b'\n').count() + 1,
-            column: before.get(line_start..).unwrap_or_default().chars().count() + 1,
-        }
+        Lines::of(text).span(range)
     }
 
     /// The bytes it covers.
     #[must_use]
     pub fn range(&self) -> Range<usize> {
         self.offset..self.offset.saturating_add(self.length)
+    }
+}
+
+/// A text and where its lines begin: reading a file asks for the places of thousands of nodes.
+pub(crate) struct Lines<'t> {
+    text: &'t str,
+    starts: Vec<usize>,
+}
+
+impl<'t> Lines<'t> {
+    pub(crate) fn of(text: &'t str) -> Self {
+        let after_newlines =
+            text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| at + 1);
+        Self { text, starts: std::iter::once(0).chain(after_newlines).collect() }
+    }
+
+    pub(crate) fn text(&self) -> &'t str {
+        self.text
+    }
+
+    pub(crate) fn span(&self, range: Range<usize>) -> Span {
+        let boundary = |offset: usize| {
+            let mut at = offset.min(self.text.len());
+            while !self.text.is_char_boundary(at) {
+                at -= 1;
+            }
+            at
+        };
+        let start = boundary(range.start);
+        let end = boundary(range.end).max(start);
+        let line = self.starts.partition_point(|line_start| *line_start <= start);
+        let line_start = self.starts.get(line.saturating_sub(1)).copied().unwrap_or(0);
+        Span {
+            offset: start,
+            length: end - start,
+            line,
+            column: self.text.get(line_start..start).unwrap_or_default().chars().count() + 1,
+        }
     }
 }
 

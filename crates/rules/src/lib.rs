@@ -1,4 +1,20 @@
 //! Rule documents: their schema, diagnostics, lint, tests and packs.
+//!
+//! A [`RuleSet`] is read from [`Files`] that are handed in. Reading answers with the rules that can be used and with
+//! every [`Diagnostic`] there is to give, each with its place in the file; a [`Rule`] that exists is compiled and
+//! cannot fail to run. An [`Evaluation`] is one rule over one event its selector matched: a function of rule, event
+//! and [`Context`](context::Context), so there is no clock here, no randomness and no I/O.
+//!
+//! | to | see |
+//! |---|---|
+//! | read rules | [`RuleSet::load`], [`BuiltIn`], [`Organization`] |
+//! | decide about a matched event | [`EventView`], [`Evaluation`], [`Verdict`] |
+//! | run the tests inside rules | [`Rule::run_tests`] |
+//! | say why | [`Rule::explain`] |
+//! | list all checks | [`Check::ALL`] |
+//! | help an editor | [`schema::rule_document`] |
+
+#![deny(missing_docs)]
 
 mod catalogue;
 mod condition;

@@ -93,6 +93,12 @@ impl Condition {
         }
         let parser = cel::parser::PrattParser::new().max_recursion_depth(BRACKETS_MAX);
         let mut expression = parser.parse(text).map_err(|errors| {
+            if errors.errors.iter().any(|error| error.msg.contains("recursion limit")) {
+                // What else is said of such a text is said of the rest the parser did not read.
+                return whole(format!(
+                    "the expression has more than {BRACKETS_MAX} brackets inside each other"
+                ));
+            }
             let faults: Vec<_> = errors.errors.iter().map(|error| syntax_fault(text, error)).collect();
             if faults.is_empty() { whole("the expression cannot be read".to_owned()) } else { faults }
         })?;
@@ -174,7 +180,11 @@ fn refused(error: &ExecutionError) -> Truth {
 /// Event text may stand in an error: it is held to a line.
 fn bounded(error: &ExecutionError) -> String {
     const LENGTH_MAX: usize = 200;
-    error.to_string().chars().map(|c| if c.is_control() { ' ' } else { c }).take(LENGTH_MAX).collect()
+    let text = match error {
+        ExecutionError::FunctionError { function, message } => format!("{function}: {message}"),
+        error => error.to_string(),
+    };
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(LENGTH_MAX).collect()
 }
 
 fn syntax_fault(text: &str, error: &cel::parser::ParseError) -> Fault {

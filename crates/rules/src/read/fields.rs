@@ -1,7 +1,7 @@
 //! A mapping with known keys, and the complaints about a file.
 
 use crate::catalogue::Check;
-use crate::diagnostic::{Diagnostic, Span};
+use crate::diagnostic::{Diagnostic, Lines, Span};
 use crate::nearest::nearest;
 use crate::yaml::{Entry, Node, Value};
 use std::ops::Range;
@@ -10,14 +10,14 @@ use std::sync::Arc;
 /// What was found wrong with one file so far.
 pub(crate) struct Complaints<'t> {
     file: Arc<str>,
-    text: &'t str,
+    lines: Lines<'t>,
     list: Vec<Diagnostic>,
     allowed: Vec<(Check, Range<usize>)>,
 }
 
 impl<'t> Complaints<'t> {
     pub(crate) fn new(file: Arc<str>, text: &'t str, list: Vec<Diagnostic>) -> Self {
-        Self { file, text, list, allowed: Vec::new() }
+        Self { file, lines: Lines::of(text), list, allowed: Vec::new() }
     }
 
     pub(crate) fn file(&self) -> &Arc<str> {
@@ -25,11 +25,11 @@ impl<'t> Complaints<'t> {
     }
 
     pub(crate) fn text(&self) -> &'t str {
-        self.text
+        self.lines.text()
     }
 
     pub(crate) fn span(&self, range: Range<usize>) -> Span {
-        Span::of(self.text, range)
+        self.lines.span(range)
     }
 
     pub(crate) fn diagnostic(
