@@ -151,12 +151,14 @@ fn reason_data(alarm: &Alarm, evaluation: &Evaluation, state: StateValue, recent
 /// Values from the oldest evaluated point to the newest, with `None` for gaps.
 fn recent_datapoints(alarm: &Alarm, evaluation: &Evaluation) -> Vec<Option<f64>> {
     let period = alarm.period().as_millis();
+    let window = evaluation.window(alarm.period(), alarm.evaluation_periods());
     let mut recent = Vec::new();
     let mut previous: Option<i64> = None;
     for point in evaluation.points.iter().rev() {
         let at = point.timestamp.as_millis();
         if let Some(previous) = previous {
-            let gaps = (at - previous) / period - 1;
+            // Points of one evaluation are never further apart than its window is long.
+            let gaps = ((at - previous) / period - 1).min(i64::from(window.buckets));
             recent.extend((0..gaps).map(|_| None));
         }
         recent.push(Some(point.value));

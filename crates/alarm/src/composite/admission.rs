@@ -32,7 +32,7 @@ impl Home {
 
     /// The ARN of an alarm named or given by ARN.
     pub fn arn(&self, reference: &str) -> String {
-        if foreign_parts(reference).is_some() {
+        if arn_parts(reference).is_some() {
             return reference.to_owned();
         }
         let Self { partition, region, account } = self;
@@ -41,7 +41,7 @@ impl Home {
 }
 
 /// Region, account and name of an alarm's ARN; `None` for a plain name.
-fn foreign_parts(reference: &str) -> Option<(&str, &str, &str)> {
+fn arn_parts(reference: &str) -> Option<(&str, &str, &str)> {
     let mut parts = reference.splitn(7, ':');
     let fixed = parts.next() == Some("arn") && parts.next().is_some() && parts.next() == Some("cloudwatch");
     let (region, account) = (parts.next()?, parts.next()?);
@@ -50,7 +50,7 @@ fn foreign_parts(reference: &str) -> Option<(&str, &str, &str)> {
 
 /// The name at the end of an alarm's ARN, or the reference itself.
 pub(super) fn name_of(reference: &str) -> &str {
-    foreign_parts(reference).map_or(reference, |(_, _, name)| name)
+    arn_parts(reference).map_or(reference, |(_, _, name)| name)
 }
 
 /// A composite alarm cannot be saved or alarms cannot be deleted. The service's code for all of them is
@@ -101,7 +101,7 @@ pub(super) fn admit(
 ) -> Result<(), CompositeError> {
     let foreign = |check: fn(&Home, &str, &str) -> bool| {
         rule.references().iter().any(|reference| {
-            foreign_parts(reference).is_some_and(|(region, account, _)| check(home, region, account))
+            arn_parts(reference).is_some_and(|(region, account, _)| check(home, region, account))
         })
     };
     if foreign(|home, _, account| account != home.account) {

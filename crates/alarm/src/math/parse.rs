@@ -17,6 +17,8 @@ use super::token::{Kind, Token, tokens};
 
 /// Nesting beyond this is refused; nobody writes it, and recursion must end.
 const DEPTH: usize = 64;
+/// More operators are refused: a chain of them makes a tree as deep, which evaluation walks recursively.
+const OPERATORS: usize = 200;
 /// Longest text of an expression; CloudWatch's own limit is 2,048 characters.
 const LENGTH: usize = 10_000;
 
@@ -59,7 +61,7 @@ pub(super) fn parse(id: &str, text: &str) -> Result<Expr, MathError> {
         return Err(MathError::Unsupported("a Metrics Insights query (SELECT …)".to_owned()));
     }
     let tokens = tokens(text).map_err(|(at, problem)| fail(at, problem))?;
-    let mut parser = Parser { id, tokens: &tokens, depth: 0 };
+    let mut parser = Parser { id, tokens: &tokens, depth: 0, operators: 0 };
     let expr = parser.or()?;
     match parser.next() {
         Token { kind: Kind::End, .. } => Ok(expr),
@@ -71,6 +73,7 @@ struct Parser<'a> {
     id: &'a str,
     tokens: &'a [Token],
     depth: usize,
+    operators: usize,
 }
 
 const END: Token = Token { at: 0, kind: Kind::End };
@@ -129,13 +132,11 @@ impl Parser<'_> {
         operator: fn(&Kind) -> Option<Operator>,
     ) -> Result<Expr, MathError> {
         let mut left = operand(self)?;
-        let mut length = 0;
         while let Some(found) = operator(self.peek()) {
             let token = self.next();
-            // A long chain makes a deep tree, which evaluation walks recursively.
-            length += 1;
-            if length > DEPTH {
-                return Err(self.wrong(&token, "fewer operators in a row"));
+            self.operators += 1;
+            if self.operators > OPERATORS {
+                return Err(self.wrong(&token, &format!("at most {OPERATORS} operators")));
             }
             left = Expr::Binary(found, Box::new(left), Box::new(operand(self)?));
         }
@@ -298,5 +299,7 @@ mod tests {
         {
             assert!(parse("e", &text).is_err());
         }
+        let chains = "(".repeat(60) + "1" + &("+1".repeat(60) + ")").repeat(60);
+        assert!(parse("e", &chains).is_err(), "chains within parentheses add up");
     }
 }
