@@ -59,8 +59,7 @@ mod tests {
 
     #[test]
     fn clearing_forgets_even_when_rounds_run_out() {
-        let mut stamps = Stamps::default();
-        stamps.round = u32::MAX;
+        let mut stamps = Stamps { round: u32::MAX, ..Stamps::default() };
         stamps.set(3, 'a');
         assert_eq!((stamps.get(3), stamps.get(2), stamps.get(99)), (Some('a'), None, None));
         assert!(!stamps.insert(3, 'b') && stamps.insert(4, 'c'));

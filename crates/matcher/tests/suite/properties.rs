@@ -3,17 +3,16 @@
 //! Names and values come from small sets, so that rules and events meet: repeated keys, keys with dots, escapes, numbers in several spellings,
 //! arrays of objects and of arrays.
 
-mod support;
-
 use std::fmt::Write as _;
 use std::sync::Arc;
 
+use crate::support::{Rules, record, with_object};
 use event_pattern::Pattern;
 use filter_pattern::Filter;
 use matcher::Scratch;
 use proptest::prelude::*;
 use proptest::sample::select;
-use support::{Rules, record, with_object};
+use proptest::test_runner::FileFailurePersistence;
 
 /// JSON text with everything text can have that a tree has not.
 #[derive(Debug, Clone)]
@@ -335,8 +334,40 @@ fn filters() -> impl Strategy<Value = Vec<Arc<Filter>>> {
     prop::collection::vec(parsed.prop_map(Arc::new), 0..10)
 }
 
+/// A path cannot tell a key with a dot from two keys, and what a filter's selector leads to can be told from a path only if nothing is
+/// unusual about it.
+#[test]
+fn filters_see_less_than_paths_do() {
+    let filters =
+        ["{ $.['a.b'] = * }", "{ $.a.b = x }", "{ $.a.b NOT EXISTS }", "{ $.a[1] = x }", "{ $.a IS NULL }"];
+    let rules = Rules::of_filters(&filters);
+    let mut scratch = Scratch::new();
+    for text in [
+        r#"{"a":{"b":"x"}}"#,
+        r#"{"a.b":"x"}"#,
+        r#"{"a":[{"b":"x"}]}"#,
+        r#"{"a":{"b":"x"},"a":{}}"#,
+        r#"{"a":{"b":"x","b":"y"}}"#,
+        r#"{"a":{"b":["x"]}}"#,
+        r#"{"a":["x",null]}"#,
+        r#"{"a":[["x",null]]}"#,
+        r#"{"a":["y","x"]}"#,
+        r#"{"a":null,"a":["x"]}"#,
+        "{}",
+    ] {
+        with_object(text, |object| {
+            let event = record(object).unwrap();
+            assert_eq!(rules.matches(&event, &mut scratch), rules.reference(&event), "{text}");
+        });
+    }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1_500))]
+    #![proptest_config(ProptestConfig {
+        cases: 1_500,
+        failure_persistence: Some(Box::new(FileFailurePersistence::WithSource("proptest-regressions"))),
+        ..ProptestConfig::default()
+    })]
 
     #[test]
     fn patterns_on_any_object(

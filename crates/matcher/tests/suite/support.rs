@@ -1,7 +1,5 @@
 //! What every test of this crate needs: events from text, the reference's answers, the shared data.
 
-#![allow(dead_code, reason = "each test file uses its own part")]
-
 use std::path::PathBuf;
 use std::sync::Arc;
 

@@ -1,14 +1,12 @@
 //! Every recorded verdict on both languages, by each rule alone and by all rules in one index.
 
-mod support;
-
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use crate::support::{Rules, record, shared_lines, with_object};
 use event_pattern::Pattern;
 use filter_pattern::Filter;
 use matcher::{RuleId, Scratch};
-use support::{Rules, record, shared_lines, with_object};
 
 #[test]
 fn event_patterns_one_by_one() {

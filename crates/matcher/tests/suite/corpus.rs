@@ -1,16 +1,14 @@
 //! Every real event of the shared corpus against every rule found in the wild, all in one index.
 
-mod support;
-
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::support::{Rules, record, shared_data};
 use event_pattern::Pattern;
 use filter_pattern::Filter;
 use json_scan::Scanner;
 use matcher::Scratch;
-use support::{Rules, record, shared_data};
 
 #[test]
 fn real_rules_on_real_events() {

@@ -1,12 +1,10 @@
 //! A broken record is an error or no match, and what stands behind it in the same buffer is never read.
 
-mod support;
-
+use crate::support::{Rules, record};
 use cloudtrail::Event;
 use json_scan::{Malformed, Scanner};
 use matcher::{RuleId, Scratch};
 use proptest::prelude::*;
-use support::{Rules, record};
 
 /// What every rule below matches.
 const WANTED: &str = concat!(
