@@ -205,13 +205,8 @@ impl Snapshot<'_> {
         target: Option<&str>,
         rows_max: u32,
     ) -> Result<Vec<Delivery>, Error> {
-        let sql = format!(
-            "SELECT {COLUMNS} FROM delivery AS entry
-             WHERE state = 'pending' AND due_ms <= ?1 AND (?2 IS NULL OR target = ?2) AND NOT {IS_BEHIND}
-             ORDER BY due_ms, seq LIMIT ?3"
-        );
         self.read(|connection| {
-            let mut statement = connection.prepare_cached(&sql)?;
+            let mut statement = connection.prepare_cached(&due())?;
             statement.query_map((now_ms, target, rows_max), from_row)?.collect()
         })
     }
@@ -273,6 +268,14 @@ impl Snapshot<'_> {
     }
 }
 
+fn due() -> String {
+    format!(
+        "SELECT {COLUMNS} FROM delivery AS entry INDEXED BY delivery_due
+         WHERE state = 'pending' AND due_ms <= ?1 AND (?2 IS NULL OR target = ?2) AND NOT {IS_BEHIND}
+         ORDER BY due_ms, seq LIMIT ?3"
+    )
+}
+
 fn from_row(row: &Row<'_>) -> rusqlite::Result<Delivery> {
     let attempts: u32 = row.get(8)?;
     let attempts_before: u32 = row.get(9)?;
@@ -322,6 +325,19 @@ pub(crate) fn add(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// The sender asks again and again, and most entries were delivered long ago.
+    #[test]
+    fn what_is_due_comes_out_of_its_index() {
+        let plan = crate::schema::plan(&due());
+        insta::assert_snapshot!(plan, @"
+        SEARCH entry USING INDEX delivery_due (due_ms<?)
+        CORRELATED SCALAR SUBQUERY 2
+        SEARCH earlier USING INDEX sqlite_autoindex_delivery_1 (finding=? AND target=? AND revision<?)
+        CORRELATED SCALAR SUBQUERY 1
+        SEARCH payload USING INTEGER PRIMARY KEY (rowid=?)
+        ");
+    }
 
     #[test]
     fn a_key_has_one_text_and_a_text_one_key() {

@@ -84,12 +84,13 @@ const FINDINGS: &str = "DELETE FROM finding WHERE seq IN (
 
 /// The entries to empty; their payloads are deleted by what this returns.
 const PAYLOADS: &str = "UPDATE delivery SET emptied = 1, receipt = NULL WHERE seq IN (
-     SELECT seq FROM delivery WHERE changed_ms < ?1 AND state IN ('delivered', 'discarded') AND emptied = 0
-     LIMIT ?2) RETURNING seq";
+     SELECT seq FROM delivery INDEXED BY delivery_to_empty
+     WHERE changed_ms < ?1 AND state IN ('delivered', 'discarded') AND emptied = 0 LIMIT ?2) RETURNING seq";
 
 /// Payloads go with their entries.
 const KEYS: &str = "DELETE FROM delivery WHERE seq IN (
-     SELECT seq FROM delivery WHERE changed_ms < ?1 AND state IN ('delivered', 'discarded') LIMIT ?2)";
+     SELECT seq FROM delivery INDEXED BY delivery_settled
+     WHERE changed_ms < ?1 AND state IN ('delivered', 'discarded') LIMIT ?2)";
 
 const SEEN: &str = "DELETE FROM seen WHERE (namespace, event) IN (
      SELECT namespace, event FROM seen WHERE expires_ms < ?1 LIMIT ?2)";
@@ -153,5 +154,36 @@ impl Transaction for Prune {
         let pages_left = after > 0 && pruned.pages > 0;
         pruned.more = self.rows_max > 0 && kinds.contains(&full) || pages_left;
         Ok(pruned)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Forgetting a little must not read all that is kept.
+    #[test]
+    fn what_is_old_comes_out_of_an_index() {
+        let plans = [FINDINGS, PAYLOADS, KEYS, SEEN].map(crate::schema::plan).join("\n");
+        insta::assert_snapshot!(plans, @"
+        SEARCH finding USING INTEGER PRIMARY KEY (rowid=?)
+        LIST SUBQUERY 2
+        SEARCH finding USING INDEX finding_by_commit (committed_ms<?)
+        CORRELATED SCALAR SUBQUERY 1
+        SEARCH delivery USING INDEX sqlite_autoindex_delivery_1 (finding=?)
+
+        SEARCH delivery USING INTEGER PRIMARY KEY (rowid=?)
+        LIST SUBQUERY 1
+        SEARCH delivery USING INDEX delivery_to_empty (changed_ms<?)
+
+        SEARCH delivery USING INTEGER PRIMARY KEY (rowid=?)
+        LIST SUBQUERY 1
+        SEARCH delivery USING INDEX delivery_settled (changed_ms<?)
+        SEARCH payload USING INTEGER PRIMARY KEY (rowid=?)
+
+        SEARCH seen USING PRIMARY KEY (namespace=? AND event=?)
+        LIST SUBQUERY 2
+        SEARCH seen USING COVERING INDEX seen_by_expiry (expires_ms<?)
+        ");
     }
 }

@@ -77,6 +77,20 @@ pub(crate) fn migrate(connection: &mut Connection, migrations: &[&str]) -> rusql
     transaction.commit()
 }
 
+/// How SQLite goes about a statement, a step per line.
+#[cfg(test)]
+pub(crate) fn plan(sql: &str) -> String {
+    let mut connection = Connection::open_in_memory().unwrap();
+    migrate(&mut connection, MIGRATIONS).unwrap();
+    let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+    let mut rows = statement.raw_query();
+    let mut plan = String::new();
+    while let Some(step) = rows.next().unwrap() {
+        plan += &(step.get::<_, String>(3).unwrap() + "\n");
+    }
+    plan
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -58,11 +58,14 @@ impl<W> std::error::Error for Refused<W> {
 #[derive(Debug)]
 #[must_use = "without waiting, nobody knows whether it was kept"]
 pub struct Ticket<W: Transaction> {
-    answer: Receiver<Result<W::Answer, Refused<W>>>,
+    answer: Receiver<Outcome<W>>,
 }
 
+/// What a caller is told.
+type Outcome<W> = Result<<W as Transaction>::Answer, Refused<W>>;
+
 impl<W: Transaction> Ticket<W> {
-    pub(crate) fn pair() -> (SyncSender<Result<W::Answer, Refused<W>>>, Self) {
+    pub(crate) fn pair() -> (SyncSender<Outcome<W>>, Self) {
         let (sender, answer) = sync_channel(1);
         (sender, Ticket { answer })
     }

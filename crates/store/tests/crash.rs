@@ -4,6 +4,8 @@
 //! killed, thirty times over the same folder, at points drawn from a seed: while it opens, commits, folds the log or sends.
 //! Each time everything it acknowledged must be there, whole, and nothing by half.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking, in what it calls too")]
+
 mod sample;
 
 use std::collections::BTreeMap;
@@ -36,7 +38,7 @@ fn batch(thread: usize, number: u64) -> Batch {
     let mut batch = decisions(thread, number);
     for row in 0..width(number) {
         let key = format!("{thread}/{number}/{row}");
-        batch.put(&rule(), key.as_bytes(), 1, &vec![number.to_le_bytes()[0]; 200]);
+        batch.put(&rule(), key.as_bytes(), 1, &[number.to_le_bytes()[0]; 200]);
     }
     batch.count("rows", width(number)).checkpoint(
         "source",
