@@ -100,9 +100,6 @@ catalogue! {
     InvalidTitle: "invalid-title", Error,
         "The title is not a template, or uses a name that does not exist.",
         "Write `{{ detail.requestParameters.name }}` and close what is opened.";
-    InvalidEvent: "invalid-event", Error,
-        "The event of a test cannot be read.",
-        "Use one CloudTrail record, or one EventBridge event with `detail-type` and `detail`.";
 
     PatternLint: "pattern-lint", Warning,
         "The event pattern is valid and probably not what was meant, or is over a quota of AWS.",
