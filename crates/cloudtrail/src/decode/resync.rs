@@ -82,11 +82,6 @@ impl Beginning {
             begins.then_some(from + before.len())
         })
     }
-
-    /// Whether another record seems to begin within `record`.
-    pub(super) fn occurs_within(&self, record: &[u8], surroundings: Surroundings) -> bool {
-        self.find(record, 1, surroundings).is_some()
-    }
 }
 
 fn trim_end(mut text: &[u8]) -> &[u8] {

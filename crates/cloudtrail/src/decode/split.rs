@@ -36,6 +36,9 @@ const TOO_MANY: usize = 8;
 /// How far into a broken log file its list of records is looked for.
 const HEADER: usize = 64 << 10;
 
+/// How much of a text that does not begin like JSON is looked through for a line that does.
+const FOREIGN: usize = 4 << 10;
+
 /// How deep lists of records may stand in each other: a list of log files holds lists of records.
 const MAX_NESTING: u32 = 3;
 
@@ -68,6 +71,8 @@ struct List {
     kind: BatchKind,
     /// Whether it stands in an object, not by itself.
     wrapped: bool,
+    /// How many lists within it are open.
+    inner: u32,
 }
 
 /// The text at hand.
@@ -264,7 +269,7 @@ impl Splitter {
             let step = match self.state {
                 State::Sequence => self.sequence(scanner, window, at, spares, sink),
                 State::Elements(list) => self.element(scanner, window, at, list, spares, sink),
-                State::Rest { depth } => self.rest(scanner, at, depth),
+                State::Rest { depth } => self.rest(scanner, window, at, depth),
                 State::Lost(_) | State::Over => Step::More(at),
             };
             match step {
@@ -305,13 +310,18 @@ impl Splitter {
                 InFront::CutOff | InFront::Nothing => self.take(scanner, window, next, None, spares, sink),
             },
             b'[' => {
-                self.enter(List { kind: BatchKind::Records, wrapped: false });
-                Step::Jump(next + 1)
+                self.enter(List { kind: BatchKind::Records, wrapped: false, inner: 0 });
+                scanner.bump();
+                Step::On(next + 1)
             }
             // Between objects that somebody pasted one after the other.
             b',' if !fresh => {
                 scanner.bump();
                 Step::On(next + 1)
+            }
+            _ if fresh && !window.last && rest.len() < FOREIGN => {
+                self.fresh = true;
+                Step::More(next)
             }
             _ if fresh && !begins_a_line(rest) => {
                 self.trouble = Some(Trouble::NotCloudTrail { begins_with: describe(rest) });
@@ -340,18 +350,29 @@ impl Splitter {
                 scanner.bump();
                 Step::On(next + 1)
             }
+            // A list in a list, or a stray bracket: nothing is lost by looking inside.
+            b'[' => {
+                scanner.bump();
+                self.enter(List { inner: list.inner.saturating_add(1), ..list });
+                Step::On(next + 1)
+            }
+            b']' if list.inner > 0 => {
+                scanner.bump();
+                self.enter(List { inner: list.inner - 1, ..list });
+                Step::On(next + 1)
+            }
             b']' => {
                 scanner.bump();
                 self.state = if list.wrapped { State::Rest { depth: 1 } } else { State::Sequence };
                 Step::On(next + 1)
             }
-            b'[' => match scanner.array() {
-                Ok(array) => Step::Bad { at: next, end: next + array.bytes().len(), error: reject },
-                Err(fault) => self.unreadable(window, next, fault),
-            },
             // A scalar, if a comma or the end of the list follows.
             _ => match scanner.peek().map(|mark| (mark.offset, mark.byte)) {
-                Some((end, b',' | b']')) => Step::Bad { at: next, end, error: reject },
+                Some((end, b',' | b']'))
+                    if !self.begins_within(window.bytes.get(next..end).unwrap_or_default()) =>
+                {
+                    Step::Bad { at: next, end, error: reject }
+                }
                 Some(_) => Step::Broken { at: next, error: reject },
                 None if window.last => Step::Broken { at: next, error: RejectReason::CutOff },
                 None => Step::More(next),
@@ -360,7 +381,8 @@ impl Splitter {
     }
 
     /// Behind a list: steps over what else its object holds.
-    fn rest(&mut self, scanner: &mut Scanner<'_>, mut at: usize, mut depth: u32) -> Step {
+    fn rest(&mut self, scanner: &mut Scanner<'_>, window: Window<'_>, begun: usize, mut depth: u32) -> Step {
+        let mut at = begun;
         while let Some(mark) = scanner.peek() {
             scanner.bump();
             at = mark.offset + 1;
@@ -370,9 +392,20 @@ impl Splitter {
                 _ => {}
             }
             if depth == 0 {
-                self.state = State::Sequence;
-                return Step::On(at);
+                break;
             }
+        }
+        // A bracket in a broken record may have led here.
+        if self
+            .beginning
+            .find(window.bytes.get(..at).unwrap_or_default(), begun, Surroundings::Array)
+            .is_some()
+        {
+            return Step::Broken { at: begun, error: RejectReason::Unclosed };
+        }
+        if depth == 0 {
+            self.state = State::Sequence;
+            return Step::On(at);
         }
         self.state = State::Rest { depth };
         Step::More(at)
@@ -394,13 +427,12 @@ impl Splitter {
         };
         let bytes = object.bytes();
         let end = at + bytes.len();
-        match is_separated(window, end, list, &self.beginning) {
+        match is_separated(window, end, list, self.list.is_some(), &self.beginning) {
             Some(true) => {}
             Some(false) => return Step::Broken { at, error: RejectReason::Unseparated },
             None => return Step::More(at),
         }
-        if self.beginning.occurs_within(bytes, self.surroundings()) && !is_well_formed(Value::Object(object))
-        {
+        if self.has_swallowed(bytes, Value::Object(object)) {
             return Step::Broken { at, error: RejectReason::Unclosed };
         }
         if bytes.len() > self.max_event {
@@ -448,11 +480,17 @@ impl Splitter {
 
     /// What is wrong with a record that does not end: `otherwise`, unless others begin behind it.
     fn endless(&self, rest: &[u8], otherwise: RejectReason) -> RejectReason {
-        if self.beginning.occurs_within(rest, self.surroundings()) {
-            RejectReason::Unclosed
-        } else {
-            otherwise
-        }
+        if self.begins_within(rest) { RejectReason::Unclosed } else { otherwise }
+    }
+
+    /// Whether another record seems to begin within `text`.
+    fn begins_within(&self, text: &[u8]) -> bool {
+        self.beginning.find(text, 1, self.surroundings()).is_some()
+    }
+
+    /// Whether `value`, which has this text, goes on into the record behind it because of a quote too many or too few.
+    fn has_swallowed(&self, text: &[u8], value: Value<'_>) -> bool {
+        self.begins_within(text) && !is_well_formed(value)
     }
 
     /// Hands out what `json` is.
@@ -485,7 +523,7 @@ impl Splitter {
                 return Ok(Found::NoEvent);
             }
             Shape::Batch(batch) if kind.is_none() && nesting == 0 => {
-                let list = List { kind: batch.kind, wrapped: true };
+                let list = List { kind: batch.kind, wrapped: true, inner: 0 };
                 return Ok(Found::List { list, at: batch.array.offset() + 1 });
             }
             Shape::Batch(batch) if nesting < MAX_NESTING => {
@@ -630,15 +668,24 @@ fn first_byte(bytes: &[u8], at: usize) -> Option<(usize, u8)> {
 ///
 /// A comma with a member behind it may not: then a stray bracket closed the record too early. Unless the member is that with which records begin:
 /// then it is the next one that lost its bracket.
-fn is_separated(window: Window<'_>, end: usize, list: Option<List>, beginning: &Beginning) -> Option<bool> {
+fn is_separated(
+    window: Window<'_>,
+    end: usize,
+    list: Option<List>,
+    had_list: bool,
+    beginning: &Beginning,
+) -> Option<bool> {
     let rest = window.bytes.get(end..).unwrap_or_default();
     if list.is_none() && matches!(rest, [b'\n', ..] | [b'\r', b'\n', ..]) {
         return Some(true);
     }
     let verdict = match (first_byte(rest, 0), list) {
         (None, _) => None,
-        (Some((_, b'{' | b'[')), _) => Some(true),
+        (Some((_, b'{')), _) => Some(true),
+        (Some((_, b']')), Some(list)) if list.inner > 0 => Some(true),
         (Some((at, b']')), Some(list)) => ends_list(rest, at + 1, list),
+        // A bracket in a broken record may have led out of the list.
+        (Some((_, b']')), None) => Some(had_list),
         (Some((comma, b',')), _) => match first_byte(rest, comma + 1) {
             None => None,
             Some((name, b'"')) => {
@@ -701,7 +748,7 @@ fn list_in_front(text: &[u8]) -> InFront {
     let behind = memchr::memmem::find(text, name).map_or(text.len(), |at| at + name.len() + 1);
     let Some((colon, byte)) = first_byte(text, behind) else { return InFront::CutOff };
     match first_byte(text, colon + 1) {
-        Some((at, b'[')) if byte == b':' => InFront::List(List { kind, wrapped: true }, at + 1),
+        Some((at, b'[')) if byte == b':' => InFront::List(List { kind, wrapped: true, inner: 0 }, at + 1),
         None if byte == b':' => InFront::CutOff,
         _ => InFront::Nothing,
     }
@@ -717,7 +764,7 @@ fn list_ahead(text: &[u8]) -> Option<(List, usize)> {
         memchr::memmem::find_iter(text, name).find_map(|at| {
             let (colon, byte) = first_byte(text, at + name.len())?;
             let (bracket, behind) = first_byte(text, colon + 1)?;
-            (byte == b':' && behind == b'[').then_some((List { kind, wrapped: true }, bracket + 1))
+            (byte == b':' && behind == b'[').then_some((List { kind, wrapped: true, inner: 0 }, bracket + 1))
         })
     };
     let found = [
@@ -730,6 +777,7 @@ fn list_ahead(text: &[u8]) -> Option<(List, usize)> {
 
 /// Whether an object begins on a line of its own somewhere: then the text is worth looking through.
 fn begins_a_line(text: &[u8]) -> bool {
+    let text = text.get(..FOREIGN.min(text.len())).unwrap_or_default();
     memchr::memmem::find_iter(text, b"\n{").any(|at| matches!(first_byte(text, at + 2), Some((_, b'"'))))
 }
 
