@@ -305,11 +305,13 @@ pub(crate) enum Schema {
 }
 
 fn severity(text: &str) -> Result<rules::Severity, String> {
-    text.parse().map_err(|_| "one of info, low, medium, high, critical".to_owned())
+    let named = rules::Severity::ALL.into_iter().find(|severity| severity.as_str() == text);
+    named.ok_or_else(|| "one of info, low, medium, high, critical".to_owned())
 }
 
 /// A day, or an instant.
 fn time(text: &str) -> Result<cloudtrail::EventTime, String> {
-    let instant = if text.len() == "2026-11-03".len() { format!("{text}T00:00:00Z") } else { text.to_owned() };
+    let instant =
+        if text.len() == "2026-11-03".len() { format!("{text}T00:00:00Z") } else { text.to_owned() };
     instant.parse().map_err(|_| "a day like 2026-11-03 or an instant like 2026-11-03T02:15:00Z".to_owned())
 }

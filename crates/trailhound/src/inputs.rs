@@ -112,7 +112,8 @@ impl Inputs {
         let hidden = |entry: &walkdir::DirEntry| {
             entry.depth() > 0 && entry.file_name().to_string_lossy().starts_with('.')
         };
-        for entry in WalkDir::new(folder).follow_links(true).into_iter().filter_entry(|entry| !hidden(entry)) {
+        for entry in WalkDir::new(folder).follow_links(true).into_iter().filter_entry(|entry| !hidden(entry))
+        {
             match entry {
                 Ok(entry) if entry.file_type().is_file() && wanted(entry.path()) => {
                     self.found.push(Input::File(entry.into_path()));

@@ -5,6 +5,7 @@ mod clock;
 mod commands;
 mod exit_code;
 mod inputs;
+mod loading;
 mod output;
 mod talk;
 

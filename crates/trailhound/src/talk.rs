@@ -38,20 +38,25 @@ impl Talk {
         io::stdout().is_terminal()
     }
 
-    /// Whether standard output takes colours.
-    pub(crate) fn out_has_color(self) -> bool {
-        AutoStream::new(io::stdout(), self.color).current_choice() != ColorChoice::Never
+    /// Whether what is rendered for standard output has colours.
+    pub(crate) fn out_colour(self) -> rules::Colour {
+        colour(AutoStream::new(io::stdout(), self.color).current_choice())
     }
 
-    /// Whether standard error takes colours.
-    pub(crate) fn err_has_color(self) -> bool {
-        AutoStream::new(io::stderr(), self.color).current_choice() != ColorChoice::Never
+    /// Whether what is rendered for standard error has colours.
+    pub(crate) fn err_colour(self) -> rules::Colour {
+        colour(AutoStream::new(io::stderr(), self.color).current_choice())
     }
 
     /// Something went wrong. Said even if quiet.
     pub(crate) fn error(self, message: impl std::fmt::Display) {
         let style = Styles::bad();
         self.line(format_args!("{style}error{style:#}: {message}"));
+    }
+
+    /// Something went wrong that has a place and a picture of it: it says `error` by itself.
+    pub(crate) fn error_block(self, block: impl std::fmt::Display) {
+        self.line(format_args!("{block}\n"));
     }
 
     /// Something is doubtful.
@@ -80,14 +85,18 @@ impl Talk {
             return Progress(None);
         }
         let bar = ProgressBar::with_draw_target(Some(bytes), ProgressDrawTarget::stderr_with_hz(10));
-        if let Ok(style) = ProgressStyle::with_template(
-            "{bar:30} {percent:>3}%  {bytes}/{total_bytes}  {msg}  {eta} left",
-        ) {
+        if let Ok(style) =
+            ProgressStyle::with_template("{bar:30} {percent:>3}%  {bytes}/{total_bytes}  {msg}  {eta} left")
+        {
             bar.set_style(style);
         }
         bar.enable_steady_tick(Duration::from_millis(200));
         Progress(Some(bar))
     }
+}
+
+fn colour(choice: ColorChoice) -> rules::Colour {
+    if choice == ColorChoice::Never { rules::Colour::Plain } else { rules::Colour::Styled }
 }
 
 /// A progress bar, or none.

@@ -7,8 +7,8 @@ use crate::talk::Talk;
 
 pub(crate) fn run(of: Schema, talk: Talk) -> Outcome {
     let schema = match of {
-        Schema::Rule => rules::schema::rule(),
-        Schema::Finding => decide::schema(),
+        Schema::Rule => rules::schema::rule_document(),
+        Schema::Finding => decide::schema().to_value(),
     };
     // A schema is a JSON value: it has a text.
     let text = serde_json::to_string_pretty(&schema).unwrap_or_default();

@@ -11,8 +11,21 @@ use decide::Finding;
 use super::{Output, plain};
 
 const COLUMNS: [&str; 15] = [
-    "time", "severity", "rule", "title", "account", "account_name", "region", "principal", "source_ip", "count",
-    "first_time", "last_time", "event_id", "id", "fingerprint",
+    "time",
+    "severity",
+    "rule",
+    "title",
+    "account",
+    "account_name",
+    "region",
+    "principal",
+    "source_ip",
+    "count",
+    "first_time",
+    "last_time",
+    "event_id",
+    "id",
+    "fingerprint",
 ];
 
 pub(crate) struct Csv<W: Write> {

@@ -1,11 +1,13 @@
 //! For people: what was found, grouped by rule, the worst first.
 //!
 //! ```text
-//! CRITICAL  CloudTrail trail audit stopped in payments-prod             cloudtrail-logging-stopped
-//!           2026-11-03 02:41:09   1 event
+//! CRITICAL  svc-backup stopped CloudTrail trail audit in payments-prod
+//!           cloudtrail-logging-stopped: 1 event, 2026-11-03 02:41:09 UTC
 //!           who    svc-backup from 203.0.113.77
 //!           where  payments-prod (111122223333) us-east-1
 //!           check  · Who was it and from where?
+//!
+//! LOW       denied-call     12 events  ci was denied ListUsers in payments-prod (and 3 like it)
 //! ```
 //!
 //! What is only of low severity gets one line: the reader of a table wants to see first what must be looked at.
@@ -15,9 +17,10 @@ use std::io::{self, Write};
 
 use decide::Finding;
 use rules::Severity;
+use unicode_width::UnicodeWidthStr;
 
-use super::text::{Styles, fit, plain};
 use super::Output;
+use super::text::{Styles, filled, fit, plain};
 
 /// How many names of principals or places a row shows before it says how many more.
 const NAMES_MAX: usize = 3;
@@ -32,7 +35,6 @@ pub(crate) struct Table<W> {
 struct Row {
     severity: Severity,
     title: String,
-    titles: usize,
     findings: u64,
     events: u64,
     first: String,
@@ -69,37 +71,82 @@ impl<W: Write> Table<W> {
         Table { out, width, rows: BTreeMap::new() }
     }
 
-    fn row(&mut self, rule: &str, row: &Row) -> io::Result<()> {
-        let style = Styles::severity(row.severity);
-        let badge = format!("{style}{:^8}{style:#}", row.severity.to_string().to_uppercase());
-        let (bold, faint) = (Styles::BOLD, Styles::FAINT);
-        let room = self.width.saturating_sub(12 + rule.len());
-        let title = if row.titles > 1 { format!("{} (and {} like it)", row.title, row.titles - 1) } else { row.title.clone() };
-        let title = fit(&title, room.max(40)).into_owned();
-        let padding = " ".repeat(room.saturating_sub(unicode_width::UnicodeWidthStr::width(title.as_str())));
-        writeln!(self.out, "{badge}  {bold}{title}{bold:#}{padding}  {faint}{rule}{faint:#}")?;
-        let span = if row.first == row.last { clock(&row.first) } else { format!("{} to {}", clock(&row.first), clock(&row.last)) };
-        let findings = if row.findings == 1 { String::new() } else { format!("{} findings, ", row.findings) };
-        let events = if row.events == 1 { "1 event".to_owned() } else { format!("{} events", row.events) };
-        self.line("", &format!("{findings}{events}, {span}"))?;
-        if row.severity >= Severity::Medium {
-            self.line("who", &row.who.text())?;
-            self.line("where", &row.places.text())?;
-            for (n, check) in row.checks.iter().enumerate() {
-                self.line(if n == 0 { "check" } else { "" }, &format!("· {check}"))?;
-            }
+    /// What must be looked at: a paragraph.
+    fn paragraph(&mut self, rule: &str, row: &Row) -> io::Result<()> {
+        let (style, bold) = (Styles::severity(row.severity), Styles::BOLD);
+        let severity = row.severity.to_string().to_uppercase();
+        // The badge's colour ends with the word, not with its padding.
+        let padding = " ".repeat(TITLE_AT.saturating_sub(severity.len()));
+        let title = fit_owned(&row.title(), self.width.saturating_sub(TITLE_AT));
+        writeln!(self.out, "{style}{severity}{style:#}{padding}{bold}{title}{bold:#}")?;
+        let span = if row.first == row.last {
+            clock(&row.first)
         } else {
-            self.line("who", &format!("{}; {}", row.who.text(), row.places.text()))?;
+            format!("{} to {}", clock(&row.first), clock(&row.last))
+        };
+        let findings = if row.findings == 1 { String::new() } else { format!("{} findings, ", row.findings) };
+        let indent = " ".repeat(TITLE_AT);
+        writeln!(self.out, "{indent}{rule}: {findings}{}, {span}", events(row.events))?;
+        self.line("who", &row.who.text())?;
+        self.line("where", &row.places.text())?;
+        for (n, check) in row.checks.iter().enumerate() {
+            self.line(if n == 0 { "check" } else { "" }, &format!("· {check}"))?;
         }
         writeln!(self.out)
     }
 
+    /// A named line of a paragraph; what does not fit goes on below.
     fn line(&mut self, name: &str, text: &str) -> io::Result<()> {
         let faint = Styles::FAINT;
-        if name.is_empty() && !text.starts_with('·') {
-            return writeln!(self.out, "          {}", fit(text, self.width.saturating_sub(10)));
+        let indent = " ".repeat(TITLE_AT);
+        let room = self.width.saturating_sub(TITLE_AT + NAME_WIDTH).max(20);
+        for (n, part) in filled(text, room).lines().enumerate() {
+            let (name, hanging) =
+                if n == 0 { (name, "") } else { ("", if text.starts_with('·') { "  " } else { "" }) };
+            writeln!(self.out, "{indent}{faint}{name:<NAME_WIDTH$}{faint:#}{hanging}{part}")?;
         }
-        writeln!(self.out, "          {faint}{name:<6}{faint:#} {}", fit(text, self.width.saturating_sub(17)))
+        Ok(())
+    }
+
+    /// What is good to know: one line each, in columns.
+    fn lines(&mut self, rows: &[(String, Row)]) -> io::Result<()> {
+        let rules = rows.iter().map(|(rule, _)| rule.width()).max().unwrap_or_default();
+        let counts = rows.iter().map(|(_, row)| events(row.events).width()).max().unwrap_or_default();
+        let room = self.width.saturating_sub(TITLE_AT + rules + 2 + counts + 2);
+        for (rule, row) in rows {
+            let (style, faint) = (Styles::severity(row.severity), Styles::FAINT);
+            let severity = row.severity.to_string().to_uppercase();
+            let padding = " ".repeat(TITLE_AT.saturating_sub(severity.len()));
+            let (count, title) = (events(row.events), fit_owned(&row.title(), room));
+            let title = if room < 20 { String::new() } else { title };
+            writeln!(
+                self.out,
+                "{style}{severity}{style:#}{padding}{rule:<rules$}  {count:>counts$}  {faint}{title}{faint:#}"
+            )?;
+        }
+        Ok(())
+    }
+}
+
+/// The column in which titles begin.
+const TITLE_AT: usize = 10;
+/// How wide the names of a paragraph's lines are.
+const NAME_WIDTH: usize = 7;
+
+fn events(count: u64) -> String {
+    if count == 1 { "1 event".to_owned() } else { format!("{count} events") }
+}
+
+fn fit_owned(text: &str, width: usize) -> String {
+    fit(text, width).into_owned()
+}
+
+impl Row {
+    fn title(&self) -> String {
+        match self.findings - 1 {
+            0 => self.title.clone(),
+            others => format!("{} (and {others} like it)", self.title),
+        }
     }
 }
 
@@ -109,7 +156,6 @@ impl<W: Write> Output for Table<W> {
         let row = self.rows.entry(detail.rule.clone()).or_insert_with(|| Row {
             severity: detail.severity,
             title: plain(&detail.title).into_owned(),
-            titles: 0,
             findings: 0,
             events: 0,
             first: detail.first_time.clone(),
@@ -123,7 +169,6 @@ impl<W: Write> Output for Table<W> {
             row.severity = detail.severity;
             row.title = plain(&detail.title).into_owned();
         }
-        row.titles += 1;
         row.findings += 1;
         row.events += detail.count;
         row.first = row.first.clone().min(detail.first_time.clone());
@@ -138,9 +183,12 @@ impl<W: Write> Output for Table<W> {
         rows.sort_by(|(rule_a, a), (rule_b, b)| {
             b.severity.cmp(&a.severity).then_with(|| a.first.cmp(&b.first)).then_with(|| rule_a.cmp(rule_b))
         });
-        for (rule, row) in &rows {
-            self.row(rule, row)?;
+        let (paragraphs, lines): (Vec<_>, Vec<_>) =
+            rows.into_iter().partition(|(_, row)| row.severity >= Severity::Medium);
+        for (rule, row) in &paragraphs {
+            self.paragraph(rule, row)?;
         }
+        self.lines(&lines)?;
         self.out.flush()
     }
 }

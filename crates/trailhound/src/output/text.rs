@@ -23,10 +23,6 @@ impl Styles {
         }
     }
 
-    pub(crate) fn good() -> Style {
-        AnsiColor::Green.on_default().bold()
-    }
-
     pub(crate) fn bad() -> Style {
         AnsiColor::Red.on_default().bold()
     }
@@ -79,6 +75,25 @@ pub(crate) fn fit(text: &str, width: usize) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
+/// The text in lines of at most `width` columns.
+pub(crate) fn filled(text: &str, width: usize) -> String {
+    let mut filled = String::new();
+    let mut used = 0;
+    for word in text.split_whitespace() {
+        if used > 0 && used + 1 + word.width() > width {
+            filled.push('\n');
+            used = 0;
+        }
+        if used > 0 {
+            filled.push(' ');
+            used += 1;
+        }
+        filled.push_str(word);
+        used += word.width();
+    }
+    filled
+}
+
 /// How wide lines may be: the terminal's width, or 100 where there is none.
 pub(crate) fn line_width() -> usize {
     terminal_size::terminal_size().map_or(100, |(width, _)| usize::from(width.0).clamp(60, 140))
@@ -100,5 +115,11 @@ mod tests {
         assert_eq!(fit("short", 5), "short");
         assert_eq!(fit("longer", 5), "long…");
         assert_eq!(fit("日本語", 5), "日本…");
+    }
+
+    #[test]
+    fn words_fill_lines() {
+        assert_eq!(filled("a bb\nccc  dddd", 6), "a bb\nccc\ndddd");
+        assert_eq!(filled("", 6), "");
     }
 }

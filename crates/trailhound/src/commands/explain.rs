@@ -1,0 +1,89 @@
+//! `trailhound explain`: why a rule fired on an event or did not.
+
+use std::fs;
+use std::io::{self, Read};
+
+use cloudtrail::{Decoder, Item};
+use rules::EventView;
+
+use crate::arguments::{CheckFormat, Explain};
+use crate::exit_code::{Exit, Failure, Outcome};
+use crate::inputs::{self, Input};
+use crate::loading;
+use crate::output::print;
+use crate::talk::Talk;
+
+pub(crate) fn run(arguments: &Explain, talk: Talk) -> Outcome {
+    let context = loading::context(&arguments.choice, talk)?;
+    let (rules, _) = loading::rule_set(&arguments.choice.rules, &context, talk)?;
+    let rule = rules.get(&arguments.rule).ok_or_else(|| unknown_rule(&rules, &arguments.rule))?;
+    let (event, place) = find(arguments, talk)?;
+    let explanation = rule.explain(&event, &context);
+    print(talk, |out| match arguments.format {
+        CheckFormat::Text => writeln!(out, "{place}\n{explanation}"),
+        CheckFormat::Json => {
+            serde_json::to_writer_pretty(&mut *out, &explanation)?;
+            writeln!(out)
+        }
+    })?;
+    Ok(Exit::Fine)
+}
+
+/// There is no rule of that id; which one may have been meant.
+pub(super) fn unknown_rule(rules: &rules::RuleSet, id: &str) -> Failure {
+    let failure = Failure::usage(format!("there is no rule `{id}`"));
+    match rules.nearest(id) {
+        Some(nearest) => failure.hint(format!("did you mean `{nearest}`?")),
+        None => failure.hint("`trailhound rules list` shows all of them"),
+    }
+}
+
+/// The one event that is meant, and where it is.
+fn find(arguments: &Explain, talk: Talk) -> Result<(EventView, String), Failure> {
+    let inputs = inputs::find(&arguments.events);
+    for error in &inputs.errors {
+        talk.error(error);
+    }
+    let mut found: Vec<(EventView, String)> = Vec::new();
+    let mut count = 0_u64;
+    for input in &inputs.found {
+        let bytes = read(input)?;
+        let decoded = Decoder::default().decode(&bytes, None, |item| match item {
+            Item::Event(event) => {
+                let id = event.id().to_string();
+                if arguments.event_id.as_ref().is_none_or(|wanted| *wanted == id) {
+                    count += 1;
+                    if found.is_empty() {
+                        let view = EventView::of(&event).ok();
+                        found.extend(view.map(|view| (view, format!("event {id} in {input}"))));
+                    }
+                }
+            }
+            Item::Rejected { offset, error } => talk.warn(format_args!("{input}, byte {offset}: {error}")),
+            Item::Digest(_) | Item::Skipped { .. } => {}
+        });
+        if let Some(trouble) = decoded.trouble {
+            talk.error(format_args!("{input}: {trouble}"));
+        }
+    }
+    match (found.pop(), &arguments.event_id) {
+        (Some(event), Some(_)) => Ok(event),
+        (Some(event), None) if count == 1 => Ok(event),
+        (Some(_), None) => Err(Failure::usage(format!("there are {count} events in the input"))
+            .hint("say which with --event-id")),
+        (None, Some(id)) => Err(Failure::input(format!("there is no event `{id}` in the input"))),
+        (None, None) => Err(Failure::input("there is no event in the input")
+            .hint("a CloudTrail record or an EventBridge event, as JSON, is wanted")),
+    }
+}
+
+fn read(input: &Input) -> Result<Vec<u8>, Failure> {
+    let bytes = match input {
+        Input::Stdin => {
+            let mut bytes = Vec::new();
+            io::stdin().lock().read_to_end(&mut bytes).map(|_| bytes)
+        }
+        Input::File(path) => fs::read(path),
+    };
+    bytes.map_err(|error| Failure::input(format!("{input}: {error}")))
+}

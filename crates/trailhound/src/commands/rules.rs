@@ -1,0 +1,116 @@
+//! `trailhound rules`: what rules there are, and what one of them is for.
+
+use std::io;
+
+use globset::Glob;
+use rules::{Files, Rule, Severity};
+use unicode_width::UnicodeWidthStr;
+
+use super::explain::unknown_rule;
+use crate::arguments::{CheckFormat, RuleChoice};
+use crate::exit_code::{Exit, Failure, Outcome};
+use crate::loading;
+use crate::output::{Styles, filled, line_width, print};
+use crate::talk::Talk;
+
+pub(crate) fn list(
+    choice: &RuleChoice,
+    tag: Option<&str>,
+    severity: Option<Severity>,
+    format: CheckFormat,
+    talk: Talk,
+) -> Outcome {
+    let context = loading::context(choice, talk)?;
+    let (rules, _) = loading::rule_set(&choice.rules, &context, talk)?;
+    let tag = tag
+        .map(|tag| Glob::new(tag).map(|glob| glob.compile_matcher()))
+        .transpose()
+        .map_err(|error| Failure::usage(format!("--tag: {error}")))?;
+    let wanted = |rule: &&Rule| {
+        severity.is_none_or(|least| rule.severity >= least)
+            && tag.as_ref().is_none_or(|tag| rule.tags.iter().any(|own| tag.is_match(&**own)))
+    };
+    let mut listed: Vec<&Rule> = rules.iter().map(|rule| &**rule).filter(wanted).collect();
+    listed.sort_by(|a, b| b.severity.cmp(&a.severity).then_with(|| a.id.cmp(&b.id)));
+    let widest = listed.iter().map(|rule| rule.id.as_str().width()).max().unwrap_or_default();
+    print(talk, |out| {
+        for rule in &listed {
+            match format {
+                CheckFormat::Text => line(out, rule, widest)?,
+                CheckFormat::Json => {
+                    serde_json::to_writer(&mut *out, &Summary::of(rule))?;
+                    writeln!(out)?;
+                }
+            }
+        }
+        Ok(())
+    })?;
+    talk.note(format_args!("{} of {} rules", listed.len(), rules.len()));
+    Ok(Exit::Fine)
+}
+
+fn line(out: &mut dyn io::Write, rule: &Rule, widest: usize) -> io::Result<()> {
+    let (severity, faint) = (Styles::severity(rule.severity), Styles::FAINT);
+    let tags: Vec<&str> = rule.tags.iter().map(|tag| &**tag).collect();
+    writeln!(
+        out,
+        "{severity}{:<8}{severity:#}  {:<widest$}  {faint}{}{faint:#}",
+        rule.severity,
+        rule.id.as_str(),
+        tags.join(" ")
+    )
+}
+
+/// One rule as data.
+#[derive(serde::Serialize)]
+struct Summary<'r> {
+    id: &'r str,
+    severity: Severity,
+    title: &'r str,
+    description: Option<&'r str>,
+    tags: &'r [Box<str>],
+    first_checks: &'r [Box<str>],
+    owner: Option<&'r str>,
+    file: &'r str,
+    line: usize,
+}
+
+impl<'r> Summary<'r> {
+    fn of(rule: &'r Rule) -> Self {
+        Summary {
+            id: rule.id.as_str(),
+            severity: rule.severity,
+            title: rule.title.source(),
+            description: rule.description.as_deref(),
+            tags: &rule.tags,
+            first_checks: &rule.first_checks,
+            owner: rule.owner.as_deref(),
+            file: &rule.source.file,
+            line: rule.source.span.line,
+        }
+    }
+}
+
+pub(crate) fn show(id: &str, choice: &RuleChoice, talk: Talk) -> Outcome {
+    let context = loading::context(choice, talk)?;
+    let (rules, files) = loading::rule_set(&choice.rules, &context, talk)?;
+    let rule = rules.get(id).ok_or_else(|| unknown_rule(&rules, id))?;
+    let text = files.text(&rule.source.file).unwrap_or_default();
+    let document = text.get(rule.source.span.range()).unwrap_or(&text);
+    print(talk, |out| {
+        let (severity, bold, faint) = (Styles::severity(rule.severity), Styles::BOLD, Styles::FAINT);
+        writeln!(out, "{severity}{}{severity:#}  {bold}{id}{bold:#}", rule.severity)?;
+        writeln!(out, "{faint}{}:{}{faint:#}", rule.source.file, rule.source.span.line)?;
+        for text in rule.description.iter() {
+            writeln!(out, "\n{}", filled(text, line_width()))?;
+        }
+        if !rule.first_checks.is_empty() {
+            writeln!(out, "\nCheck first")?;
+            for check in &rule.first_checks {
+                writeln!(out, "  · {check}")?;
+            }
+        }
+        writeln!(out, "\n{faint}---{faint:#}\n{}", document.trim_end())
+    })?;
+    Ok(Exit::Fine)
+}

@@ -1,0 +1,39 @@
+//! What a worker hands over for one file.
+
+use std::ops::Range;
+
+use cloudtrail::outcome::{RejectReason, SkipReason};
+use cloudtrail::{EventId, EventTime};
+use decide::Judgement;
+
+/// One input, read to its end or as far as it goes.
+#[derive(Debug, Default)]
+pub(super) struct Batch {
+    /// Which input.
+    pub(super) input: usize,
+    /// All events in the order of the text, those that were left aside or rejected excepted.
+    pub(super) events: Vec<EventId>,
+    /// Those of them that a selector matched, in the same order.
+    pub(super) hits: Vec<Hit>,
+    /// The compact texts of the hits, end to end.
+    pub(super) texts: Vec<u8>,
+    pub(super) skipped: Vec<SkipReason>,
+    pub(super) rejected: Vec<(u64, RejectReason)>,
+    pub(super) undated: u64,
+    pub(super) bytes_compressed: u64,
+    pub(super) bytes: u64,
+    /// Why it could not be read to its end.
+    pub(super) trouble: Option<String>,
+}
+
+/// An event that at least one selector matched.
+#[derive(Debug)]
+pub(super) struct Hit {
+    /// Its place in [`Batch::events`].
+    pub(super) event: usize,
+    pub(super) time: EventTime,
+    /// Its text in [`Batch::texts`]; empty where nothing fired.
+    pub(super) text: Range<usize>,
+    /// What each rule says of it.
+    pub(super) judgements: Vec<(u32, Judgement)>,
+}

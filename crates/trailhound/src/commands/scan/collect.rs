@@ -1,0 +1,175 @@
+//! Takes batches in the order of the files: counts every record once, tells duplicates, keeps what fired.
+
+use cloudtrail::outcome::{Outcome, RejectReason, Tally};
+use decide::{Judgement, Signal, SignalOutcome, SignalTally};
+
+use super::batch::{Batch, Hit};
+use super::seen::Seen;
+use super::spool::Spool;
+use crate::exit_code::Failure;
+use crate::inputs::Input;
+use crate::talk::Talk;
+
+/// How many rejected records are named; all are counted.
+const REJECTED_MAX: usize = 100_000;
+/// How many faults are told one by one on standard error.
+const TOLD_MAX: usize = 10;
+
+pub(super) struct Collector<'i> {
+    inputs: &'i [Input],
+    seen: Seen,
+    spool: Spool,
+    signals: Vec<Signal>,
+    counts: Counts,
+    troubles: Vec<(usize, String)>,
+}
+
+/// What was read, and what became of it.
+#[derive(Debug, Default)]
+pub(super) struct Counts {
+    pub(super) files: u64,
+    pub(super) bytes_compressed: u64,
+    pub(super) bytes: u64,
+    pub(super) records: Tally,
+    pub(super) signals: SignalTally,
+    /// The first of them: input, byte offset in the inflated text, reason.
+    pub(super) rejected: Vec<(usize, u64, RejectReason)>,
+    /// Inputs that could not be read to their end.
+    pub(super) troubles: u64,
+}
+
+/// All that is known when the last file was read.
+pub(super) struct Read<'i> {
+    inputs: &'i [Input],
+    pub(super) counts: Counts,
+    pub(super) signals: Vec<Signal>,
+    pub(super) spool: Spool,
+    troubles: Vec<(usize, String)>,
+}
+
+impl<'i> Collector<'i> {
+    pub(super) fn new(inputs: &'i [Input]) -> Self {
+        Collector {
+            inputs,
+            seen: Seen::default(),
+            spool: Spool::new(),
+            signals: Vec::new(),
+            counts: Counts::default(),
+            troubles: Vec::new(),
+        }
+    }
+
+    /// Takes what one file held.
+    pub(super) fn take(&mut self, batch: Batch) -> Result<(), Failure> {
+        let counts = &mut self.counts;
+        counts.files += 1;
+        counts.bytes += batch.bytes;
+        counts.bytes_compressed += batch.bytes_compressed;
+        counts.records.undated += batch.undated;
+        for reason in batch.skipped {
+            counts.records.received();
+            counts.records.ended(Outcome::Skipped(reason));
+        }
+        for (offset, reason) in batch.rejected {
+            counts.records.received();
+            counts.records.ended(Outcome::Rejected(reason));
+            if counts.rejected.len() < REJECTED_MAX {
+                counts.rejected.push((batch.input, offset, reason));
+            }
+        }
+        if let Some(trouble) = batch.trouble {
+            counts.troubles += 1;
+            self.troubles.push((batch.input, trouble));
+        }
+        let mut hits = batch.hits.into_iter().peekable();
+        for (number, id) in batch.events.into_iter().enumerate() {
+            let hit = hits.next_if(|hit| hit.event == number);
+            self.counts.records.received();
+            let outcome = match hit {
+                _ if !self.seen.is_first(id.clone()) => Outcome::Duplicate,
+                None => Outcome::Unmatched,
+                Some(hit) => {
+                    self.keep(hit, id, &batch.texts)?;
+                    Outcome::Matched
+                }
+            };
+            self.counts.records.ended(outcome);
+        }
+        Ok(())
+    }
+
+    fn keep(&mut self, hit: Hit, event: cloudtrail::EventId, texts: &[u8]) -> Result<(), Failure> {
+        let tally = &mut self.counts.signals;
+        tally.saw(hit.judgements.len() as u64);
+        let mut record = None;
+        for (rule, judgement) in hit.judgements {
+            match judgement {
+                Judgement::Ends(outcome) => tally.ended(outcome),
+                Judgement::Fires { severity, key } => {
+                    let record = match record {
+                        Some(record) => record,
+                        None => {
+                            let text = texts.get(hit.text.clone()).unwrap_or_default();
+                            let kept = self.spool.keep(text).map_err(|error| {
+                                Failure::input(format!("cannot keep records in a temporary file: {error}"))
+                                    .hint("set TMPDIR to a folder with room for the records that rules match")
+                            })?;
+                            *record.insert(kept)
+                        }
+                    };
+                    self.signals.push(Signal {
+                        rule,
+                        time: hit.time,
+                        event: event.clone(),
+                        severity,
+                        key,
+                        record,
+                    });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Orders the signals: from here on it does not matter in which file anything was.
+    pub(super) fn finish(mut self) -> Result<Read<'i>, Failure> {
+        self.counts.records.check().map_err(|error| Failure::input(error.to_string()))?;
+        self.signals.sort_by(|a, b| a.order().cmp(&b.order()));
+        let Collector { inputs, spool, signals, counts, troubles, .. } = self;
+        Ok(Read { inputs, counts, signals, spool, troubles })
+    }
+}
+
+impl Read<'_> {
+    /// Tells what went wrong while reading.
+    pub(super) fn report(&self, talk: Talk) {
+        let name = |input: usize| self.inputs.get(input).map_or_else(String::new, ToString::to_string);
+        for (input, trouble) in self.troubles.iter().take(TOLD_MAX) {
+            talk.error(format_args!("{}: {trouble}", name(*input)));
+        }
+        let more = self.troubles.len().saturating_sub(TOLD_MAX);
+        if more > 0 {
+            talk.error(format_args!("{more} more inputs could not be read to their end"));
+        }
+        let rejected = self.counts.records.rejected;
+        if let Some((input, offset, reason)) = self.counts.rejected.first() {
+            let records = if rejected == 1 { "1 record".to_owned() } else { format!("{rejected} records") };
+            talk.warn(format_args!(
+                "{records} could not be used; the first is in {} at byte {offset}: {reason}\n  hint: --stats FILE names them",
+                name(*input)
+            ));
+        }
+        let undated = self.counts.records.undated;
+        if undated > 0 {
+            talk.warn(format_args!(
+                "{undated} records have no readable eventTime and were given the time of their file or neighbour"
+            ));
+        }
+        let errors = self.counts.signals.count(SignalOutcome::Error);
+        if errors > 0 {
+            talk.warn(format_args!(
+                "{errors} times a rule's `where` could not be evaluated; `trailhound explain` says why"
+            ));
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! `trailhound scan`: rules over log files.
+//!
+//! ```text
+//!  files ─▶ workers: inflate, decode, match, judge ─▶ collector, in the order of the files: duplicates, spool
+//!                                                        │ when the last file was read
+//!                                                        ▼
+//!                         output ◀─ findings ◀─ groups ◀─ signals by time
+//! ```
+//!
+//! Workers share nothing but the number of the next file, and hand over one batch a file. The collector takes batches in the order
+//! of the files, whatever the order in which they come, so any number of threads prints the same bytes.
+
+mod batch;
+mod collect;
+mod findings;
+mod seen;
+mod spool;
+mod stats;
+mod workers;
+
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::num::NonZero;
+
+use cloudtrail::EventTime;
+
+use crate::arguments::{Format, Scan};
+use crate::clock::Stopwatch;
+use crate::exit_code::{Exit, Failure, Outcome};
+use crate::inputs;
+use crate::loading;
+use crate::output::{self, Csv, Json, Ndjson, Output, Table};
+use crate::talk::Talk;
+
+use collect::Collector;
+use findings::Told;
+use stats::Stats;
+
+pub(crate) fn run(arguments: &Scan, talk: Talk) -> Outcome {
+    let stopwatch = Stopwatch::start();
+    let loaded = loading::load(&arguments.choice, talk)?;
+    let inputs = inputs::find(&arguments.paths);
+    for error in &inputs.errors {
+        talk.error(error);
+    }
+    let span = Span { from: arguments.from, to: arguments.to };
+    let mut collector = Collector::new(&inputs.found);
+    workers::run(&inputs.found, &loaded, span, threads(arguments.threads), talk, &mut collector)?;
+    let (ids, stats_file) = (create(arguments.ids.as_deref())?, create(arguments.stats.as_deref())?);
+    let read = collector.finish()?;
+    read.report(talk);
+
+    let format =
+        arguments.format.unwrap_or(if Talk::out_is_terminal() { Format::Table } else { Format::Ndjson });
+    let mut out = talk.out();
+    let mut output: Box<dyn Output> = match format {
+        Format::Table => Box::new(Table::new(&mut out, output::line_width())),
+        Format::Ndjson => Box::new(Ndjson::new(&mut out)),
+        Format::Json => Box::new(Json::new(&mut out)),
+        Format::Csv => Box::new(Csv::new(&mut out)),
+    };
+    let told = findings::tell(read.signals, read.spool, &loaded, arguments.severity, ids, &mut *output)?;
+    drop(output);
+    drop(out);
+
+    let stats = Stats::new(&read.counts, &inputs.found, &told, stopwatch.elapsed());
+    if let Some(mut file) = stats_file {
+        let text = serde_json::to_string_pretty(&stats).unwrap_or_default();
+        writeln!(file, "{text}")
+            .and_then(|()| file.flush())
+            .map_err(|error| Failure::input(format!("cannot write the statistics: {error}")))?;
+    }
+    talk.note(stats.sentence());
+    Ok(exit(&read.counts, &told, arguments, !inputs.errors.is_empty()))
+}
+
+/// The span of event time that was asked for: `from` is in it, `to` is not.
+#[derive(Debug, Clone, Copy)]
+struct Span {
+    from: Option<EventTime>,
+    to: Option<EventTime>,
+}
+
+impl Span {
+    fn holds(self, time: EventTime) -> bool {
+        self.from.is_none_or(|from| from <= time) && self.to.is_none_or(|to| time < to)
+    }
+}
+
+/// Input that failed weighs more than what was found: the findings are not all there are.
+fn exit(counts: &collect::Counts, told: &Told, arguments: &Scan, inputs_failed: bool) -> Exit {
+    let found = arguments.fail_on.is_some_and(|least| told.worst.is_some_and(|worst| worst >= least));
+    if inputs_failed || counts.troubles > 0 {
+        Exit::Input
+    } else if found {
+        Exit::Found
+    } else {
+        Exit::Fine
+    }
+}
+
+fn threads(asked: Option<NonZero<usize>>) -> usize {
+    asked.or_else(|| std::thread::available_parallelism().ok()).map_or(1, NonZero::get)
+}
+
+/// Creates a file to write to later; now, so that a bad path is told before the work is done.
+fn create(path: Option<&std::path::Path>) -> Result<Option<BufWriter<File>>, Failure> {
+    path.map(|path| {
+        File::create(path)
+            .map(BufWriter::new)
+            .map_err(|error| Failure::usage(format!("cannot write {}: {error}", path.display())))
+    })
+    .transpose()
+}

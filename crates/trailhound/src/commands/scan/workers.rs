@@ -1,0 +1,221 @@
+//! Threads that read files, each on its own.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io;
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Condvar, Mutex, PoisonError, mpsc};
+
+use cloudtrail::outcome::{RejectReason, SkipReason};
+use cloudtrail::{Decoded, Decoder, Event, Item, LogKey};
+use decide::{Judgement, SignalOutcome};
+use matcher::Scratch;
+use rules::EventView;
+
+use super::Span;
+use super::batch::{Batch, Hit};
+use super::collect::Collector;
+use crate::exit_code::Failure;
+use crate::inputs::Input;
+use crate::loading::Loaded;
+use crate::talk::Talk;
+
+/// How many files a worker may be ahead of the collector. Bounds what waits in memory when one file takes long.
+const AHEAD_MAX: usize = 64;
+
+/// Files up to this size are read in one piece, which inflates fastest; CloudTrail's own are below 50 MB.
+const WHOLE_MAX: u64 = 64 << 20;
+
+/// Reads all inputs with `threads` threads and hands what they hold to `collector`, in the order of the inputs.
+pub(super) fn run(
+    inputs: &[Input],
+    loaded: &Loaded,
+    span: Span,
+    threads: usize,
+    talk: Talk,
+    collector: &mut Collector<'_>,
+) -> Result<(), Failure> {
+    let next = AtomicUsize::new(0);
+    let frontier = Frontier::default();
+    let (sender, receiver) = mpsc::channel();
+    let progress = talk.progress(inputs.iter().map(size).sum());
+    std::thread::scope(|scope| {
+        for _ in 0..threads.min(inputs.len()) {
+            let (sender, next, frontier) = (sender.clone(), &next, &frontier);
+            scope.spawn(move || {
+                let mut worker = Worker::new(loaded, span);
+                while let Some((number, input)) = take(inputs, next) {
+                    if !frontier.wait_for(number) || sender.send(worker.read(number, input)).is_err() {
+                        break;
+                    }
+                }
+            });
+        }
+        drop(sender);
+        let mut waiting = BTreeMap::new();
+        let mut wanted = 0;
+        let mut events = 0;
+        for batch in receiver {
+            waiting.insert(batch.input, batch);
+            while let Some(batch) = waiting.remove(&wanted) {
+                events += batch.events.len() as u64;
+                progress.advance(batch.bytes_compressed, events);
+                let kept = collector.take(batch);
+                wanted += 1;
+                frontier.moves_to(if kept.is_ok() { wanted } else { usize::MAX });
+                kept?;
+            }
+        }
+        progress.clear();
+        Ok(())
+    })
+}
+
+fn take<'i>(inputs: &'i [Input], next: &AtomicUsize) -> Option<(usize, &'i Input)> {
+    let number = next.fetch_add(1, Ordering::Relaxed);
+    inputs.get(number).map(|input| (number, input))
+}
+
+fn size(input: &Input) -> u64 {
+    match input {
+        Input::Stdin => 0,
+        Input::File(path) => fs::metadata(path).map_or(0, |metadata| metadata.len()),
+    }
+}
+
+/// The number of the file the collector waits for; `usize::MAX` once it wants no more.
+#[derive(Default)]
+struct Frontier {
+    wanted: Mutex<usize>,
+    moved: Condvar,
+}
+
+impl Frontier {
+    /// Waits until file `number` may be read; false if no more files are wanted.
+    fn wait_for(&self, number: usize) -> bool {
+        let wanted = self.wanted.lock().unwrap_or_else(PoisonError::into_inner);
+        let far = |wanted: &mut usize| number >= wanted.saturating_add(AHEAD_MAX);
+        let wanted = self.moved.wait_while(wanted, far).unwrap_or_else(PoisonError::into_inner);
+        *wanted != usize::MAX
+    }
+
+    fn moves_to(&self, number: usize) {
+        *self.wanted.lock().unwrap_or_else(PoisonError::into_inner) = number;
+        self.moved.notify_all();
+    }
+}
+
+/// What one thread keeps from file to file.
+struct Worker<'l> {
+    loaded: &'l Loaded,
+    span: Span,
+    decoder: Decoder,
+    scratch: Scratch,
+}
+
+impl<'l> Worker<'l> {
+    fn new(loaded: &'l Loaded, span: Span) -> Self {
+        Worker { loaded, span, decoder: Decoder::default(), scratch: Scratch::new() }
+    }
+
+    fn read(&mut self, number: usize, input: &Input) -> Batch {
+        let mut batch = Batch { input: number, bytes_compressed: size(input), ..Batch::default() };
+        match self.decode(input, &mut batch) {
+            Ok(decoded) => {
+                batch.bytes = decoded.bytes;
+                if *input == Input::Stdin && !decoded.compressed {
+                    batch.bytes_compressed = decoded.bytes;
+                }
+                batch.trouble = decoded.trouble.map(|trouble| chain(&trouble));
+            }
+            Err(error) => batch.trouble = Some(error.to_string()),
+        }
+        batch
+    }
+
+    fn decode(&mut self, input: &Input, batch: &mut Batch) -> io::Result<Decoded> {
+        let Worker { loaded, span, decoder, scratch } = self;
+        let sink = |item: Item<'_>| match item {
+            Item::Event(event) => take_event(&event, loaded, *span, scratch, batch),
+            Item::Digest(_) => batch.skipped.push(SkipReason::Digest),
+            Item::Skipped { reason, .. } => batch.skipped.push(reason),
+            Item::Rejected { offset, error } => batch.rejected.push((offset, error)),
+        };
+        match input {
+            Input::Stdin => Ok(decoder.decode_stream(io::stdin().lock(), None, sink)),
+            Input::File(path) => {
+                let key = key(path);
+                let whole = fs::metadata(path).is_ok_and(|file| file.is_file() && file.len() <= WHOLE_MAX);
+                if whole {
+                    Ok(decoder.decode(&fs::read(path)?, key.as_ref(), sink))
+                } else {
+                    Ok(decoder.decode_stream(File::open(path)?, key.as_ref(), sink))
+                }
+            }
+        }
+    }
+}
+
+fn take_event(event: &Event<'_>, loaded: &Loaded, span: Span, scratch: &mut Scratch, batch: &mut Batch) {
+    if !span.holds(event.time) {
+        batch.skipped.push(SkipReason::OutOfRange);
+        return;
+    }
+    let matched = match loaded.matcher.matches(event, scratch) {
+        Ok(matched) => matched,
+        Err(malformed) => {
+            // Offsets of faults count from where the scanned text begins, those of events from where the input does.
+            let within = malformed.offset.saturating_sub(event.json().offset());
+            let reason =
+                RejectReason::Malformed { reason: malformed.reason, at: event.offset + within as u64 };
+            batch.rejected.push((event.offset, reason));
+            return;
+        }
+    };
+    batch.undated += u64::from(event.undated);
+    batch.events.push(event.id());
+    if matched.is_empty() {
+        return;
+    }
+    let judgements = judge(event, matched, loaded);
+    let start = batch.texts.len();
+    if judgements.iter().any(|(_, judgement)| matches!(judgement, Judgement::Fires { .. })) {
+        event.json().write_compact(&mut batch.texts);
+    }
+    let (event_number, text) = (batch.events.len() - 1, start..batch.texts.len());
+    batch.hits.push(Hit { event: event_number, time: event.time, text, judgements });
+}
+
+/// Asks each rule; the event is taken apart at most once, and only if one of them would have got it.
+fn judge(event: &Event<'_>, matched: &[matcher::RuleId], loaded: &Loaded) -> Vec<(u32, Judgement)> {
+    let mut view: Option<Result<EventView, _>> = None;
+    let mut judge = |rule: &rules::Rule| {
+        if !decide::is_delivered(rule, event) {
+            return Judgement::Ends(SignalOutcome::Undelivered);
+        }
+        match view.get_or_insert_with(|| EventView::of(event)) {
+            Ok(view) => decide::judge(rule, view, &loaded.context),
+            Err(_) => Judgement::Ends(SignalOutcome::Error),
+        }
+    };
+    let rules = matched.iter().filter_map(|id| Some((id.0, loaded.rule(id.0)?)));
+    rules.map(|(number, rule)| (number, judge(rule))).collect()
+}
+
+/// What the file's name says of it, if it is one of CloudTrail's.
+fn key(path: &Path) -> Option<LogKey> {
+    path.to_str()?.replace('\\', "/").parse().ok()
+}
+
+/// The error and what caused it.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}
