@@ -2,9 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use context::Context;
+use rules::{Evaluation, EventView, Rule};
 use schemars::JsonSchema;
 use serde::Serialize;
+use serde_json::Value;
 use serde_json::value::RawValue;
+
+use crate::group::Incident;
 
 /// `source` of every finding.
 pub const SOURCE: &str = "trailhound";
@@ -39,6 +44,93 @@ pub struct Finding {
     /// Everything else.
     pub detail: Detail,
 }
+
+impl Finding {
+    /// Tells an incident of a rule that looks at single events.
+    ///
+    /// `first` is its first event, and `records` are its records, which are also where names and title come from.
+    pub fn new(
+        incident: &Incident,
+        rule: &Rule,
+        first: &EventView,
+        records: Vec<Box<RawValue>>,
+        context: &Context,
+    ) -> Self {
+        let evaluation = Evaluation::new(rule, first, context);
+        let text = |name: &str| first.json().get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let account = text("account");
+        let owned = |text: &str| text.to_owned();
+        let known = context.account(&account);
+        let detail = Detail {
+            rule: rule.id.to_string(),
+            title: evaluation.title(),
+            severity: incident.severity,
+            state: State::Firing,
+            revision: 0,
+            settled: true,
+            fingerprint: incident.fingerprint.clone(),
+            reason: reason(incident, first),
+            account: AccountDetail {
+                name: known.and_then(|account| account.name.as_deref()).map(owned),
+                ou: known.and_then(|account| account.ou.as_deref()).map(owned),
+                tags: known
+                    .into_iter()
+                    .flat_map(|account| &account.tags)
+                    .map(|(k, v)| (owned(k), owned(v)))
+                    .collect(),
+            },
+            principal: PrincipalDetail::of(first),
+            source_ip: first.json().pointer("/detail/sourceIPAddress").and_then(Value::as_str).map(owned),
+            key: incident.key.iter().map(|(path, value)| (owned(path), owned(value))).collect(),
+            window: Window { from: incident.first_time.to_string(), to: incident.window_end.to_string() },
+            count: incident.count,
+            first_time: incident.first_time.to_string(),
+            last_time: incident.last_time.to_string(),
+            event_ids: incident.event_ids.iter().map(ToString::to_string).collect(),
+            records,
+            alarm: None,
+            first_checks: rule.first_checks.iter().map(|check| owned(check)).collect(),
+            tags: rule.tags.iter().map(|tag| owned(tag)).collect(),
+            owner: rule.owner.as_deref().map(owned),
+        };
+        Finding {
+            version: "0",
+            id: incident.id.clone(),
+            source: SOURCE,
+            detail_type: DETAIL_TYPE,
+            account,
+            region: text("region"),
+            time: incident.first_time.to_string(),
+            resources: Vec::new(),
+            detail,
+        }
+    }
+}
+
+/// `StopLogging of cloudtrail.amazonaws.com by alice from 203.0.113.7`, and how often.
+fn reason(incident: &Incident, first: &EventView) -> String {
+    let at = |pointer: &str| first.json().pointer(pointer).and_then(Value::as_str);
+    let what = at("/detail/eventName").or_else(|| at("/detail-type")).unwrap_or("an event");
+    let of = at("/detail/eventSource").or_else(|| at("/source"));
+    let mut reason = what.to_owned();
+    let mut add = |word: &str, text: Option<&str>| {
+        if let Some(text) = text {
+            reason.extend([" ", word, " ", text]);
+        }
+    };
+    add("of", of);
+    add("by", Some(first.principal().label().as_str()));
+    add("from", at("/detail/sourceIPAddress"));
+    add("refused with", at("/detail/errorCode"));
+    if incident.count > 1 {
+        reason.push_str(&format!(", and {} more like it until {}", incident.count - 1, incident.last_time));
+    }
+    // Event text is the attacker's: one line, however long.
+    reason.chars().map(|c| if c.is_control() { ' ' } else { c }).take(REASON_MAX).collect()
+}
+
+/// The longest reason, in characters.
+const REASON_MAX: usize = 500;
 
 /// What a finding says.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
@@ -78,7 +170,7 @@ pub struct Detail {
     pub last_time: String,
     /// Their ids in order of time: at most a thousand, `count` says how many there are.
     pub event_ids: Vec<String>,
-    /// The first few events, as EventBridge would have delivered them… their CloudTrail records, as they stand in the log.
+    /// The first few events: their CloudTrail records as they stand in the log, without white space; other events with their envelope.
     #[schemars(with = "Vec<serde_json::Value>")]
     pub records: Vec<Box<RawValue>>,
     /// CloudWatch's own fields, where the finding is an alarm.
@@ -128,6 +220,23 @@ pub struct PrincipalDetail {
     pub session: Option<String>,
     /// The person behind it, where the event tells.
     pub human: Option<String>,
+}
+
+impl PrincipalDetail {
+    fn of(event: &EventView) -> Self {
+        let principal = event.principal();
+        PrincipalDetail {
+            // A unit variant serializes to its name.
+            kind: serde_json::to_value(principal.kind)
+                .ok()
+                .and_then(|kind| kind.as_str().map(str::to_owned))
+                .unwrap_or_default(),
+            name: Some(principal.name.clone()),
+            arn: principal.arn.clone(),
+            session: principal.session.clone(),
+            human: principal.human.clone(),
+        }
+    }
 }
 
 /// From and to, both inclusive.

@@ -12,13 +12,16 @@
 mod finding;
 mod group;
 mod identity;
+mod judge;
 mod outcome;
 mod signal;
 
 pub use finding::{
-    AccountDetail, DETAIL_TYPE, Detail, EVENT_IDS_MAX, Finding, PrincipalDetail, RECORDS_MAX, SOURCE, State, Window,
+    AccountDetail, DETAIL_TYPE, Detail, EVENT_IDS_MAX, Finding, PrincipalDetail, RECORDS_MAX, SOURCE, State,
+    Window,
 };
 pub use group::{Grouping, Groups, Incident};
+pub use judge::{Judgement, is_delivered, judge};
 pub use outcome::{SignalOutcome, SignalTally, Unaccounted};
 pub use signal::{Key, RecordHandle, Signal};
 

@@ -1,0 +1,39 @@
+//! From "the selector matched" to "it fires": delivery, condition, exceptions, severity, key.
+
+use cloudtrail::{AssumeRole, Event};
+use context::Context;
+use rules::{Evaluation, EventView, Rule, Severity, Verdict};
+
+use crate::outcome::SignalOutcome;
+use crate::signal::Key;
+
+/// What a rule says of an event its selector matched.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Judgement {
+    /// It fires, so gravely, in this group.
+    Fires {
+        /// After `escalate`.
+        severity: Severity,
+        /// The values of `group.by`; empty where the rule does not group.
+        key: Key,
+    },
+    /// It does not.
+    Ends(SignalOutcome),
+}
+
+/// Whether EventBridge itself would have handed the event to the rule. Needs the event's head only, so it is asked first.
+pub fn is_delivered(rule: &Rule, event: &Event<'_>) -> bool {
+    rule.delivery.delivers(event, AssumeRole::HeldBack)
+}
+
+/// Judges a matched event that was delivered.
+pub fn judge(rule: &Rule, view: &EventView, context: &Context) -> Judgement {
+    let evaluation = Evaluation::new(rule, view, context);
+    match evaluation.verdict() {
+        Verdict::Fires => Judgement::Fires { severity: evaluation.severity(), key: evaluation.group_key() },
+        Verdict::WhereFalse => Judgement::Ends(SignalOutcome::WhereFalse),
+        Verdict::WhereMissing(_) => Judgement::Ends(SignalOutcome::WhereMissing),
+        Verdict::WhereError(_) => Judgement::Ends(SignalOutcome::Error),
+        Verdict::Excepted(_) => Judgement::Ends(SignalOutcome::Excepted),
+    }
+}
