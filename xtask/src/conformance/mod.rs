@@ -1,7 +1,10 @@
 //! Runs files of conformance cases against the language crates: `cargo xtask conformance KIND FILE`.
 
+mod alarm;
+mod composite_alarm;
 mod event_pattern;
 mod filter_pattern;
+mod statistics;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -21,16 +24,23 @@ pub(crate) struct Arguments {
 pub(crate) enum Kind {
     EventPattern,
     FilterPattern,
+    Alarm,
+    Statistics,
+    CompositeAlarm,
 }
 
 impl Kind {
-    pub(crate) const ALL: [Kind; 2] = [Kind::EventPattern, Kind::FilterPattern];
+    pub(crate) const ALL: [Kind; 5] =
+        [Kind::EventPattern, Kind::FilterPattern, Kind::Alarm, Kind::Statistics, Kind::CompositeAlarm];
 
     /// The name on the command line and of the shared file.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Kind::EventPattern => "event-pattern",
             Kind::FilterPattern => "filter-pattern",
+            Kind::Alarm => "alarm",
+            Kind::Statistics => "statistics",
+            Kind::CompositeAlarm => "composite-alarm",
         }
     }
 
@@ -38,6 +48,9 @@ impl Kind {
         match self {
             Kind::EventPattern => event_pattern::run(file),
             Kind::FilterPattern => filter_pattern::run(file),
+            Kind::Alarm => alarm::run(file),
+            Kind::Statistics => statistics::run(file),
+            Kind::CompositeAlarm => composite_alarm::run(file),
         }
     }
 }
