@@ -15,14 +15,18 @@ use crate::view::{Marks, Value};
 /// let mut scanner = json_scan::Scanner::new(br#"{"a":{"b":[1]},"c":"x"}"#)?;
 /// let mut names = scanner.object()?.names();
 /// let mut found = None;
-/// while let Some(name) = names.next()? {
-///     if name.is("c") {
+/// while names.advance() {
+///     if names.name().is("c") {
 ///         found = names.value()?.as_text();
 ///     }
 /// }
+/// names.check()?;
 /// assert!(found.is_some_and(|text| text.is("x")));
 /// # Ok::<(), json_scan::Malformed>(())
 /// ```
+///
+/// [`Names::next`] does all three at once, where it does not matter that a result which may hold a fault goes through memory: handing
+/// that back for every name took as long as finding it.
 #[derive(Debug, Clone)]
 pub struct Names<'a> {
     marks: Marks<'a>,
@@ -32,34 +36,48 @@ pub struct Names<'a> {
     colon: usize,
     /// Where its name stands in the buffer, without the quotes.
     name: (usize, usize),
+    fault: Option<Malformed>,
 }
 
 impl<'a> Names<'a> {
     pub(crate) fn new(marks: Marks<'a>) -> Self {
-        Names { marks, before: 0, colon: 0, name: (0, 0) }
+        Names { marks, before: 0, colon: 0, name: (0, 0), fault: None }
     }
 
     /// Steps to the next member and returns its name; `None` behind the last.
     ///
     /// # Errors
     ///
-    /// [`Reason::NotAMember`] where names, colons and commas do not follow each other as they must. The walk ends there.
+    /// As [`Names::check`].
     #[expect(
         clippy::should_implement_trait,
         reason = "an iterator's items could not be asked for their values lazily"
     )]
     #[inline]
     pub fn next(&mut self) -> Result<Option<Text<'a>>, Malformed> {
+        if self.advance() { Ok(Some(self.name())) } else { self.check().map(|()| None) }
+    }
+
+    /// Steps to the next member; false behind the last, and where the object is malformed: then [`Names::check`] tells.
+    #[inline]
+    pub fn advance(&mut self) -> bool {
         let (before, last) = (self.before, self.marks.last());
         if before >= last {
-            return Ok(None);
+            return false;
         }
-        self.before = last;
         let colon = before + 1;
+        let (from, to) = (self.marks.offset(before) + 1, self.marks.offset(colon));
+        // Compact text has the quotes right beside the marks.
+        self.name = match self.marks.bytes.get(from..to) {
+            Some([b'"', .., b'"']) if to - from >= 2 => (from + 1, to - 1),
+            _ => match self.spaced_name(before) {
+                Some(name) => name,
+                None => return self.stop(before),
+            },
+        };
         if self.marks.byte(colon) != b':' {
-            return if self.marks.is_empty() { Ok(None) } else { Err(self.not_a_member(before)) };
+            return self.stop(before);
         }
-        let Some(name) = self.name(before) else { return Err(self.not_a_member(before)) };
         let value = colon + 1;
         let (end, mark) = match self.marks.byte(value) {
             b'{' | b'[' => {
@@ -68,13 +86,26 @@ impl<'a> Names<'a> {
             }
             mark => (value, mark),
         };
-        if end != last && mark != b',' {
-            return Err(Malformed::at(self.marks.offset(end), Reason::NotAMember));
-        }
         self.colon = colon;
         self.before = end;
-        self.name = (name.offset(), name.offset() + name.raw().len());
-        Ok(Some(name))
+        end == last || mark == b',' || self.stop_at(self.marks.offset(end))
+    }
+
+    /// The name of the member last stepped to.
+    #[inline]
+    pub fn name(&self) -> Text<'a> {
+        let (from, to) = self.name;
+        Text::new(from, self.marks.bytes.get(from..to).unwrap_or_default())
+    }
+
+    /// Whether the walk ended because the object does, or has not ended yet.
+    ///
+    /// # Errors
+    ///
+    /// [`Reason::NotAMember`] where names, colons and commas do not follow each other as they must.
+    #[inline]
+    pub fn check(&self) -> Result<(), Malformed> {
+        self.fault.map_or(Ok(()), Err)
     }
 
     /// The value of the member whose name came last.
@@ -96,18 +127,28 @@ impl<'a> Names<'a> {
         Digest::within(self.marks.bytes, self.name.0, self.name.1)
     }
 
-    #[inline]
-    fn name(&self, before: usize) -> Option<Text<'a>> {
-        let (from, to) = (self.marks.offset(before) + 1, self.marks.offset(before + 1));
-        // Compact text has the quotes right beside the marks.
-        if let Some([b'"', raw @ .., b'"']) = self.marks.bytes.get(from..to) {
-            return Some(Text::new(from + 1, raw));
-        }
+    /// The name behind mark `before`, where it does not stand right between the marks.
+    #[cold]
+    fn spaced_name(&self, before: usize) -> Option<(usize, usize)> {
         let (from, text) = self.marks.between(before);
-        Text::quoted(from, text)
+        let name = Text::quoted(from, text)?;
+        Some((name.offset(), name.offset() + name.raw().len()))
     }
 
-    fn not_a_member(&self, before: usize) -> Malformed {
-        Malformed::at(self.marks.between(before).0, Reason::NotAMember)
+    /// Ends the walk: there is no member behind mark `before`, which is a fault unless the object is empty.
+    #[cold]
+    fn stop(&mut self, before: usize) -> bool {
+        if self.marks.is_empty() {
+            self.before = self.marks.last();
+            return false;
+        }
+        self.stop_at(self.marks.between(before).0)
+    }
+
+    #[cold]
+    fn stop_at(&mut self, offset: usize) -> bool {
+        self.before = self.marks.last();
+        self.fault = Some(Malformed::at(offset, Reason::NotAMember));
+        false
     }
 }

@@ -17,7 +17,7 @@ use event_pattern::{Arrays, Scope};
 use json_scan::{Malformed, Text};
 
 use crate::stamps::Stamps;
-use crate::trie::{Child, FieldId, NodeId};
+use crate::trie::{FieldId, NodeId};
 
 /// The leaves of one record.
 #[derive(Debug, Default)]
@@ -128,11 +128,11 @@ impl<'a> Leaves<'a> {
         self.objects_len - 1
     }
 
-    /// Notes that the member of an object is looked at.
+    /// Notes that the member of an object is looked at, whose node is `child`.
     #[inline]
-    pub(crate) fn enter(&mut self, child: Child, object: u32) {
-        let at = child.node.index();
-        self.is_irregular |= child.is_dotted | (self.entered.get(at) == Some(object));
+    pub(crate) fn enter(&mut self, child: NodeId, object: u32, is_dotted: bool) {
+        let at = child.index();
+        self.is_irregular |= is_dotted | (self.entered.get(at) == Some(object));
         self.entered.set(at, object);
     }
 

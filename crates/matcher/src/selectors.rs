@@ -135,11 +135,12 @@ fn advance<'a>(value: Option<Value<'a>>, step: &Step) -> Result<Option<Value<'a>
 fn last<'a>(object: Object<'a>, key: &str) -> Result<Option<Value<'a>>, Malformed> {
     let mut names = object.names();
     let mut value = None;
-    while let Some(name) = names.next()? {
-        if name.is(key) {
+    while names.advance() {
+        if names.name().is(key) {
             value = Some(names.value()?);
         }
     }
+    names.check()?;
     Ok(value)
 }
 

@@ -6,7 +6,7 @@
 //!
 //! Invariant: the node reached from the root by the parts of a path is the only one for that path, whatever way the event spells it.
 
-use json_scan::{Digest, Malformed, NameTable, Names, Text};
+use json_scan::{Digest, Malformed, NameTable, Text};
 use rustc_hash::FxHashMap;
 
 /// A wanted path, by number. Numbers are dense and the same in every trie of one matcher.
@@ -27,14 +27,6 @@ impl NodeId {
     pub(crate) fn index(self) -> usize {
         self.0 as usize
     }
-}
-
-/// Where a member's name leads.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Child {
-    pub(crate) node: NodeId,
-    /// Whether the name is several parts of a path at once.
-    pub(crate) is_dotted: bool,
 }
 
 /// A tree of paths.
@@ -87,31 +79,25 @@ impl Trie {
         Trie { nodes: sketches.into_iter().map(node).collect() }
     }
 
-    /// The node below `node` of the member whose name came last from `names`, and is `name`.
+    /// The node below `node` of the member with this name, which has neither an escape nor a dot.
+    #[inline]
+    pub(crate) fn child(&self, node: NodeId, name: Text<'_>, digest: Digest) -> Option<NodeId> {
+        self.nodes.get(node.index())?.names.get(name.raw(), digest).map(NodeId)
+    }
+
+    /// The same for any name; also says whether it is several parts of a path at once.
     ///
     /// # Errors
     ///
     /// For an escaped name that is no valid string: nobody knows which member it is.
-    #[inline]
-    pub(crate) fn child(
+    #[cold]
+    pub(crate) fn descendant(
         &self,
         node: NodeId,
         name: Text<'_>,
-        names: &Names<'_>,
-    ) -> Result<Option<Child>, Malformed> {
-        let digest = names.digest();
-        if digest.has_escape() | digest.has_dot() {
-            return self.descendant(node, name);
-        }
-        let child = self.nodes.get(node.index()).and_then(|node| node.names.get(name.raw(), digest));
-        Ok(child.map(|node| Child { node: NodeId(node), is_dotted: false }))
-    }
-
-    #[cold]
-    fn descendant(&self, node: NodeId, name: Text<'_>) -> Result<Option<Child>, Malformed> {
+    ) -> Result<Option<(NodeId, bool)>, Malformed> {
         let name = name.unescape()?;
-        let child = self.find(node, &name);
-        Ok(child.map(|node| Child { node, is_dotted: name.contains('.') }))
+        Ok(self.find(node, &name).map(|node| (node, name.contains('.'))))
     }
 
     /// The node of a path below `node`.
@@ -153,8 +139,8 @@ mod tests {
             let mut node = Trie::ROOT;
             loop {
                 let mut names = object.names();
-                let name = names.next().unwrap().unwrap();
-                node = trie.child(node, name, &names).unwrap()?.node;
+                assert!(names.advance());
+                (node, _) = trie.descendant(node, names.name()).unwrap()?;
                 match names.value().unwrap() {
                     json_scan::Value::Object(inner) => object = inner,
                     _ => return trie.field(node).map(|field| paths[field.index()]),

@@ -27,15 +27,25 @@ impl<'a, F: Fn(NodeId) -> bool> Walk<'_, 'a, F> {
     ) -> Result<(), Malformed> {
         let number = self.leaves.begin_object();
         let mut names = object.names();
-        while let Some(name) = names.next()? {
-            if let Some(child) = self.trie.child(node, name, &names)?
-                && (self.wanted)(child.node)
-            {
-                self.leaves.enter(child, number);
-                self.value(names.value()?, child.node, scope, false)?;
+        while names.advance() {
+            let digest = names.digest();
+            let (child, is_dotted) = if digest.has_escape() | digest.has_dot() {
+                match self.trie.descendant(node, names.name())? {
+                    Some(found) => found,
+                    None => continue,
+                }
+            } else {
+                match self.trie.child(node, names.name(), digest) {
+                    Some(child) => (child, false),
+                    None => continue,
+                }
+            };
+            if (self.wanted)(child) {
+                self.leaves.enter(child, number, is_dotted);
+                self.value(names.value()?, child, scope, false)?;
             }
         }
-        Ok(())
+        names.check()
     }
 
     fn value(
