@@ -177,13 +177,15 @@ impl<'a> TopLevel<'a> {
     pub(crate) fn read(json: Object<'a>) -> Result<Self, Malformed> {
         let mut top = TopLevel::default();
         let mut names = json.names();
-        while let Some(name) = names.next()? {
-            if !name.is_escaped() {
+        while names.advance() {
+            let name = names.name();
+            if !names.digest().has_escape() {
                 top.take(name.raw(), &names)?;
             } else if let Ok(plain) = name.unescape() {
                 top.take(plain.as_bytes(), &names)?;
             }
         }
+        names.check()?;
         Ok(top)
     }
 
