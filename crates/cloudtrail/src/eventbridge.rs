@@ -150,3 +150,70 @@ fn write_member(name: &str, text: &str, out: &mut Vec<u8>) {
     // Writing a string to memory does not fail.
     out.extend_from_slice(serde_json::Value::from(text).to_string().as_bytes());
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Decoder, Item};
+
+    fn envelope(record: &str) -> String {
+        let mut out = Vec::new();
+        let decoded = Decoder::default().decode(record.as_bytes(), None, |item| match item {
+            Item::Event(event) => write_envelope(&event, &mut out),
+            other => panic!("{other:?}"),
+        });
+        assert!(decoded.trouble.is_none());
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn a_record_in_its_envelope() {
+        insta::assert_snapshot!(
+            envelope(
+                r#"{ "eventVersion": "1.08", "eventTime": "2026-11-03T02:15:00Z", "eventSource": "cloudtrail.amazonaws.com",
+                     "eventName": "StopLogging", "awsRegion": "eu-central-1", "eventType": "AwsApiCall", "responseElements": null,
+                     "eventID": "0828c0d2-3589-4390-b954-c78b4a7df44b", "recipientAccountId": "111122223333" }"#
+            ),
+            @r#"{"version":"0","id":"0828c0d2-3589-4390-b954-c78b4a7df44b","detail-type":"AWS API Call via CloudTrail","source":"aws.cloudtrail","account":"111122223333","time":"2026-11-03T02:15:00Z","region":"eu-central-1","resources":[],"detail":{"eventVersion":"1.08","eventTime":"2026-11-03T02:15:00Z","eventSource":"cloudtrail.amazonaws.com","eventName":"StopLogging","awsRegion":"eu-central-1","eventType":"AwsApiCall","responseElements":null,"eventID":"0828c0d2-3589-4390-b954-c78b4a7df44b","recipientAccountId":"111122223333"}}"#
+        );
+    }
+
+    #[test]
+    fn what_a_record_lacks_its_envelope_lacks() {
+        insta::assert_snapshot!(
+            envelope(r#"{"event\u004eame":"x","eventID":"a \"b\"","userIdentity":{"accountId":"444455556666"}}"#),
+            @r#"{"version":"0","id":"a \"b\"","detail-type":"AWS API Call via CloudTrail","account":"444455556666","resources":[],"detail":{"event\u004eame":"x","eventID":"a \"b\"","userIdentity":{"accountId":"444455556666"}}}"#
+        );
+    }
+
+    #[test]
+    fn an_envelope_stays_as_it_is() {
+        let own = r#"{"detail-type":"Object Created","source":"aws.s3","detail":{"bucket":{"name":"b"}},"more":[1]}"#;
+        assert_eq!(envelope(own), own);
+        assert_eq!(envelope(&own.replace(',', " , ")), own);
+    }
+
+    #[test]
+    fn detail_types() {
+        let cases = [
+            (r#""eventType":"AwsApiCall""#, "AWS API Call via CloudTrail"),
+            (r#""eventType":"AwsApiCall","eventCategory":"Data""#, "AWS API Call via CloudTrail"),
+            (r#""eventType":"AwsConsoleSignIn""#, "AWS Console Sign In via CloudTrail"),
+            (r#""eventType":"AwsConsoleAction""#, "AWS Console Action via CloudTrail"),
+            (r#""eventType":"AwsServiceEvent""#, "AWS Service Event via CloudTrail"),
+            (r#""eventType":"AwsCloudTrailInsight""#, "AWS Insight via CloudTrail"),
+            (
+                r#""eventType":"AwsVpceEvent","eventCategory":"NetworkActivity""#,
+                "AWS Network Activity Event via CloudTrail",
+            ),
+            (r#""eventType":"Something new""#, "AWS API Call via CloudTrail"),
+            (r#""eventVersion":"1.01""#, "AWS API Call via CloudTrail"),
+        ];
+        for (members, expected) in cases {
+            let text = envelope(&format!(r#"{{"eventName":"x",{members}}}"#));
+            let tree: serde_json::Value = serde_json::from_str(&text).unwrap();
+            assert_eq!(tree["detail-type"], expected, "{members}");
+            assert!(DETAIL_TYPES.contains(&expected));
+        }
+    }
+}

@@ -163,6 +163,14 @@ fn inputs() {
     }
 }
 
+/// One decoder per thread, made anywhere.
+#[test]
+fn decoders_move_between_threads() {
+    let mut decoder = Decoder::default();
+    let thread = std::thread::spawn(move || decoder.decode(br#"{"eventName":"a"}"#, None, |_| {}).bytes);
+    assert_eq!(thread.join().unwrap(), 17);
+}
+
 #[test]
 fn only_the_record_with_foreign_bytes_is_rejected() {
     let mut input =

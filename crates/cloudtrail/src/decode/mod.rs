@@ -18,6 +18,8 @@
 //! the next text that looks like a beginning (see `resync`). What cannot go on at all (a damaged archive, another kind of file) is the
 //! [`Trouble`] in which decoding ends, after everything before it has been handed out.
 
+mod boundary;
+mod identify;
 mod inflate;
 mod resync;
 mod split;
@@ -125,7 +127,7 @@ pub enum Trouble {
 /// How much memory decoding may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// The largest record, in bytes of text. CloudTrail's own are below 1 MiB.
+    /// The largest record, in bytes of text, at most 1 GiB. CloudTrail's own are below 1 MiB.
     pub event: usize,
     /// Text that is not in memory as a whole goes through a window of this size, in bytes, which grows as far as a record needs.
     pub window: usize,
