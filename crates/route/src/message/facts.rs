@@ -1,0 +1,122 @@
+//! The short answers: who, from where, in which account, when.
+
+use serde_json::Value;
+
+use super::{FACTS_MAX, Fact, PROSE_MAX, text_at};
+use crate::finding::{Principal, Told};
+use crate::printable::line;
+
+pub(super) fn of(told: &Told, record: Option<&Value>) -> Vec<Fact> {
+    let detail = &told.detail;
+    let mut facts = Vec::new();
+    let mut add = |label: &'static str, value: Option<String>| {
+        let value = value.map(|value| line(&value, PROSE_MAX)).filter(|value| !value.is_empty());
+        facts.extend(value.map(|value| Fact { label, value }));
+    };
+    let principal = detail.principal.as_ref();
+    add("Who", principal.and_then(who));
+    add("Identity", principal.and_then(|principal| principal.arn.clone()));
+    add("From", from(detail.source_ip.as_deref(), record));
+    add("Account", account(told));
+    add("Region", Some(told.region.clone()));
+    add("When", when(told));
+    add("Call", call(record));
+    add("Refused with", text_at(record, "/errorCode").map(str::to_owned));
+    add("Events", (detail.count > 1).then(|| detail.count.to_string()));
+    let key = detail.key.iter().flatten().map(|(path, value)| format!("{path} = {value}"));
+    add("In common", Some(key.collect::<Vec<_>>().join(", ")));
+    add("Rule", Some(detail.rule.clone()));
+    add("Owner", detail.owner.clone());
+    add("Tags", detail.tags.as_ref().map(|tags| tags.join(", ")));
+    add("Finding", Some(told.id.clone()));
+    facts.truncate(FACTS_MAX);
+    facts
+}
+
+/// The person if the event tells, else the identity: `alice@example.com (role deploy, session alice@example.com)`.
+fn who(principal: &Principal) -> Option<String> {
+    let given = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
+    let (name, human) = (given(&principal.name), given(&principal.human));
+    let kind = given(&principal.kind).filter(|kind| kind != "unknown").unwrap_or_default();
+    let session = given(&principal.session).map(|session| format!("session {session}"));
+    let identity = match &name {
+        Some(name) if *name != kind => format!("{kind} {name}").trim().to_owned(),
+        _ => kind,
+    };
+    let first = human.or_else(|| (!identity.is_empty()).then(|| identity.clone()))?;
+    let more: Vec<String> = [Some(identity), session]
+        .into_iter()
+        .flatten()
+        .filter(|text| !text.is_empty() && *text != first)
+        .collect();
+    Some(if more.is_empty() { first } else { format!("{first} ({})", more.join(", ")) })
+}
+
+fn from(source_ip: Option<&str>, record: Option<&Value>) -> Option<String> {
+    let agent = text_at(record, "/userAgent").map(|agent| format!("with {}", line(agent, 200)));
+    let parts: Vec<String> = source_ip.map(str::to_owned).into_iter().chain(agent).collect();
+    (!parts.is_empty()).then(|| parts.join(" "))
+}
+
+/// `payments-prod (111122223333), Workloads/Prod`.
+fn account(told: &Told) -> Option<String> {
+    let known = told.detail.account.as_ref();
+    let given = |text: Option<&String>| text.filter(|text| !text.is_empty()).cloned();
+    let number = &told.account;
+    let account = match given(known.and_then(|account| account.name.as_ref())) {
+        Some(name) if number.is_empty() => name,
+        Some(name) => format!("{name} ({number})"),
+        None => number.clone(),
+    };
+    let unit = given(known.and_then(|account| account.ou.as_ref()));
+    Some(unit.map_or(account.clone(), |unit| format!("{account}, {unit}")))
+}
+
+fn when(told: &Told) -> Option<String> {
+    let first = told.detail.first_time.clone().unwrap_or_else(|| told.time.clone());
+    let last = told.detail.last_time.clone().filter(|last| *last != first);
+    Some(last.map_or(first.clone(), |last| format!("{first} to {last}")))
+}
+
+/// `StopLogging of cloudtrail.amazonaws.com`.
+fn call(record: Option<&Value>) -> Option<String> {
+    let name = text_at(record, "/eventName")?;
+    Some(match text_at(record, "/eventSource") {
+        Some(source) => format!("{name} of {source}"),
+        None => name.to_owned(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_person_comes_first() {
+        let some = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+        for (kind, name, session, human, expected) in [
+            ("user", "alice", "", "alice", Some("alice (user alice)")),
+            (
+                "role",
+                "deploy",
+                "bob@example.com",
+                "bob@example.com",
+                Some("bob@example.com (role deploy, session bob@example.com)"),
+            ),
+            ("role", "deploy", "i-0abc", "", Some("role deploy (session i-0abc)")),
+            ("root", "root", "", "", Some("root")),
+            ("service", "", "", "", Some("service")),
+            ("unknown", "", "", "", None),
+            ("", "", "", "", None),
+        ] {
+            let principal = Principal {
+                kind: some(kind),
+                name: some(name),
+                arn: None,
+                session: some(session),
+                human: some(human),
+            };
+            assert_eq!(who(&principal).as_deref(), expected, "{kind} {name}");
+        }
+    }
+}

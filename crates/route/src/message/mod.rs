@@ -1,0 +1,159 @@
+//! What a person is told of a finding, before any format.
+//!
+//! A message answers at 3 a.m.: what happened, who, from where, in which account, when, why it matters, what to look at first, where the
+//! event is, what was asked for, and how to silence it. Targets differ in how they show it and in nothing else.
+//!
+//! Invariant: every text is bounded and has no [hidden](crate::printable::is_hidden) character, and only [`Body::Yaml`] has more than
+//! one line. What a format takes for markup is in there as it came: escaping it is the target's part.
+
+mod console;
+mod facts;
+mod silence;
+mod text;
+mod yaml;
+
+use jiff::Timestamp;
+use serde_json::Value;
+
+use crate::finding::Detail;
+use crate::printable::line;
+use crate::{FindingEvent, Severity, State};
+
+/// The longest headline, in characters.
+pub const HEADLINE_MAX: usize = 250;
+/// The longest prose, value of a fact, or check, in characters.
+pub const PROSE_MAX: usize = 500;
+/// The most facts a message has.
+pub const FACTS_MAX: usize = 20;
+/// The most checks a message has.
+pub const CHECKS_MAX: usize = 10;
+
+/// What a person is told of a finding. `Display` is its plain text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Message {
+    /// The finding's id; the same for all messages about it.
+    pub finding: String,
+    /// Its revision: a later one updates what an earlier one said.
+    pub revision: u32,
+    /// The id of the rule.
+    pub rule: String,
+    /// How grave it is.
+    pub severity: Severity,
+    /// Whether it stands.
+    pub state: State,
+    /// When it happened, if the finding tells.
+    pub time: Option<Timestamp>,
+    /// What happened, in a line that begins with the severity, or with the state if it does not stand.
+    pub headline: String,
+    /// What happened, in a sentence.
+    pub summary: String,
+    /// Who, from where, where, when, and whatever else is short. Each value is one line.
+    pub facts: Vec<Fact>,
+    /// What does not fit into a line.
+    pub sections: Vec<Section>,
+    /// What to look at before anything else.
+    pub checks: Vec<String>,
+    /// Where to read on.
+    pub links: Vec<Link>,
+}
+
+/// Something short.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fact {
+    /// What it is.
+    pub label: &'static str,
+    /// The value.
+    pub value: String,
+}
+
+/// Something longer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Section {
+    /// What it is.
+    pub title: &'static str,
+    /// The text.
+    pub body: Body,
+}
+
+/// The text of a section.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Body {
+    /// A sentence or several, on one line.
+    Prose(String),
+    /// A YAML document of at most 60 lines, to be shown as it stands. It ends with a line feed.
+    Yaml(String),
+}
+
+/// A link. Its address is made here and contains nothing that an event could have smuggled in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Link {
+    /// What it leads to.
+    pub label: String,
+    /// An `https` address of letters, digits and `:/?&=#.-`.
+    pub url: String,
+}
+
+impl Message {
+    /// The message of a finding.
+    #[must_use]
+    pub fn of(finding: &FindingEvent) -> Message {
+        let told = finding.told();
+        let detail = &told.detail;
+        let record = first_record(detail);
+        let title = if detail.title.trim().is_empty() { &detail.rule } else { &detail.title };
+        let mark = match detail.state {
+            State::Firing => detail.severity.name(),
+            state => state.name(),
+        };
+        let prose = |text: &Option<String>| text.as_deref().map(|text| line(text, PROSE_MAX));
+        let mut sections = Vec::new();
+        let mut section = |title, body| sections.push(Section { title, body });
+        if let Some(why) = prose(&detail.description).filter(|why| !why.is_empty()) {
+            section("Why it matters", Body::Prose(why));
+        }
+        if let Some(parameters) = record.as_ref().and_then(parameters) {
+            section("Request parameters", Body::Yaml(yaml::emit(parameters)));
+        }
+        if let Some(exception) = silence::exception(told, record.as_ref()) {
+            section("To silence it", Body::Yaml(exception));
+        }
+        let checks = detail.first_checks.iter().flatten().map(|check| line(check, PROSE_MAX));
+        Message {
+            finding: told.id.clone(),
+            revision: detail.revision,
+            rule: line(&detail.rule, PROSE_MAX),
+            severity: detail.severity,
+            state: detail.state,
+            time: told.time.parse().ok(),
+            headline: line(&format!("[{mark}] {title}"), HEADLINE_MAX),
+            summary: prose(&detail.reason).unwrap_or_default(),
+            facts: facts::of(told, record.as_ref()),
+            sections,
+            checks: checks.filter(|check| !check.is_empty()).take(CHECKS_MAX).collect(),
+            links: console::event_link(told, record.as_ref()).into_iter().collect(),
+        }
+    }
+
+    /// The value of a fact.
+    #[must_use]
+    pub fn fact(&self, label: &str) -> Option<&str> {
+        self.facts.iter().find(|fact| fact.label == label).map(|fact| fact.value.as_str())
+    }
+}
+
+/// The first record, as CloudTrail wrote it. Events that are not CloudTrail's come with their envelope; theirs is the `detail`.
+fn first_record(detail: &Detail) -> Option<Value> {
+    let record: Value = serde_json::from_str(detail.records.iter().flatten().next()?.get()).ok()?;
+    match record {
+        Value::Object(mut fields) if fields.contains_key("detail-type") => fields.remove("detail"),
+        record => Some(record),
+    }
+}
+
+fn parameters(record: &Value) -> Option<&Value> {
+    record.get("requestParameters").filter(|parameters| !parameters.is_null())
+}
+
+fn text_at<'a>(record: Option<&'a Value>, pointer: &str) -> Option<&'a str> {
+    record?.pointer(pointer)?.as_str().filter(|text| !text.is_empty())
+}

@@ -1,0 +1,51 @@
+//! How to silence a finding: an exception to paste into the configuration, for exactly what happened.
+
+use jiff::{Timestamp, ToSpan, tz::TimeZone};
+use serde_json::{Map, Value, json};
+
+use super::{text_at, yaml};
+use crate::finding::Told;
+use crate::printable::json_line;
+
+/// Exceptions are proposed for so many days after the finding: an exception without an end is forgotten.
+const DAYS: i64 = 30;
+
+/// The longest exception, in bytes. An ARN has at most 2,048 characters; what is longer was not AWS's to begin with, and an exception
+/// cut in the middle would be another one.
+const LENGTH_MAX: usize = 3_000;
+
+/// The exception, with the rule's id and a pattern of the account and the identity. `None` if neither is known: an exception that
+/// silences a whole rule should not be one paste away.
+pub(super) fn exception(told: &Told, record: Option<&Value>) -> Option<String> {
+    let mut pattern = Map::new();
+    if !told.account.is_empty() {
+        pattern.insert("account".to_owned(), json!([told.account]));
+    }
+    // A role's sessions have names of their own; the role is what stays.
+    let identities = [
+        ("/userIdentity/sessionContext/sessionIssuer/arn", &["sessionContext", "sessionIssuer", "arn"][..]),
+        ("/userIdentity/arn", &["arn"]),
+        ("/userIdentity/invokedBy", &["invokedBy"]),
+    ];
+    let identity = identities.iter().find_map(|(pointer, path)| Some((path, text_at(record, pointer)?)));
+    if let Some((path, value)) = identity {
+        let field = path.iter().rev().fold(json!([value]), |inner, key| json!({ *key: inner }));
+        pattern.insert("detail".to_owned(), json!({ "userIdentity": field }));
+    }
+    if pattern.is_empty() || told.detail.rule.is_empty() {
+        return None;
+    }
+    let last_day = told
+        .time
+        .parse::<Timestamp>()
+        .ok()
+        .and_then(|time| time.to_zoned(TimeZone::UTC).date().checked_add(DAYS.days()).ok());
+    let expires = last_day.map_or_else(|| "the last day it holds".to_owned(), |day| day.to_string());
+    let exception = format!(
+        "override:\n  - id: {}\n    except:\n      - reason: why this is expected\n        owner: who answers for it\n        \
+         expires: {expires}\n        pattern: {}\n",
+        yaml::string(&told.detail.rule),
+        json_line(&Value::Object(pattern).to_string()),
+    );
+    (exception.len() <= LENGTH_MAX).then_some(exception)
+}
