@@ -13,7 +13,7 @@
 //!
 //! assert_eq!(context.account_name("111122223333"), "payments-prod");
 //! assert_eq!(context.account_name("444455556666"), "444455556666", "an unknown account goes by its number");
-//! # Ok::<(), context::AccountNumberError>(())
+//! # Ok::<(), cloudtrail::NotAnAccountId>(())
 //! ```
 
 #![deny(missing_docs)]
@@ -23,7 +23,7 @@ mod glob;
 mod hours;
 mod lists;
 
-pub use accounts::{Account, AccountNumber, AccountNumberError, Accounts};
+pub use accounts::{Account, Accounts};
 pub use glob::glob_matches;
 pub use hours::{Hours, ScheduleError, WeeklySchedule};
 pub use lists::{List, Lists, PACK_LISTS, PackList};

@@ -10,7 +10,8 @@ use crate::catalogue::Check;
 use crate::diagnostic::{Diagnostic, Span};
 use crate::read::{Complaints, Fields};
 use crate::yaml::{self, Entry, Node, Value};
-use context::{Account, AccountNumber, Accounts, Context, Hours, Lists, WeeklySchedule};
+use cloudtrail::AccountId;
+use context::{Account, Accounts, Context, Hours, Lists, WeeklySchedule};
 use rustc_hash::FxHashMap;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -53,7 +54,7 @@ impl Organization {
                 continue;
             };
             for entry in entries {
-                let Ok(number) = entry.key.parse::<AccountNumber>() else {
+                let Ok(number) = entry.key.parse::<AccountId>() else {
                     let message = format!("`{}` is not an account number", shown(&entry.key));
                     let diagnostic =
                         complaints.diagnostic(Check::InvalidValue, entry.key_range.clone(), message);
