@@ -9,6 +9,13 @@ pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()
 }
 
+/// Puts a new text in a file's place at once: other tests may be reading it.
+pub(crate) fn rewrite(file: &Path, text: &str) {
+    let beside = file.with_extension("new");
+    fs::write(&beside, text).unwrap();
+    fs::rename(beside, file).unwrap();
+}
+
 /// One file of Markdown.
 pub(crate) struct Page {
     /// From the repository's root, such as `docs/src/introduction.md`.

@@ -41,15 +41,17 @@ fn page() -> String {
             .collect()
     });
     section(&mut page, "By ATT&CK technique", Layout::Ids, &rules, |rule| {
-        tags(rule, "attack.").filter(|tag| is_technique(tag)).map(|tag| (0, tag.to_uppercase())).collect()
+        tags(rule, "attack.").filter(|tag| is_technique(tag)).map(|tag| (0, technique(tag))).collect()
     });
     section(&mut page, "By CIS control", Layout::Titles, &rules, |rule| {
         tags(rule, "cis-aws-")
             .filter_map(|tag| {
                 let (version, control) = tag.split_once('-')?;
-                let rank = control
-                    .split('.')
-                    .fold(0, |rank, part| rank * 1_000 + part.parse::<usize>().unwrap_or_default());
+                // A control has two or three numbers: 4.5, 2.2.1.
+                let control_numbers = control.split('.').chain(["0"; 3]).take(3);
+                let numbers = version.split('.').chain(control_numbers);
+                let rank =
+                    numbers.fold(0, |rank, part| rank * 1_000 + part.parse::<usize>().unwrap_or_default());
                 Some((rank, format!("CIS AWS Foundations Benchmark {version}, {control}")))
             })
             .collect()
@@ -76,20 +78,17 @@ fn section(
     rules: &[&Rule],
     keys: impl Fn(&Rule) -> Vec<(usize, String)>,
 ) {
-    let mut groups: BTreeMap<(String, usize, String), Vec<&Rule>> = BTreeMap::new();
+    let mut groups: BTreeMap<(usize, String), Vec<&Rule>> = BTreeMap::new();
     for rule in rules {
-        for (rank, key) in keys(rule) {
-            // Versions of a benchmark stand together, each in the order of its controls.
-            let version =
-                key.split(", ").next().filter(|_| key.starts_with("CIS")).unwrap_or_default().to_owned();
-            groups.entry((version, rank, key)).or_default().push(rule);
+        for key in keys(rule) {
+            groups.entry(key).or_default().push(rule);
         }
     }
     write!(page, "\n## {title}\n").unwrap();
     if layout == Layout::Ids {
         page.push('\n');
     }
-    for ((_, _, key), rules) in groups {
+    for ((_, key), rules) in groups {
         match layout {
             Layout::Full => {
                 write!(page, "\n### {key}\n\n| rule | severity | title | why |\n|---|---|---|---|\n")
@@ -136,6 +135,12 @@ fn tags<'r>(rule: &'r Rule, prefix: &'static str) -> impl Iterator<Item = &'r st
 
 fn is_technique(tag: &str) -> bool {
     tag.strip_prefix('t').is_some_and(|rest| rest.starts_with(|first: char| first.is_ascii_digit()))
+}
+
+/// `[T1562.008](https://attack.mitre.org/techniques/T1562/008/)` of `t1562.008`.
+fn technique(tag: &str) -> String {
+    let name = tag.to_uppercase();
+    format!("[{name}](https://attack.mitre.org/techniques/{}/)", name.replace('.', "/"))
 }
 
 /// The services whose events a rule asks for by name.

@@ -7,7 +7,7 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use crate::book::{Block, Page, everything, root};
+use crate::book::{Block, Page, everything, rewrite, root};
 use crate::updates;
 
 /// One command and what it should print.
@@ -80,7 +80,7 @@ fn run(page: &Page, wrong: &mut Vec<String>) -> usize {
         }
     }
     if updates() && text != page.text {
-        fs::write(root().join(&page.path), text).unwrap();
+        rewrite(&root().join(&page.path), &text);
     }
     ran
 }
