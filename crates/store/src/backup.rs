@@ -87,7 +87,8 @@ impl Reader {
 /// # Errors
 ///
 /// [`Error::Locked`] if the folder is in use, [`Error::Missing`], [`Error::Foreign`], [`Error::Newer`] or [`Error::Corrupt`] if the
-/// backup is not good, and what writing can meet. Until the backup is copied and checked, the folder is left as it was.
+/// backup is not good, and what writing can meet. Until the backup is copied and checked, the folder is left as it was; if the
+/// process ends between moving the old database aside and naming the new one, the old one is whole in `replaced-N`.
 pub fn restore(backup: &Path, folder: &Path) -> Result<Option<PathBuf>, Error> {
     connection::inspect(backup, Check::Quick)?;
     let folder = Folder::at(folder);

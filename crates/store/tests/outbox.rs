@@ -304,7 +304,7 @@ fn compare(model: &Model, process: &Process) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 32, ..ProptestConfig::default() })]
 
     #[test]
     fn the_outbox_does_what_its_model_does(steps in prop::collection::vec(steps(), 1..50)) {
