@@ -9,7 +9,9 @@ use std::process::Command;
 
 /// Crate names in the order of the table, top first.
 fn table(architecture: &str) -> Vec<&str> {
-    architecture
+    let house = architecture.split("## ").find(|section| section.starts_with("The house"));
+    house
+        .unwrap()
         .lines()
         .filter_map(|line| line.strip_prefix("| `")?.split_once('`').map(|(name, _)| name))
         .collect()
