@@ -81,15 +81,12 @@ fn typed() -> Vec<(String, String)> {
         for block in page.blocks() {
             let joined = block.text.replace("\\\n", " ");
             for line in joined.lines() {
+                // A step of a pipeline's definition: `- trailhound …`, `- run: trailhound …`.
+                let step = line.trim_start().trim_start_matches("- ").trim_start_matches("run: ");
                 let line = match block.language.as_str() {
                     "sh" => Some(line),
                     "console" => line.strip_prefix("$ "),
-                    "yaml" => line
-                        .trim_start()
-                        .trim_start_matches("- ")
-                        .trim_start_matches("run: ")
-                        .strip_prefix("trailhound ")
-                        .map(|_| line.trim_start().trim_start_matches("- ").trim_start_matches("run: ")),
+                    "yaml" => Some(step).filter(|step| step.starts_with("trailhound ")),
                     _ => None,
                 };
                 typed.extend(line.map(|line| (page.path.clone(), line.to_owned())));
