@@ -55,7 +55,6 @@ fn commands(line: &str) -> Vec<Vec<String>> {
     for c in line.chars() {
         match (quote, c) {
             (Some(open), _) if c == open => quote = None,
-            (Some(_), _) => word.get_or_insert_default().push(c),
             (None, '\'' | '"') => {
                 quote = Some(c);
                 word.get_or_insert_default();
@@ -66,7 +65,7 @@ fn commands(line: &str) -> Vec<Vec<String>> {
             }
             (None, _) if c.is_whitespace() => commands.last_mut().unwrap().extend(word.take()),
             (None, '#') if word.is_none() => break,
-            (None, _) => word.get_or_insert_default().push(c),
+            (Some(_) | None, _) => word.get_or_insert_default().push(c),
         }
     }
     commands.last_mut().unwrap().extend(word.take());
