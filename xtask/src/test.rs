@@ -137,8 +137,9 @@ fn target() -> PathBuf {
 
 /// Installs what the steps call and the machine lacks.
 fn install_missing() -> Result<(), String> {
-    // The independent counts that the scan is held against are written in Python; libmimalloc and SQLite build with a C compiler.
-    let debian = [("python3", "python3"), ("cc", "gcc")];
+    // The independent counts that the scan is held against are written in Python; libmimalloc and SQLite build with a C compiler;
+    // the manual's examples take findings apart with jq.
+    let debian = [("python3", "python3"), ("cc", "gcc"), ("jq", "jq")];
     let missing: Vec<&str> = debian
         .iter()
         .filter(|(program, _)| !runs(program, ["--version"]))
