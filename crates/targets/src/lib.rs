@@ -1,0 +1,57 @@
+//! Deliveries to the outside: one module per target, and a worker for each so that a slow one delays no other.
+//!
+//! ```text
+//!   outbox ──▶ Job ──▶ Dispatcher ──▶ queue ─▶ worker ─▶ Target::deliver ──▶ the world
+//!     ▲                          └──▶ queue ─▶ worker ─▶ Target::deliver ──▶
+//!     └── Report ◀── Policy::next: delivered, again at a time, or dead ◀──┘
+//! ```
+//!
+//! A [`Target`] sends one delivery once and says what came of it. What follows from that is [`Policy::next`]'s to decide, a function of
+//! plain values. Nothing is remembered here: what is owed, since when and how often it was tried lies in the outbox of whoever
+//! hands out jobs, and is stored there before anything is sent. So the promise to a receiver is *at least once*, always with the
+//! same [idempotency key](Delivery::key).
+//!
+//! | target | is told by |
+//! |---|---|
+//! | [`Stream`], [`File`] | a line of NDJSON: the finding |
+//! | [`Webhook`] | the finding as JSON, [signed](signature) |
+//! | [`Slack`] | an incoming webhook's blocks |
+//! | [`PagerDuty`] | an event of Events API v2 |
+//!
+//! Targets speak HTTP under the same rules: a [`Secret`] is in no log, error or `Debug`; an [address](AddressPolicy) that is not
+//! public is refused unless it is allowed, the addresses a name resolves to included; redirects are not followed; connecting,
+//! answering and the answer's length are bounded.
+//!
+//! Time and chance are handed in ([`Clock`], [`Jitter`]).
+#![deny(missing_docs)]
+
+mod address;
+mod clock;
+mod delivery;
+mod dispatcher;
+mod error;
+mod file;
+mod http;
+mod pagerduty;
+mod policy;
+mod retry_after;
+mod secret;
+pub mod signature;
+mod slack;
+mod stream;
+mod webhook;
+
+pub use address::AddressPolicy;
+pub use clock::{Clock, Jitter};
+pub use delivery::{Delivering, Delivery, Receipt, Target};
+pub use dispatcher::{Dispatcher, Fate, Job, Lane, NotTaken, Report, Reports};
+pub use error::{DeliveryError, SetupError};
+pub use file::File;
+pub use http::Network;
+pub use pagerduty::{PagerDuty, PagerDutySettings};
+pub use policy::{Attempt, Next, Policy};
+pub use retry_after::RetryAfter;
+pub use secret::Secret;
+pub use slack::{Slack, SlackSettings};
+pub use stream::Stream;
+pub use webhook::{Webhook, WebhookSettings};

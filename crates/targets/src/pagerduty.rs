@@ -1,0 +1,190 @@
+//! PagerDuty, by its Events API v2.
+//!
+//! The finding's id is the `dedup_key`: whatever is said of one finding later updates or resolves the same incident.
+
+use reqwest::header::HeaderMap;
+use route::message::{Body, Message};
+use route::printable::cut;
+use route::{Severity, State};
+use serde_json::{Map, Value, json};
+
+use crate::http::Endpoint;
+use crate::{Delivering, Delivery, DeliveryError, Network, Receipt, Secret, SetupError, Target};
+
+/// Where events go, unless the account is in another of PagerDuty's service regions.
+const ENDPOINT: &str = "https://events.pagerduty.com/v2/enqueue";
+/// The longest `summary`, in characters.
+const SUMMARY_MAX: usize = 1024;
+/// The largest event, in bytes.
+const EVENT_MAX: usize = 512 * 1024;
+
+/// What PagerDuty needs.
+#[derive(Debug, Clone)]
+pub struct PagerDutySettings {
+    /// The integration key of a service.
+    pub routing_key: Secret,
+    /// Another address than that of the US service region, such as `https://events.eu.pagerduty.com/v2/enqueue`.
+    pub url: Option<Secret>,
+    /// What it may do on the network.
+    pub network: Network,
+}
+
+/// Triggers and resolves incidents.
+#[derive(Debug)]
+pub struct PagerDuty {
+    endpoint: Endpoint,
+    routing_key: Secret,
+}
+
+impl PagerDuty {
+    /// Sets it up.
+    ///
+    /// # Errors
+    ///
+    /// If the key or the address will not do.
+    pub fn new(settings: PagerDutySettings) -> Result<Self, SetupError> {
+        let PagerDutySettings { routing_key, url, network } = settings;
+        let key = routing_key.expose();
+        if key.len() != 32 || !key.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+            return Err(SetupError::RoutingKey);
+        }
+        let url = url.unwrap_or_else(|| Secret::new(ENDPOINT));
+        let endpoint = Endpoint::new(&url, [routing_key.clone()], &network)?;
+        Ok(PagerDuty { endpoint, routing_key })
+    }
+
+    async fn send(&self, delivery: &Delivery) -> Result<Receipt, DeliveryError> {
+        let event = event(delivery.message(), &self.routing_key);
+        self.endpoint.post(HeaderMap::new(), event).await?.outcome()
+    }
+}
+
+impl Target for PagerDuty {
+    fn deliver<'a>(&'a self, delivery: &'a Delivery) -> Delivering<'a> {
+        Box::pin(self.send(delivery))
+    }
+}
+
+/// The event's JSON. The details are left out of one that would be too large otherwise.
+fn event(message: &Message, routing_key: &Secret) -> Vec<u8> {
+    let mut event = document(message, routing_key);
+    let mut json = event.to_string();
+    if json.len() > EVENT_MAX {
+        if let Some(details) = event.pointer_mut("/payload/custom_details") {
+            *details = json!({ "left out": "the details are larger than PagerDuty takes" });
+        }
+        json = event.to_string();
+    }
+    json.into_bytes()
+}
+
+fn document(message: &Message, routing_key: &Secret) -> Value {
+    let mut event = json!({
+        "routing_key": routing_key.expose(),
+        "dedup_key": cut(&message.finding, 255),
+        "event_action": if message.state == State::Resolved { "resolve" } else { "trigger" },
+        "client": "Trailhound",
+        "payload": {
+            "summary": cut(&message.headline, SUMMARY_MAX),
+            "source": message.fact("Account").unwrap_or("unknown account"),
+            "severity": severity(message.severity),
+            "class": message.rule,
+            "custom_details": details(message),
+        },
+        "links": message.links.iter().map(|link| json!({ "href": link.url, "text": link.label })).collect::<Vec<_>>(),
+    });
+    // What is not known is left out, rather than `null`.
+    let known = [
+        ("component", message.fact("Region").map(str::to_owned)),
+        ("timestamp", message.time.map(|time| time.to_string())),
+    ];
+    if let Some(payload) = event.pointer_mut("/payload").and_then(Value::as_object_mut) {
+        let known = known.into_iter().filter_map(|(field, value)| Some((field.to_owned(), json!(value?))));
+        payload.extend(known);
+    }
+    event
+}
+
+/// PagerDuty has four severities for our five.
+fn severity(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Critical => "critical",
+        Severity::High => "error",
+        Severity::Medium => "warning",
+        Severity::Low | Severity::Info => "info",
+    }
+}
+
+fn details(message: &Message) -> Value {
+    let mut details = Map::new();
+    let mut add = |label: &str, value: Value| details.insert(label.to_owned(), value);
+    add("What happened", json!(message.summary));
+    for fact in &message.facts {
+        add(fact.label, json!(fact.value));
+    }
+    if !message.checks.is_empty() {
+        add("First checks", json!(message.checks));
+    }
+    for section in &message.sections {
+        let (Body::Prose(text) | Body::Yaml(text)) = &section.body;
+        add(section.title, json!(text));
+    }
+    add("Revision", json!(message.revision));
+    Value::Object(details)
+}
+
+#[cfg(test)]
+mod tests {
+    use route::FindingEvent;
+    use route::message::{Fact, Section};
+
+    use super::*;
+
+    fn message() -> Message {
+        let json = include_str!("../../route/tests/findings/hostile.json");
+        Message::of(&FindingEvent::parse(json).unwrap())
+    }
+
+    fn key() -> Secret {
+        Secret::new("0123456789abcdef0123456789ABCDEF")
+    }
+
+    #[test]
+    fn an_event_reads_well() {
+        insta::assert_json_snapshot!(document(&message(), &key()));
+    }
+
+    #[test]
+    fn severities_and_states() {
+        for (ours, theirs) in [
+            ("critical", "critical"),
+            ("high", "error"),
+            ("medium", "warning"),
+            ("low", "info"),
+            ("info", "info"),
+        ] {
+            let ours: Severity = serde_json::from_value(json!(ours)).unwrap();
+            assert_eq!(severity(ours), theirs);
+        }
+        for (state, action) in
+            [(State::Firing, "trigger"), (State::Unknown, "trigger"), (State::Resolved, "resolve")]
+        {
+            let event = document(&Message { state, ..message() }, &key());
+            assert_eq!(event["event_action"], action);
+            assert_eq!(event["dedup_key"], "aaaa0000-7d1b-8c52-9e6f-0a1b2c3d4e5f");
+        }
+    }
+
+    #[test]
+    fn an_event_that_is_too_large_loses_its_details() {
+        let mut large = message();
+        large.facts.push(Fact { label: "Large", value: "x".repeat(EVENT_MAX) });
+        large.sections.push(Section { title: "Large too", body: Body::Prose("y".repeat(EVENT_MAX)) });
+        large.headline = "z".repeat(5_000);
+        let json = event(&large, &key());
+        assert!(json.len() <= EVENT_MAX);
+        let event: Value = serde_json::from_slice(&json).unwrap();
+        assert!(event["payload"]["custom_details"]["left out"].is_string());
+        assert_eq!(event["payload"]["summary"].as_str().unwrap().chars().count(), SUMMARY_MAX);
+    }
+}

@@ -1,0 +1,96 @@
+//! A webhook: the finding as JSON, signed.
+
+use std::collections::BTreeMap;
+
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use route::printable::json_line;
+
+use crate::http::Endpoint;
+use crate::signature::{IDEMPOTENCY_HEADER, KEY_LENGTH_MIN, SIGNATURE_HEADER, TIMESTAMP_HEADER, sign};
+use crate::{Clock, Delivering, Delivery, DeliveryError, Network, Receipt, Secret, SetupError, Target};
+
+/// What a webhook needs.
+#[derive(Debug, Clone)]
+pub struct WebhookSettings {
+    /// Where to post.
+    pub url: Secret,
+    /// Keys to sign with: one, or two while receivers change from one to the other.
+    pub signing_keys: Vec<Secret>,
+    /// Further headers, such as `Authorization`.
+    pub headers: BTreeMap<String, Secret>,
+    /// What it may do on the network.
+    pub network: Network,
+}
+
+/// Posts findings as JSON, with a [signature](crate::signature).
+pub struct Webhook {
+    endpoint: Endpoint,
+    signing_keys: Vec<Secret>,
+    headers: HeaderMap,
+    clock: Clock,
+}
+
+impl Webhook {
+    /// Sets a webhook up.
+    ///
+    /// # Errors
+    ///
+    /// If the address, a key or a header will not do.
+    pub fn new(settings: WebhookSettings, clock: Clock) -> Result<Self, SetupError> {
+        let WebhookSettings { url, signing_keys, headers, network } = settings;
+        if signing_keys.is_empty() || signing_keys.iter().any(|key| key.expose().len() < KEY_LENGTH_MIN) {
+            return Err(SetupError::SigningKey);
+        }
+        let secrets = signing_keys.iter().chain(headers.values()).cloned();
+        let endpoint = Endpoint::new(&url, secrets, &network)?;
+        let headers = headers.iter().map(|(name, value)| header(name, value)).collect::<Result<_, _>>()?;
+        Ok(Webhook { endpoint, signing_keys, headers, clock })
+    }
+
+    async fn post(&self, delivery: &Delivery) -> Result<Receipt, DeliveryError> {
+        let body = json_line(delivery.finding().json()).into_bytes();
+        let timestamp = (self.clock)().as_second();
+        let mut headers = self.headers.clone();
+        for (name, value) in [
+            (TIMESTAMP_HEADER, timestamp.to_string()),
+            (SIGNATURE_HEADER, sign(&self.signing_keys, timestamp, &body)),
+            (IDEMPOTENCY_HEADER, delivery.key()),
+        ] {
+            // Digits, and an id and a name that were held to what headers can carry when they were read.
+            let value = HeaderValue::try_from(value)
+                .map_err(|_| DeliveryError::Permanent { reason: format!("`{name}` cannot be sent") })?;
+            headers.insert(HeaderName::from_static(name), value);
+        }
+        self.endpoint.post(headers, body).await?.outcome()
+    }
+}
+
+/// A header of the configuration. What the signature and the body rest on is not the configuration's to set.
+fn header(name: &str, value: &Secret) -> Result<(HeaderName, HeaderValue), SetupError> {
+    const OWN: [&str; 7] = [
+        TIMESTAMP_HEADER,
+        SIGNATURE_HEADER,
+        IDEMPOTENCY_HEADER,
+        "content-type",
+        "content-length",
+        "transfer-encoding",
+        "host",
+    ];
+    let refused = || SetupError::Header(route::printable::line(name, 80));
+    let header = HeaderName::try_from(name).map_err(|_| refused())?;
+    let mut value = HeaderValue::try_from(value.expose()).map_err(|_| refused())?;
+    value.set_sensitive(true);
+    if OWN.contains(&header.as_str()) { Err(refused()) } else { Ok((header, value)) }
+}
+
+impl Target for Webhook {
+    fn deliver<'a>(&'a self, delivery: &'a Delivery) -> Delivering<'a> {
+        Box::pin(self.post(delivery))
+    }
+}
+
+impl std::fmt::Debug for Webhook {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Webhook").field("endpoint", &self.endpoint).finish_non_exhaustive()
+    }
+}

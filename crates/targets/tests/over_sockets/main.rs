@@ -1,0 +1,11 @@
+//! Targets against counterparts over sockets, and the dispatcher that drives them.
+
+#![expect(clippy::unwrap_used, reason = "a test")]
+
+mod counterpart;
+mod dispatcher;
+mod lines;
+mod pagerduty;
+mod secrecy;
+mod slack;
+mod webhook;
