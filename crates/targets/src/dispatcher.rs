@@ -176,6 +176,9 @@ impl<T> Reports<T> {
     }
 }
 
+/// The longest pause, whatever the policy honours: the outbox knows the time of each delivery anyway.
+const PAUSE_MAX: Duration = Duration::from_secs(24 * 3600);
+
 struct Worker<T> {
     target: Arc<dyn Target>,
     policy: Policy,
@@ -238,7 +241,7 @@ impl<T: Send + 'static> Worker<T> {
     /// Leaves the target alone for as long as it wished.
     fn pause(&mut self, now: Timestamp, outcome: &Result<Receipt, DeliveryError>) {
         if let Err(DeliveryError::Retryable { retry_after: Some(wish), .. }) = outcome {
-            let wait = wish.wait(now).min(self.policy.retry_after_max);
+            let wait = wish.wait(now).min(self.policy.retry_after_max).min(PAUSE_MAX);
             self.paused_until = Some(Instant::now() + wait);
             self.paused.store(true, Ordering::Release);
         }

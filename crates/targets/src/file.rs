@@ -36,7 +36,7 @@ impl File {
     /// If it cannot be opened.
     pub fn open(path: &Path, fsync: bool) -> Result<Self, SetupError> {
         let mut appender = Appender { path: path.to_owned(), fsync, open: None, torn: false };
-        appender.current().map_err(|error| SetupError::File {
+        appender.follow().map_err(|error| SetupError::File {
             path: route::printable::line(&path.display().to_string(), 300),
             reason: error.to_string(),
         })?;
@@ -45,33 +45,49 @@ impl File {
 }
 
 impl Appender {
-    /// The file the path leads to now.
-    fn current(&mut self) -> io::Result<&mut fs::File> {
-        if !self.open.as_ref().is_some_and(|open| is_at(open, &self.path)) {
-            let mut options = OpenOptions::new();
-            options.create(true).append(true).read(true);
-            #[cfg(unix)]
-            std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o640);
-            let mut file = options.open(&self.path)?;
-            self.torn = ends_within_a_line(&mut file)?;
-            self.open = Some(file);
+    /// Makes sure that what is open is the file the path leads to.
+    fn follow(&mut self) -> io::Result<()> {
+        if self.open.as_ref().is_some_and(|open| is_at(open, &self.path)) {
+            return Ok(());
         }
-        self.open.as_mut().ok_or_else(|| io::ErrorKind::NotFound.into())
+        let mut options = OpenOptions::new();
+        options.create(true).append(true).read(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o640);
+        let mut file = options.open(&self.path)?;
+        if self.fsync {
+            sync_name(&self.path)?;
+        }
+        self.torn = ends_within_a_line(&mut file)?;
+        self.open = Some(file);
+        Ok(())
     }
 
     fn append(&mut self, line: &str) -> io::Result<()> {
-        let fsync = self.fsync;
-        self.current()?;
+        self.follow()?;
+        let Some(file) = &mut self.open else { return Err(io::ErrorKind::NotFound.into()) };
         let text = if self.torn { format!("\n{line}") } else { line.to_owned() };
         self.torn = true;
-        let file = self.current()?;
         file.write_all(text.as_bytes())?;
-        if fsync {
+        if self.fsync {
             file.sync_data()?;
         }
         self.torn = false;
         Ok(())
     }
+}
+
+/// A new file survives a power cut only if its folder does, with the name in it.
+#[cfg(unix)]
+fn sync_name(path: &Path) -> io::Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    fs::File::open(folder)?.sync_all()
+}
+
+/// Folders cannot be opened elsewhere.
+#[cfg(not(unix))]
+fn sync_name(_: &Path) -> io::Result<()> {
+    Ok(())
 }
 
 /// Whether the path leads to this very file.

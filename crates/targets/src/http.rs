@@ -83,9 +83,7 @@ impl Endpoint {
         if let Some(address) = literal.ok().filter(|address| !policy.permits(*address)) {
             return Err(SetupError::Address(address));
         }
-        let parts = [url.as_str(), url.path(), url.query().unwrap_or_default(), url.username()];
-        let parts = parts.into_iter().chain(url.password()).filter(|part| *part != "/").map(Secret::new);
-        let redaction = Redaction::of(parts.chain([address.clone()]).chain(secrets));
+        let redaction = Redaction::of(secrets_of(&url).chain([address.clone()]).chain(secrets));
         let client = client(policy, network)?;
         Ok(Endpoint { client, url, redaction, timeout: network.timeout })
     }
@@ -138,6 +136,17 @@ impl Endpoint {
         }
         line(&self.redaction.apply(&format!("{what}{innermost}")), SHOWN_MAX)
     }
+}
+
+/// What of an address is not for everybody, together and in parts: a receiver may repeat only a part of it. The host may show.
+fn secrets_of(url: &Url) -> impl Iterator<Item = Secret> {
+    /// Shorter parts are words, such as `services`.
+    const TOKEN_LENGTH_MIN: usize = 9;
+    let whole = [url.as_str(), url.path(), url.query().unwrap_or_default(), url.username()];
+    let whole = whole.into_iter().chain(url.password()).filter(|part| *part != "/").map(Secret::new);
+    let segments = url.path_segments().into_iter().flatten().map(Secret::new);
+    let values = url.query_pairs().map(|(_, value)| Secret::new(&value));
+    whole.chain(segments.chain(values).filter(|part| part.expose().len() >= TOKEN_LENGTH_MIN))
 }
 
 fn client(policy: AddressPolicy, network: &Network) -> Result<Client, SetupError> {

@@ -22,6 +22,36 @@
 //! public is refused unless it is allowed, the addresses a name resolves to included; redirects are not followed; connecting,
 //! answering and the answer's length are bounded.
 //!
+//! ```
+//! use std::sync::Arc;
+//! use std::time::Duration;
+//! use route::{FindingEvent, TargetName};
+//! use targets::{Clock, Delivery, Dispatcher, Fate, Jitter, Job, Lane, Next, Policy, Stream};
+//!
+//! # let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+//! # runtime.block_on(async {
+//! let clock: Clock = Arc::new(|| "2026-11-03T02:41:10Z".parse().unwrap());
+//! let jitter: Jitter = Arc::new(|| 0.5);
+//! let log = TargetName::new("log").unwrap();
+//! let lane = Lane { target: Arc::new(Stream::to(std::io::sink())), policy: Policy::default(), queue_max: 16 };
+//! let (dispatcher, mut reports) = Dispatcher::start([(log.clone(), lane)], &clock, &jitter);
+//!
+//! // Of what the outbox has due, as much as there is room for: note that the attempt begins, then hand it over.
+//! assert_eq!(dispatcher.room(&log), 16);
+//! let finding = r#"{"id": "8f2c", "source": "trailhound", "detail-type": "Trailhound Finding", "detail": {}}"#;
+//! let delivery = Delivery::new(log, FindingEvent::parse(finding)?);
+//! assert_eq!(delivery.key(), "8f2c:0:log");
+//! dispatcher.offer(Job { delivery, attempt: 1, first_enqueued: clock(), tag: "row 17" })?;
+//!
+//! // What comes out goes back into the outbox: delivered, due again at a time, or dead.
+//! let report = reports.next().await.unwrap();
+//! assert!(report.tag == "row 17" && matches!(report.fate, Fate::Tried(Next::Delivered(_))));
+//! dispatcher.shutdown(Duration::from_secs(10)).await;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # })?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
 //! Time and chance are handed in ([`Clock`], [`Jitter`]).
 #![deny(missing_docs)]
 

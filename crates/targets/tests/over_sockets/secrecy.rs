@@ -44,7 +44,7 @@ fn clock() -> Clock {
 /// Sets up all targets at an address, adding to `shown` whatever can be printed on the way.
 fn targets(host: &str, scheme: &str, network: &Network, shown: &mut String) -> Vec<Box<dyn Target>> {
     let [key, header, path, query, user, password, routing_key] = SECRETS;
-    let url = Secret::new(&format!("{scheme}://{user}:{password}@{host}/{path}?token={query}"));
+    let url = Secret::new(&format!("{scheme}://{user}:{password}@{host}/services/T0/{path}?token={query}"));
     let webhook = WebhookSettings {
         url: url.clone(),
         signing_keys: vec![Secret::new(key)],
@@ -82,7 +82,8 @@ async fn echo(status: u16) -> Server {
         let body = String::from_utf8_lossy(&request.body);
         let body: String = body.chars().take(1_000).collect();
         let routing_key = request.json()["routing_key"].as_str().unwrap_or_default().to_owned();
-        (status, vec![], format!("{routing_key} {} {:?} {body}", request.uri, request.headers))
+        let last = request.uri.path().rsplit('/').next().unwrap_or_default();
+        (status, vec![], format!("{last} {routing_key} {} {:?} {body}", request.uri, request.headers))
     })
     .await
 }
