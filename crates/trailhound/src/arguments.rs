@@ -48,7 +48,7 @@ pub(crate) enum Command {
     #[command(after_help = "Examples:
   trailhound scan logs/                          the built-in rules over a folder, as a table
   trailhound scan 'AWSLogs/*/CloudTrail/**/*.gz' --severity medium
-  trailhound scan logs/ --rules ./rules --format ndjson | jq .detail.title
+  trailhound scan logs/ --rules builtin --rules ./rules --format ndjson | jq .detail.title
   aws cloudtrail lookup-events | trailhound scan -
   trailhound scan logs/ --fail-on high           exit code 1 if anything high or critical is found")]
     Scan(Box<Scan>),
@@ -104,10 +104,17 @@ pub(crate) enum Command {
 /// Which rules to use, and what they may ask about the organization.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct RuleChoice {
-    /// Rule files or folders; `builtin` is the built-in pack [default: builtin]
-    #[arg(short, long, value_name = "PATH", num_args = 1..)]
+    /// A rule file or folder, or `builtin`; may be given more than once [default: builtin]
+    #[arg(short, long, value_name = "PATH")]
     pub(crate) rules: Vec<String>,
 
+    #[command(flatten)]
+    pub(crate) known: Known,
+}
+
+/// What is known of the organization.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Known {
     /// Account names, units, tags and owners, as YAML
     #[arg(long, value_name = "FILE")]
     pub(crate) accounts: Option<PathBuf>,
@@ -184,6 +191,9 @@ pub(crate) struct Check {
     /// How to print what is wrong
     #[arg(short, long, default_value = "text")]
     pub(crate) format: CheckFormat,
+
+    #[command(flatten)]
+    pub(crate) known: Known,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -207,6 +217,9 @@ pub(crate) struct Test {
     /// Only rules whose id matches this glob pattern
     #[arg(long, value_name = "GLOB")]
     pub(crate) only: Option<String>,
+
+    #[command(flatten)]
+    pub(crate) known: Known,
 }
 
 #[derive(Debug, Args)]

@@ -11,7 +11,7 @@ use matcher::{Builder, Matcher, RuleId};
 use rules::{BuiltIn, Diagnostic, Files, Organization, Rule, RuleSet, Selector};
 use walkdir::WalkDir;
 
-use crate::arguments::RuleChoice;
+use crate::arguments::{Known, RuleChoice};
 use crate::exit_code::{Exit, Failure};
 use crate::talk::Talk;
 
@@ -39,7 +39,7 @@ impl Loaded {
 
 /// Loads rules and context for a command that runs them. Faulty rules end it; doubtful ones are counted.
 pub(crate) fn load(choice: &RuleChoice, talk: Talk) -> Result<Loaded, Failure> {
-    let context = context(choice, talk)?;
+    let context = context(&choice.known, talk)?;
     let (rules, _) = rule_set(&choice.rules, &context, talk)?;
     let matcher = compile(&rules);
     Ok(Loaded { rules, context, matcher })
@@ -89,9 +89,9 @@ pub(crate) fn compile(rules: &RuleSet) -> Matcher {
 }
 
 /// What rules may ask about the organization, as the command line says.
-pub(crate) fn context(choice: &RuleChoice, talk: Talk) -> Result<Context, Failure> {
+pub(crate) fn context(known: &Known, talk: Talk) -> Result<Context, Failure> {
     let mut organization = Organization::new();
-    for text in &choice.lists {
+    for text in &known.lists {
         let (name, globs) = text.split_once('=').ok_or_else(|| {
             Failure::usage(format!("--list {text}: a name and its globs are wanted"))
                 .hint("for example --list 'automation_roles=deploy-*,terraform'")
@@ -99,7 +99,7 @@ pub(crate) fn context(choice: &RuleChoice, talk: Talk) -> Result<Context, Failur
         let globs = globs.split(',').map(str::trim).filter(|glob| !glob.is_empty());
         organization.lists.insert(name.trim(), globs.collect::<List>());
     }
-    if let Some(path) = &choice.accounts {
+    if let Some(path) = &known.accounts {
         let name = path.display().to_string();
         let text = fs::read_to_string(path)
             .map_err(|error| Failure::usage(format!("cannot read {name}: {error}")))?;

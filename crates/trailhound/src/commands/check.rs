@@ -1,18 +1,17 @@
 //! `trailhound check`: everything that is wrong or doubtful in rule files.
 
-use context::Context;
 use rules::{Diagnostic, RuleSet};
 
 use crate::arguments::{Check, CheckFormat};
 use crate::clock;
 use crate::exit_code::{Exit, Outcome};
-use crate::loading::RuleFiles;
+use crate::loading::{self, RuleFiles};
 use crate::output::print;
 use crate::talk::Talk;
 
 pub(crate) fn run(arguments: &Check, talk: Talk) -> Outcome {
     let files = RuleFiles::find(&arguments.paths)?;
-    let loaded = RuleSet::load(files.paths(), &files, &Context::empty());
+    let loaded = RuleSet::load(files.paths(), &files, &loading::context(&arguments.known, talk)?);
     let mut diagnostics = loaded.diagnostics;
     let today = clock::now().to_zoned(jiff::tz::TimeZone::UTC).date();
     diagnostics.extend(rules::expired_exceptions(&loaded.rules, today));
@@ -32,10 +31,10 @@ pub(crate) fn run(arguments: &Check, talk: Talk) -> Outcome {
     let warnings = diagnostics.len() - errors;
     let (rules, documents) = (loaded.rules.len(), files.paths().count());
     talk.note(format_args!(
-        "{}, {} in {} files: {}, {}",
+        "{}, {} in {}: {}, {}",
         if errors == 0 { "checked" } else { "failed" },
         counted(rules, "good rule"),
-        documents,
+        counted(documents, "file"),
         counted(errors, "error"),
         counted(warnings, "warning")
     ));

@@ -14,7 +14,7 @@ use crate::output::print;
 use crate::talk::Talk;
 
 pub(crate) fn run(arguments: &Explain, talk: Talk) -> Outcome {
-    let context = loading::context(&arguments.choice, talk)?;
+    let context = loading::context(&arguments.choice.known, talk)?;
     let (rules, _) = loading::rule_set(&arguments.choice.rules, &context, talk)?;
     let rule = rules.get(&arguments.rule).ok_or_else(|| unknown_rule(&rules, &arguments.rule))?;
     let (event, place) = find(arguments, talk)?;

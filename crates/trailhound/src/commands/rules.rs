@@ -20,7 +20,7 @@ pub(crate) fn list(
     format: CheckFormat,
     talk: Talk,
 ) -> Outcome {
-    let context = loading::context(choice, talk)?;
+    let context = loading::context(&choice.known, talk)?;
     let (rules, _) = loading::rule_set(&choice.rules, &context, talk)?;
     let tag = tag
         .map(|tag| Glob::new(tag).map(|glob| glob.compile_matcher()))
@@ -92,7 +92,7 @@ impl<'r> Summary<'r> {
 }
 
 pub(crate) fn show(id: &str, choice: &RuleChoice, talk: Talk) -> Outcome {
-    let context = loading::context(choice, talk)?;
+    let context = loading::context(&choice.known, talk)?;
     let (rules, files) = loading::rule_set(&choice.rules, &context, talk)?;
     let rule = rules.get(id).ok_or_else(|| unknown_rule(&rules, id))?;
     let text = files.text(&rule.source.file).unwrap_or_default();

@@ -3,7 +3,6 @@
 use std::fs;
 use std::path::Path;
 
-use context::Context;
 use globset::Glob;
 use rules::TestOutcome;
 
@@ -14,7 +13,7 @@ use crate::output::{Styles, print};
 use crate::talk::Talk;
 
 pub(crate) fn run(arguments: &Test, talk: Talk) -> Outcome {
-    let context = Context::empty();
+    let context = loading::context(&arguments.known, talk)?;
     let (rules, files) = loading::rule_set(&arguments.paths, &context, talk)?;
     let only = arguments
         .only
