@@ -14,7 +14,9 @@ mod group;
 mod identity;
 mod judge;
 mod outcome;
+mod progress;
 mod signal;
+mod window;
 
 pub use finding::{
     AccountDetail, DETAIL_TYPE, Detail, EVENT_IDS_MAX, Finding, PrincipalDetail, RECORDS_MAX, SOURCE, State,
@@ -23,7 +25,14 @@ pub use finding::{
 pub use group::{Grouping, Groups, Incident};
 pub use judge::{Judgement, is_delivered, judge};
 pub use outcome::{SignalOutcome, SignalTally, Unaccounted};
+pub use progress::{
+    Evidence, FUTURE_MAX, Heard, Lane, LaneId, Lanes, LanesState, Lateness, Progress, SourceClass, Watermark,
+};
 pub use signal::{Key, RecordHandle, Signal};
+pub use window::{
+    DistinctCount, KEYS_MAX, KeyedSignal, Occurrence, RestoreError, StateChange, Taken, Threshold,
+    ThresholdDefinition, WindowKey,
+};
 
 /// The JSON Schema of a [`Finding`].
 pub fn schema() -> schemars::Schema {

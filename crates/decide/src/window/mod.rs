@@ -1,0 +1,26 @@
+//! Decisions over several events: thresholds, sequences, what is new, what is absent.
+//!
+//! ```text
+//!  KeyedSignal ─▶ Threshold │ Sequence │ FirstSeen │ Absent ─▶ Occurrence
+//!  Watermark ───▶                                             early, then settled, then revised
+//! ```
+//!
+//! Every kind has the same four doors: `take` a signal, `advance` to a watermark, `changes` to be stored since the last
+//! time, and `restore` from what was stored. The invariants all of them keep:
+//!
+//! - Whatever order the signals of one key arrive in, as long as each comes before the watermark passed it, the settled
+//!   occurrences have the same fingerprints.
+//! - Storing the changes and restoring them is the same as going on.
+//! - The number of keys is bounded; what that bound costs is counted, never silent.
+
+mod event;
+mod keyed;
+mod occurrence;
+mod signal;
+mod sketch;
+mod threshold;
+
+pub use keyed::{KEYS_MAX, RestoreError, StateChange};
+pub use occurrence::{DistinctCount, Occurrence};
+pub use signal::{KeyedSignal, Taken, WindowKey};
+pub use threshold::{Threshold, ThresholdDefinition};

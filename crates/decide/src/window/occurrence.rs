@@ -1,0 +1,130 @@
+//! What a window says: something occurred, in this revision, settled or not.
+
+use cloudtrail::{EventId, EventTime};
+
+use crate::finding::{EVENT_IDS_MAX, RECORDS_MAX, State};
+use crate::identity::Parts;
+use crate::signal::{Key, RecordHandle};
+use crate::window::event::Entry;
+use crate::window::signal::named;
+
+/// A decision over several events; becomes a finding once somebody has its first record at hand.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Occurrence {
+    /// Minted from rule, key and the event that made it, and kept through all revisions.
+    pub id: String,
+    /// 0 when first said; one more each time it is said again with later knowledge.
+    pub revision: u32,
+    /// Whether everything in time has arrived.
+    pub settled: bool,
+    /// Whether it stands.
+    pub state: State,
+    /// Hash of rule, key, window, state and events: of settled occurrences equal between any two runs over the same data.
+    pub fingerprint: String,
+    /// The rule's key paths with their values.
+    pub key: Key,
+    /// Where the window begins.
+    pub from: EventTime,
+    /// Where it ends; it takes events up to its end, and not at it.
+    pub end: EventTime,
+    /// How many events.
+    pub count: u64,
+    /// How many distinct values, where the rule counts those.
+    pub distinct: Option<DistinctCount>,
+    /// Whether memory sufficed to know each of its events. If not, duplicates may be counted among them and the
+    /// fingerprint depends on the order of arrival.
+    pub exact: bool,
+    /// Whether it was decided while there was no history to compare with.
+    pub cold: bool,
+    /// The first of its events in order, up to [`EVENT_IDS_MAX`]; none where nothing happened.
+    pub event_ids: Vec<EventId>,
+    /// The first of its records, up to [`RECORDS_MAX`].
+    pub records: Vec<RecordHandle>,
+    /// When its first event happened.
+    pub first_time: Option<EventTime>,
+    /// When the last one happened.
+    pub last_time: Option<EventTime>,
+}
+
+/// A number of distinct values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DistinctCount {
+    /// The number.
+    pub values: u64,
+    /// Whether it is an estimate (standard error 3.3 %).
+    pub estimated: bool,
+}
+
+/// What all occurrences of one rule share.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Subject<'a> {
+    pub(crate) rule: &'a str,
+    pub(crate) by: &'a [Box<str>],
+    pub(crate) key: &'a str,
+}
+
+impl Subject<'_> {
+    /// The id of what `event` made.
+    pub(crate) fn mint(&self, event: &Entry) -> String {
+        let mut parts = Parts::of("finding");
+        parts.text(self.rule);
+        parts.key(&named(self.by, self.key));
+        parts.event(EventTime::from_micros(event.time), &event.event);
+        parts.uuid()
+    }
+
+    /// An exact occurrence of these events in this window: firing, settled, revision 0.
+    pub(crate) fn occurrence<'e>(
+        &self,
+        id: String,
+        (from, end): (i64, i64),
+        state: State,
+        events: impl IntoIterator<Item = &'e Entry>,
+    ) -> Occurrence {
+        let key = named(self.by, self.key);
+        let (from, end) = (EventTime::from_micros(from), EventTime::from_micros(end));
+        let mut parts = Parts::of("fingerprint");
+        parts.text(self.rule);
+        parts.key(&key);
+        parts.text(&from.to_string());
+        parts.text(&end.to_string());
+        parts.text(match state {
+            State::Firing => "firing",
+            State::Resolved => "resolved",
+            State::Unknown => "unknown",
+        });
+        let (mut count, mut event_ids, mut records) = (0, Vec::new(), Vec::new());
+        let (mut first_time, mut last_time) = (None, None);
+        for entry in events {
+            let time = EventTime::from_micros(entry.time);
+            parts.event(time, &entry.event);
+            count += 1;
+            first_time.get_or_insert(time);
+            last_time = Some(time);
+            if event_ids.len() < EVENT_IDS_MAX {
+                event_ids.push(entry.event.clone());
+            }
+            if records.len() < RECORDS_MAX {
+                records.push(entry.handle());
+            }
+        }
+        Occurrence {
+            id,
+            revision: 0,
+            settled: true,
+            state,
+            fingerprint: parts.hex(),
+            key,
+            from,
+            end,
+            count,
+            distinct: None,
+            exact: true,
+            cold: false,
+            event_ids,
+            records,
+            first_time,
+            last_time,
+        }
+    }
+}

@@ -1,0 +1,574 @@
+//! So many events, or so many distinct values, of one key within a span of time.
+//!
+//! Settled, a key's events in their order decide it, from the first on: where `within` from an event on holds enough, that
+//! is an occurrence, which takes all events of the span; the next begins after it. Where it holds too few, the next event
+//! is tried. So a source that goes on for hours is told once per `within`, each time with its count, and an event is
+//! counted once.
+//!
+//! ```text
+//!  events      x   x  xxx   x  x        x  x          count: 4
+//!  windows         └─────────┘ 5                      from the first event that has enough behind it
+//! ```
+//!
+//! Early: as soon as enough events are there, an occurrence is said unsettled. No later arrival can undo that so many were
+//! seen; it can move the window, and then the settled occurrence that overlaps takes over the early one's id. Where two
+//! early ones end up in one window, both ids are settled with that window's fingerprint.
+//!
+//! Exact up to [`EXACT_MAX`] events a key, or four times the count if that is more. Beyond it events that are told already
+//! are only counted, distinct values by a sketch, and the occurrence says that it is not exact.
+
+use std::time::Duration;
+
+use cloudtrail::EventTime;
+use rustc_hash::{FxHashMap, FxHashSet};
+use serde::{Deserialize, Serialize};
+
+use crate::finding::{EVENT_IDS_MAX, State};
+use crate::identity::Parts;
+use crate::progress::Watermark;
+use crate::window::event::{Entry, insert};
+use crate::window::keyed::{Due, Keys, RestoreError, StateChange};
+use crate::window::occurrence::{DistinctCount, Occurrence, Subject};
+use crate::window::signal::{KeyedSignal, Taken};
+use crate::window::sketch::Sketch;
+
+/// Up to how many events of a key are kept one by one.
+const EXACT_MAX: usize = 4_096;
+
+/// What gives a threshold its meaning.
+#[derive(Debug, Clone)]
+pub struct ThresholdDefinition {
+    /// The rule's id.
+    pub rule: Box<str>,
+    /// The key's paths.
+    pub by: Box<[Box<str>]>,
+    /// How many make it fire; 0 counts as 1.
+    pub count: usize,
+    /// Within which span; from the first event on, and not at its end.
+    pub within: Duration,
+    /// Whether distinct values are counted instead of events.
+    pub distinct: bool,
+    /// Whether to say it before it is settled. A scan wants settled occurrences only.
+    pub early: bool,
+    /// For how long after the watermark passed a window later events may still revise it.
+    pub reopen: Duration,
+    /// How many keys are kept; see [`KEYS_MAX`](crate::KEYS_MAX).
+    pub keys_max: usize,
+    /// Whether [`Threshold::changes`] will be asked for.
+    pub durable: bool,
+}
+
+/// One threshold rule with the state of its keys.
+#[derive(Debug, Clone)]
+pub struct Threshold {
+    terms: Terms,
+    keys: Keys<Window>,
+    watermark: i64,
+    dropped: u64,
+}
+
+/// The definition with spans in microseconds.
+#[derive(Debug, Clone)]
+struct Terms {
+    definition: ThresholdDefinition,
+    count: usize,
+    within: i64,
+    keep: i64,
+    entries_max: usize,
+}
+
+/// The state of one key.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+struct Window {
+    /// In order.
+    entries: Vec<Entry>,
+    /// By where they begin.
+    told: Vec<Told>,
+    /// No window begins before this any more, but by an event that is late.
+    cursor: i64,
+}
+
+/// An occurrence that was said.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Told {
+    id: String,
+    from: i64,
+    end: i64,
+    revision: u32,
+    settled: bool,
+    /// What was counted without being kept.
+    folded: Option<Box<Folded>>,
+}
+
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+struct Folded {
+    events: u64,
+    /// The time of the last of them.
+    last: i64,
+    values: Sketch,
+}
+
+impl Threshold {
+    /// With no event seen.
+    pub fn new(definition: ThresholdDefinition) -> Self {
+        let keys = Keys::new(definition.keys_max, definition.durable);
+        Threshold { terms: Terms::of(definition), keys, watermark: i64::MIN, dropped: 0 }
+    }
+
+    /// Hash of what gives the state its meaning: state of another meaning must not be restored.
+    pub fn meaning(&self) -> String {
+        let mut parts = Parts::of("threshold");
+        self.terms.definition.by.iter().for_each(|path| parts.text(path));
+        for number in [self.terms.count.to_string(), self.terms.within.to_string()] {
+            parts.text(&number);
+        }
+        parts.text(if self.terms.definition.distinct { "distinct" } else { "events" });
+        parts.hex()
+    }
+
+    /// Takes a signal, in any order.
+    pub fn take(&mut self, signal: &KeyedSignal, said: &mut Vec<Occurrence>) -> Taken {
+        let (terms, watermark, dropped) = (&self.terms, self.watermark, &mut self.dropped);
+        let time = signal.time.as_micros();
+        if time.saturating_add(terms.keep) <= watermark {
+            return Taken::Late;
+        }
+        let create = || Window { cursor: i64::MIN, ..Window::default() };
+        self.keys.with(signal.key.text(), create, |window| {
+            let subject = terms.subject(signal.key.text());
+            let taken = window.take(terms, subject, signal, watermark, dropped, said);
+            let due =
+                if time < watermark { window.due(terms) } else { Due::By(time.saturating_add(terms.within)) };
+            (taken, due)
+        })
+    }
+
+    /// Settles what ended up to the watermark. A watermark that goes back changes nothing.
+    pub fn advance(&mut self, watermark: Watermark, said: &mut Vec<Occurrence>) {
+        self.settle(watermark.assumed.as_micros(), said);
+    }
+
+    /// Settles everything: the end of a history.
+    pub fn finish(&mut self, said: &mut Vec<Occurrence>) {
+        self.settle(i64::MAX, said);
+    }
+
+    /// How many keys have state.
+    pub fn keys(&self) -> usize {
+        self.keys.len()
+    }
+
+    /// How many keys lost their state because there were too many.
+    pub fn evicted(&self) -> u64 {
+        self.keys.evicted()
+    }
+
+    /// How many events were forgotten, within the exact limit of one key, before they could count.
+    pub fn dropped(&self) -> u64 {
+        self.dropped
+    }
+
+    /// What has to be stored since the last time this was asked.
+    pub fn changes(&mut self) -> Vec<StateChange> {
+        self.keys.changes(&(self.watermark, self.dropped))
+    }
+
+    /// Goes on from all that is stored.
+    ///
+    /// # Errors
+    ///
+    /// When a row was written by a later version, or is damaged.
+    pub fn restore<'r>(
+        definition: ThresholdDefinition,
+        rows: impl IntoIterator<Item = (&'r [u8], u32, &'r [u8])>,
+    ) -> Result<Self, RestoreError> {
+        let (keys, rule) = Keys::restore(definition.keys_max, definition.durable, rows)?;
+        let (watermark, dropped) = rule.unwrap_or((i64::MIN, 0));
+        Ok(Threshold { terms: Terms::of(definition), keys, watermark, dropped })
+    }
+
+    fn settle(&mut self, watermark: i64, said: &mut Vec<Occurrence>) {
+        if watermark <= self.watermark {
+            return;
+        }
+        self.watermark = watermark;
+        while let Some((key, mut window)) = self.keys.pop_due(watermark) {
+            window.settle(&self.terms, self.terms.subject(&key), watermark, said);
+            if let Due::By(time) = window.due(&self.terms) {
+                self.keys.put(&key, window, time);
+            }
+        }
+    }
+}
+
+impl Terms {
+    fn of(definition: ThresholdDefinition) -> Self {
+        let micros = |span: Duration| i64::try_from(span.as_micros()).unwrap_or(i64::MAX).max(1);
+        let (count, within) = (definition.count.max(1), micros(definition.within));
+        Terms {
+            count,
+            within,
+            keep: within.saturating_add(micros(definition.reopen)),
+            entries_max: EXACT_MAX.max(count.saturating_mul(4)),
+            definition,
+        }
+    }
+
+    fn subject<'a>(&'a self, key: &'a str) -> Subject<'a> {
+        Subject { rule: &self.definition.rule, by: &self.definition.by, key }
+    }
+
+    /// Whether these are enough.
+    fn met(&self, entries: &[Entry]) -> bool {
+        entries.len() >= self.count && (!self.definition.distinct || distinct(entries) >= self.count)
+    }
+
+    /// The event at which they became enough.
+    fn made_by<'e>(&self, entries: &'e [Entry]) -> Option<&'e Entry> {
+        if !self.definition.distinct {
+            return entries.get(self.count - 1);
+        }
+        let mut values = FxHashSet::default();
+        entries.iter().find(|entry| {
+            values.insert(entry.value);
+            values.len() >= self.count
+        })
+    }
+}
+
+fn distinct(entries: &[Entry]) -> usize {
+    entries.iter().map(|entry| entry.value).collect::<FxHashSet<_>>().len()
+}
+
+impl Window {
+    fn take(
+        &mut self,
+        terms: &Terms,
+        subject: Subject<'_>,
+        signal: &KeyedSignal,
+        watermark: i64,
+        dropped: &mut u64,
+        said: &mut Vec<Occurrence>,
+    ) -> Taken {
+        let time = signal.time.as_micros();
+        let place = self.entries.binary_search_by(|entry| entry.order().cmp(&(time, &signal.event)));
+        let Err(mut place) = place else { return Taken::Duplicate };
+        let entry = Entry::of(signal);
+        let told = self.told.iter().position(|told| told.from <= time && time < told.end);
+        if self.entries.len() >= terms.entries_max {
+            *dropped += self.compact(terms);
+            place = self.entries.partition_point(|other| other.order() < entry.order());
+        }
+        let (id, value) = (entry.event.clone(), entry.value);
+        insert(&mut self.entries, place, entry);
+        if let Some(told) = told.and_then(|told| self.told.get(told)) {
+            if told.settled {
+                let (from, end) = (told.from, told.end);
+                self.revise(terms, subject, (from, end), said);
+            }
+            return Taken::Absorbed;
+        }
+        let before = said.len();
+        if time < watermark {
+            self.cursor = self.cursor.min(time.saturating_sub(terms.within).saturating_add(1));
+            self.settle(terms, subject, watermark, said);
+            // Putting away may have moved the event, or taken it.
+            let moved = self.entries.binary_search_by(|entry| entry.order().cmp(&(time, &id)));
+            let Ok(moved) = moved else {
+                return if said.len() > before { Taken::Fired } else { Taken::Absorbed };
+            };
+            place = moved;
+        }
+        if said.len() == before
+            && terms.definition.early
+            && !self.tell_early(terms, subject, place, value, said)
+        {
+            return Taken::Absorbed;
+        }
+        if said.len() > before { Taken::Fired } else { Taken::Absorbed }
+    }
+
+    /// Says the first window around a new event that has enough events which are not told yet.
+    fn tell_early(
+        &mut self,
+        terms: &Terms,
+        subject: Subject<'_>,
+        place: usize,
+        value: u64,
+        said: &mut Vec<Occurrence>,
+    ) -> bool {
+        if self.entries.len() < terms.count {
+            return false;
+        }
+        let Some(made_by) = self.entries.get(place) else { return false };
+        let time = made_by.time;
+        // What is told bounds the span on both sides.
+        let after = self.told.iter().filter(|told| told.end <= time).map(|told| told.end).max();
+        let until = self.told.iter().filter(|told| told.from > time).map(|told| told.from).min();
+        let (after, until) = (after.unwrap_or(i64::MIN), until.unwrap_or(i64::MAX));
+        let open = |entry: &Entry| after <= entry.time && entry.time < until;
+        let start = if terms.definition.distinct {
+            self.start_of_distinct(terms, place, value, open)
+        } else {
+            let first = (place + 1).saturating_sub(terms.count);
+            (first..=place).find(|&from| {
+                let ends = self.entries.get(from).zip(self.entries.get(from + terms.count - 1));
+                ends.is_some_and(|(a, b)| open(a) && open(b) && b.time.saturating_sub(a.time) < terms.within)
+            })
+        };
+        let Some(from) = start.and_then(|start| self.entries.get(start)).map(|entry| entry.time) else {
+            return false;
+        };
+        let mut id = subject.mint(made_by);
+        while self.told.iter().any(|told| told.id == id) {
+            id = again(&id);
+        }
+        let end = from.saturating_add(terms.within);
+        let told = Told { id, from, end, revision: 0, settled: false, folded: None };
+        said.push(self.occurrence(terms, subject, &told));
+        let at = self.told.partition_point(|other| other.from <= from);
+        self.told.insert(at, told);
+        true
+    }
+
+    fn start_of_distinct(
+        &self,
+        terms: &Terms,
+        place: usize,
+        value: u64,
+        open: impl Fn(&Entry) -> bool,
+    ) -> Option<usize> {
+        let time = self.entries.get(place)?.time;
+        let near = |entry: &&Entry| time.saturating_sub(entry.time) < terms.within && open(entry);
+        let before = self.entries.get(..place)?.iter().rev().take_while(near);
+        if place + 1 == self.entries.len() {
+            // The newest event adds nothing where its value is among those before it: that window was looked at then.
+            if before.clone().any(|entry| entry.value == value) {
+                return None;
+            }
+        }
+        let first = place - before.count();
+        let last = self.entries.partition_point(|entry| entry.time < time.saturating_add(terms.within));
+        if last - first < terms.count {
+            return None;
+        }
+        // Two ends move on: `values` counts what is between them.
+        let (mut values, mut next) = (FxHashMap::<u64, usize>::default(), first);
+        for start in first..=place {
+            let from = self.entries.get(start)?;
+            while let Some(entry) = self.entries.get(next).filter(|entry| open(entry)) {
+                if entry.time.saturating_sub(from.time) >= terms.within {
+                    break;
+                }
+                *values.entry(entry.value).or_default() += 1;
+                next += 1;
+            }
+            if values.len() >= terms.count {
+                return Some(start);
+            }
+            if let Some(times) = values.get_mut(&from.value) {
+                *times -= 1;
+                if *times == 0 {
+                    values.remove(&from.value);
+                }
+            }
+        }
+        None
+    }
+
+    /// Decides every window that ended up to the watermark, and puts away what nothing can revise any more.
+    fn settle(&mut self, terms: &Terms, subject: Subject<'_>, watermark: i64, said: &mut Vec<Occurrence>) {
+        while let Some(first) = self.undecided() {
+            let Some(from) = self.entries.get(first).map(|entry| entry.time) else { break };
+            let span_end = from.saturating_add(terms.within);
+            if span_end > watermark {
+                break;
+            }
+            // Only a late event meets a settled window ahead of it: there is one to end before.
+            let ahead = self.told.iter().filter(|told| told.settled && told.from > from);
+            let end = ahead.map(|told| told.from).fold(span_end, i64::min);
+            let last = self.entries.partition_point(|entry| entry.time < end);
+            let span = self.entries.get(first..last).unwrap_or_default();
+            if terms.met(span) {
+                let made_by = terms.made_by(span).map(|entry| subject.mint(entry));
+                self.settle_window(terms, subject, (from, end), made_by.unwrap_or_default(), said);
+                self.cursor = end;
+            } else {
+                self.cursor = from.saturating_add(1);
+            }
+        }
+        self.settle_leftovers(terms, subject, watermark, said);
+        self.put_away(terms, watermark);
+    }
+
+    fn settle_window(
+        &mut self,
+        terms: &Terms,
+        subject: Subject<'_>,
+        (from, end): (i64, i64),
+        mut id: String,
+        said: &mut Vec<Occurrence>,
+    ) {
+        let early = self.told.iter().position(|told| !told.settled && told.from < end && told.end > from);
+        let told = if let Some(early) = early {
+            let told = self.told.remove(early);
+            Told { from, end, revision: told.revision + 1, settled: true, ..told }
+        } else {
+            while self.told.iter().any(|told| told.id == id) {
+                id = again(&id);
+            }
+            Told { id, from, end, revision: 0, settled: true, folded: None }
+        };
+        said.push(self.occurrence(terms, subject, &told));
+        let at = self.told.partition_point(|other| other.from <= from);
+        self.told.insert(at, told);
+    }
+
+    /// Early occurrences whose events all went to windows that took over other early ones.
+    fn settle_leftovers(
+        &mut self,
+        terms: &Terms,
+        subject: Subject<'_>,
+        watermark: i64,
+        said: &mut Vec<Occurrence>,
+    ) {
+        let decided =
+            self.undecided().and_then(|at| self.entries.get(at)).map_or(watermark, |entry| entry.time);
+        while let Some(at) = self.told.iter().position(|told| !told.settled && told.end <= decided) {
+            let mut told = self.told.remove(at);
+            let over = self
+                .told
+                .iter()
+                .rfind(|other| other.settled && other.from < told.end && other.end > told.from);
+            if let Some(over) = over {
+                (told.from, told.end) = (over.from, over.end);
+            }
+            (told.settled, told.revision) = (true, told.revision + 1);
+            said.push(self.occurrence(terms, subject, &told));
+            let at = self.told.partition_point(|other| other.from <= told.from);
+            self.told.insert(at, told);
+        }
+    }
+
+    /// A late event fell into a settled window.
+    fn revise(
+        &mut self,
+        terms: &Terms,
+        subject: Subject<'_>,
+        window: (i64, i64),
+        said: &mut Vec<Occurrence>,
+    ) {
+        for at in 0..self.told.len() {
+            let Some(told) =
+                self.told.get_mut(at).filter(|told| told.settled && (told.from, told.end) == window)
+            else {
+                continue;
+            };
+            told.revision += 1;
+            let told = told.clone();
+            said.push(self.occurrence(terms, subject, &told));
+        }
+    }
+
+    /// The first event no settled window has taken, from the cursor on.
+    fn undecided(&self) -> Option<usize> {
+        let mut at = self.entries.partition_point(|entry| entry.time < self.cursor);
+        loop {
+            let time = self.entries.get(at)?.time;
+            let Some(told) =
+                self.told.iter().find(|told| told.settled && told.from <= time && time < told.end)
+            else {
+                return Some(at);
+            };
+            at = self.entries.partition_point(|entry| entry.time < told.end);
+        }
+    }
+
+    fn put_away(&mut self, terms: &Terms, watermark: i64) {
+        let mut gone = watermark.saturating_sub(terms.keep).saturating_add(1);
+        let old = |told: &Told| told.settled && told.from.saturating_add(terms.keep) <= watermark;
+        gone = self.told.iter().filter(|told| old(told)).map(|told| told.end).fold(gone, i64::max);
+        self.told.retain(|told| !old(told));
+        let gone = self.entries.partition_point(|entry| entry.time < gone);
+        self.entries.drain(..gone);
+        if self.entries.len() * 4 < self.entries.capacity() {
+            self.entries.shrink_to_fit();
+        }
+    }
+
+    /// Makes room: told events beyond those a finding lists are counted only; then, if that is not enough, the oldest go.
+    fn compact(&mut self, terms: &Terms) -> u64 {
+        for told in &mut self.told {
+            let first = self.entries.partition_point(|entry| entry.time < told.from);
+            let last = self.entries.partition_point(|entry| entry.time < told.end);
+            let keep = EVENT_IDS_MAX.max(terms.count);
+            if last - first > keep {
+                let folded = told.folded.get_or_insert_default();
+                for entry in self.entries.drain(first + keep..last) {
+                    folded.events += 1;
+                    folded.last = folded.last.max(entry.time);
+                    folded.values.add(entry.value);
+                }
+            }
+        }
+        if self.entries.len() < terms.entries_max {
+            return 0;
+        }
+        let before = self.entries.len();
+        if terms.definition.distinct {
+            // The last event of a value is in every window that ends at or after any of them.
+            let mut seen = FxHashSet::default();
+            let mut last: Vec<bool> =
+                self.entries.iter().rev().map(|entry| seen.insert(entry.value)).collect();
+            self.entries.retain(|_| last.pop().unwrap_or(true));
+        }
+        if self.entries.len() >= terms.entries_max {
+            self.entries.drain(..terms.entries_max / 2);
+        }
+        (before - self.entries.len()) as u64
+    }
+
+    fn occurrence(&self, terms: &Terms, subject: Subject<'_>, told: &Told) -> Occurrence {
+        let first = self.entries.partition_point(|entry| entry.time < told.from);
+        let last = self.entries.partition_point(|entry| entry.time < told.end);
+        let entries = self.entries.get(first..last).unwrap_or_default();
+        let window = (told.from, told.end);
+        let mut occurrence = subject.occurrence(told.id.clone(), window, State::Firing, entries);
+        (occurrence.revision, occurrence.settled) = (told.revision, told.settled);
+        if terms.definition.distinct {
+            let values = distinct(entries) as u64;
+            occurrence.distinct = Some(DistinctCount { values, estimated: false });
+        }
+        if let Some(folded) = &told.folded {
+            occurrence.exact = false;
+            occurrence.count += folded.events;
+            occurrence.last_time = occurrence.last_time.max(Some(EventTime::from_micros(folded.last)));
+            if terms.definition.distinct {
+                let mut values = folded.values.clone();
+                entries.iter().for_each(|entry| values.add(entry.value));
+                occurrence.distinct = Some(DistinctCount { values: values.estimate(), estimated: true });
+            }
+        }
+        occurrence
+    }
+
+    /// When the next window can be decided, or the oldest thing put away.
+    fn due(&self, terms: &Terms) -> Due {
+        let undecided = self.undecided().and_then(|at| self.entries.get(at)).map(|entry| entry.time);
+        // An early one waits for the events inside it to be decided, so those say when.
+        let waits = |told: &Told| undecided.is_some_and(|time| time < told.end);
+        let early = self.told.iter().filter(|told| !told.settled && !waits(told)).map(|told| told.end).min();
+        let undecided = undecided.map(|time| time.saturating_add(terms.within));
+        let first = self.entries.first().map(|entry| entry.time).into_iter();
+        let oldest = first.chain(self.told.first().map(|told| told.from)).min();
+        let oldest = oldest.map(|time| time.saturating_add(terms.keep));
+        [undecided, early, oldest].into_iter().flatten().min().map_or(Due::Never, Due::By)
+    }
+}
+
+/// Another id where one key's windows moved so that two would have been made by the same event.
+fn again(id: &str) -> String {
+    let mut parts = Parts::of("finding again");
+    parts.text(id);
+    parts.uuid()
+}
