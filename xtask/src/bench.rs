@@ -21,7 +21,7 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Outcome {
-    let folder = data::root().join("target").join(format!("corpus-{}", arguments.events));
+    let folder = data::target().join(format!("corpus-{}", arguments.events));
     if !folder.join("complete").is_file() {
         eprintln!("generating {} events in {}", arguments.events, folder.display());
         let written = corpus::write(&folder, arguments.events, 1)?;
@@ -121,7 +121,7 @@ fn inflate(files: &[PathBuf]) -> io::Result<Run> {
 
 fn scan(logs: &Path, threads: usize) -> io::Result<Run> {
     let begun = Instant::now();
-    let child = Command::new(data::root().join("target/release/trailhound"))
+    let child = Command::new(data::target().join("release/trailhound"))
         .args(["scan", "--format", "ndjson", "--threads", &threads.to_string()])
         .arg(logs)
         .stdout(Stdio::null())

@@ -15,3 +15,8 @@ pub(crate) fn shared() -> Option<PathBuf> {
         std::env::var_os("TRAILHOUND_DATA").map_or_else(|| root().join("../shared/data"), PathBuf::from);
     path.is_dir().then_some(path)
 }
+
+/// Where cargo puts what it builds.
+pub(crate) fn target() -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
+}

@@ -4,7 +4,6 @@
 //! first (as root through `apt-get`, or with a sentence saying what to install).
 
 use std::ffi::OsStr;
-use std::path::PathBuf;
 use std::process::{Command, ExitCode, Stdio};
 use std::time::Instant;
 
@@ -83,7 +82,7 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
 }
 
 fn steps() -> Vec<Step> {
-    let binary = target().join("release/trailhound");
+    let binary = data::target().join("release/trailhound");
     let binary = binary.to_string_lossy();
     let mut steps = vec![
         Step::new("format", &["cargo", "fmt", "--all", "--check"]),
@@ -129,10 +128,6 @@ fn steps() -> Vec<Step> {
         }
     }
     steps
-}
-
-fn target() -> PathBuf {
-    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| data::root().join("target"), PathBuf::from)
 }
 
 /// Installs what the steps call and the machine lacks.

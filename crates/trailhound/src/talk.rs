@@ -28,9 +28,14 @@ impl Talk {
         Talk { quiet: arguments.quiet, color }
     }
 
-    /// Standard output, buffered, with or without colours.
+    /// Standard output for people, buffered, with or without colours.
     pub(crate) fn out(self) -> impl Write {
         io::BufWriter::with_capacity(1 << 16, AutoStream::new(io::stdout(), self.color))
+    }
+
+    /// Standard output for programs: every byte as it is.
+    pub(crate) fn out_for_programs() -> impl Write {
+        io::BufWriter::with_capacity(1 << 16, io::stdout().lock())
     }
 
     /// Whether data on standard output is read by a person.

@@ -52,16 +52,14 @@ pub(crate) fn run(arguments: &Scan, talk: Talk) -> Outcome {
 
     let format =
         arguments.format.unwrap_or(if Talk::out_is_terminal() { Format::Table } else { Format::Ndjson });
-    let mut out = talk.out();
     let mut output: Box<dyn Output> = match format {
-        Format::Table => Box::new(Table::new(&mut out, output::line_width())),
-        Format::Ndjson => Box::new(Ndjson::new(&mut out)),
-        Format::Json => Box::new(Json::new(&mut out)),
-        Format::Csv => Box::new(Csv::new(&mut out)),
+        Format::Table => Box::new(Table::new(talk.out(), output::line_width())),
+        Format::Ndjson => Box::new(Ndjson::new(Talk::out_for_programs())),
+        Format::Json => Box::new(Json::new(Talk::out_for_programs())),
+        Format::Csv => Box::new(Csv::new(Talk::out_for_programs())),
     };
     let told = findings::tell(read.signals, read.spool, &loaded, arguments.severity, ids, &mut *output)?;
     drop(output);
-    drop(out);
 
     let stats = Stats::new(&read.counts, &inputs.found, &told, stopwatch.elapsed());
     if let Some(mut file) = stats_file {

@@ -9,7 +9,7 @@ use decide::RecordHandle;
 use tempfile::SpooledTempFile;
 
 /// Beyond this, records go to disk.
-const MEMORY_MAX: usize = 32 << 20;
+const MEMORY_MAX: usize = 8 << 20;
 
 pub(super) struct Spool {
     file: SpooledTempFile,
@@ -52,7 +52,7 @@ mod tests {
     fn records_come_back_whole_from_memory_and_from_disk() {
         let mut spool = Spool::new();
         let record = |n: usize| vec![u8::try_from(n % 251).unwrap(); n * 1_000];
-        // 45 MB in all: over the limit.
+        // 45 MB in all: well over the limit.
         let handles: Vec<_> = (0..300).map(|n| spool.keep(&record(n)).unwrap()).collect();
         let mut read = Vec::new();
         for (n, handle) in handles.into_iter().enumerate().rev() {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, Read};
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, PoisonError, mpsc};
@@ -112,11 +112,13 @@ struct Worker<'l> {
     span: Span,
     decoder: Decoder,
     scratch: Scratch,
+    /// The file as it is read; kept, because asking the system for fresh memory costs as much as reading.
+    file: Vec<u8>,
 }
 
 impl<'l> Worker<'l> {
     fn new(loaded: &'l Loaded, span: Span) -> Self {
-        Worker { loaded, span, decoder: Decoder::default(), scratch: Scratch::new() }
+        Worker { loaded, span, decoder: Decoder::default(), scratch: Scratch::new(), file: Vec::new() }
     }
 
     fn read(&mut self, number: usize, input: &Input) -> Batch {
@@ -135,7 +137,7 @@ impl<'l> Worker<'l> {
     }
 
     fn decode(&mut self, input: &Input, batch: &mut Batch) -> io::Result<Decoded> {
-        let Worker { loaded, span, decoder, scratch } = self;
+        let Worker { loaded, span, decoder, scratch, file } = self;
         let sink = |item: Item<'_>| match item {
             Item::Event(event) => take_event(&event, loaded, *span, scratch, batch),
             Item::Digest(_) => batch.skipped.push(SkipReason::Digest),
@@ -148,7 +150,9 @@ impl<'l> Worker<'l> {
                 let key = key(path);
                 let whole = fs::metadata(path).is_ok_and(|file| file.is_file() && file.len() <= WHOLE_MAX);
                 if whole {
-                    Ok(decoder.decode(&fs::read(path)?, key.as_ref(), sink))
+                    file.clear();
+                    File::open(path)?.read_to_end(file)?;
+                    Ok(decoder.decode(file, key.as_ref(), sink))
                 } else {
                     Ok(decoder.decode_stream(File::open(path)?, key.as_ref(), sink))
                 }
