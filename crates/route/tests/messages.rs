@@ -83,7 +83,7 @@ fn no_text_is_longer_than_promised() {
 
 #[test]
 fn the_proposed_exception_silences_what_happened() {
-    for name in ["stop-logging", "hostile", "ec2-state-change"] {
+    for name in ["stop-logging", "role-denied", "hostile", "ec2-state-change"] {
         let finding = finding(name);
         let message = Message::of(&finding);
         let section = message.sections.iter().find(|section| section.title == "To silence it").unwrap();

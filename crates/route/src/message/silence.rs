@@ -21,13 +21,17 @@ pub(super) fn exception(told: &Told, record: Option<&Value>) -> Option<String> {
     if !told.account.is_empty() {
         pattern.insert("account".to_owned(), json!([told.account]));
     }
-    // A role's sessions have names of their own; the role is what stays.
-    let identities = [
-        ("/userIdentity/sessionContext/sessionIssuer/arn", &["sessionContext", "sessionIssuer", "arn"][..]),
-        ("/userIdentity/arn", &["arn"]),
-        ("/userIdentity/invokedBy", &["invokedBy"]),
-    ];
-    let identity = identities.iter().find_map(|(pointer, path)| Some((path, text_at(record, pointer)?)));
+    // A role's sessions mostly have names of their own, and the role is what stays. But where the session is named after the person, an
+    // exception for the role would silence everybody who may assume it.
+    let session = text_at(record, "/userIdentity/arn");
+    let human = told.detail.principal.as_ref().and_then(|principal| principal.human.as_deref());
+    let is_personal = session.zip(human).is_some_and(|(arn, human)| arn.rsplit('/').next() == Some(human));
+    let role =
+        ("/userIdentity/sessionContext/sessionIssuer/arn", &["sessionContext", "sessionIssuer", "arn"][..]);
+    let role = (!is_personal).then_some(role);
+    let others = [("/userIdentity/arn", &["arn"][..]), ("/userIdentity/invokedBy", &["invokedBy"])];
+    let mut identities = role.into_iter().chain(others);
+    let identity = identities.find_map(|(pointer, path)| Some((path, text_at(record, pointer)?)));
     if let Some((path, value)) = identity {
         let field = path.iter().rev().fold(json!([value]), |inner, key| json!({ *key: inner }));
         pattern.insert("detail".to_owned(), json!({ "userIdentity": field }));

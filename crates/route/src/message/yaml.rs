@@ -14,7 +14,7 @@ use crate::printable::{cut, is_hidden, json_line};
 const LINES_MAX: usize = 60;
 /// The longest string, in characters.
 const STRING_MAX: usize = 500;
-/// The deepest nesting that is shown in block style; below it, JSON on one line.
+/// The deepest nesting that is shown in block style; below it, JSON on one line, or in a string if it is long.
 const DEPTH_MAX: usize = 10;
 
 pub(super) fn emit(value: &Value) -> String {
@@ -86,7 +86,10 @@ fn scalar(value: &Value) -> String {
     match value {
         Value::String(text) => string(text),
         // JSON is YAML; only what is hidden in its strings must be written otherwise.
-        other => json_line(&other.to_string()),
+        other => {
+            let json = json_line(&other.to_string());
+            if json.len() <= STRING_MAX { json } else { string(&json) }
+        }
     }
 }
 
@@ -198,6 +201,8 @@ mod tests {
         assert!(text.ends_with("# … 99942 more lines\n"), "{text}");
         let deep = (0..100).fold(json!(1), |inner, _| json!({ "a": inner }));
         assert_eq!(emit(&deep).lines().count(), DEPTH_MAX);
+        let deep_and_large = (0..100).fold(json!(vec![1; 10_000]), |inner, _| json!({ "a": inner }));
+        assert!(emit(&deep_and_large).len() < 1_000);
     }
 
     #[test]

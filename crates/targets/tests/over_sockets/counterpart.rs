@@ -139,7 +139,7 @@ async fn misbehave(mut stream: TcpStream, how: Misbehaviour) -> std::io::Result<
             stream.write_all(ACCEPTED).await?;
             loop {
                 stream.write_all(b"x").await?;
-                tokio::time::sleep(Duration::from_millis(50)).await;
+                tokio::time::sleep(Duration::from_millis(400)).await;
             }
         }
         Misbehaviour::EndlessBody => {
