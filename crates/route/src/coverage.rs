@@ -1,8 +1,8 @@
 //! Which findings a pattern can match, as far as that is certain.
 //!
 //! A finding has three fields that are always the same and two with few values: severity and state. So every finding falls into
-//! one of fifteen cells, and of a pattern two sets of cells are known without a finding: those it *may* match, and those it *surely* matches, because
-//! it asks for nothing else. `may` is never too small and `surely` never too large: that is what the checks of [`Routes`] rest on.
+//! one of fifteen cells, and of a pattern two sets of cells are known without a finding: those it *may* match, and those it *surely*
+//! matches, because it asks for nothing else. `may` is never too small and `surely` never too large: that is what the checks of [`Routes`] rest on.
 //!
 //! [`Routes`]: crate::Routes
 

@@ -37,7 +37,8 @@ struct Route {
 }
 
 impl Routes {
-    /// Compiles routes to the `targets` that are defined. `fed_otherwise` are those that something else than a route sends to: they need no route.
+    /// Compiles routes to the `targets` that are defined. `fed_otherwise` are those that something else than a route sends to: they
+    /// need no route.
     ///
     /// ```
     /// use route::{RouteDefinition, Routes, TargetName};

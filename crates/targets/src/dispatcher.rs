@@ -107,7 +107,7 @@ impl<T: Send + 'static> Dispatcher<T> {
         clock: &Clock,
         jitter: &Jitter,
     ) -> (Self, Reports<T>) {
-        // Unbounded, but never fuller than the queues were: a report is made of a job that was taken.
+        // Unbounded: no worker waits for whoever reads the reports, and there is at most one for each job that was taken.
         let (reports, received) = mpsc::unbounded_channel();
         let (stop, stopped) = watch::channel(Stop::No);
         let mut workers = JoinSet::new();
