@@ -30,8 +30,8 @@ pub use progress::{
 };
 pub use signal::{Key, RecordHandle, Signal};
 pub use window::{
-    DistinctCount, KEYS_MAX, KeyedSignal, Occurrence, RestoreError, StateChange, Taken, Threshold,
-    ThresholdDefinition, WindowKey,
+    Absent, AbsentDefinition, DistinctCount, FirstSeen, FirstSeenDefinition, KEYS_MAX, KeyedSignal,
+    Occurrence, RestoreError, StateChange, Taken, Threshold, ThresholdDefinition, WindowKey,
 };
 
 /// The JSON Schema of a [`Finding`].

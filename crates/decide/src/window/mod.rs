@@ -13,13 +13,17 @@
 //! - Storing the changes and restoring them is the same as going on.
 //! - The number of keys is bounded; what that bound costs is counted, never silent.
 
+mod absent;
 mod event;
+mod first_seen;
 mod keyed;
 mod occurrence;
 mod signal;
 mod sketch;
 mod threshold;
 
+pub use absent::{Absent, AbsentDefinition};
+pub use first_seen::{FirstSeen, FirstSeenDefinition};
 pub use keyed::{KEYS_MAX, RestoreError, StateChange};
 pub use occurrence::{DistinctCount, Occurrence};
 pub use signal::{KeyedSignal, Taken, WindowKey};

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use cloudtrail::{EventId, EventTime};
-use decide::{KeyedSignal, LaneId, Occurrence, RecordHandle, StateChange, Taken, Watermark, WindowKey};
+use decide::{KeyedSignal, LaneId, Occurrence, RecordHandle, StateChange, Taken, WindowKey};
 use proptest::prelude::*;
 
 pub(crate) fn at(seconds: i64) -> EventTime {
