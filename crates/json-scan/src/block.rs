@@ -4,7 +4,7 @@
 //! strings, and the rest are marks. The idea is simdjson's (Langdale and Lemire, "Parsing Gigabytes of JSON per Second",
 //! 2019). SSE2 is part of every x86-64 machine, so nothing is detected at run time; elsewhere a plain loop does the same.
 //!
-//! What the vector form is worth: real logs are split at 3.4 GB/s with it and at 0.5 GB/s with the plain loop (one core, November
+//! What the vector form is worth: real logs are split at more than 3 GB/s with it and at 0.3 to 0.5 GB/s with the plain loop (one core, November
 //! 2026). `cargo run --release -p json-scan --example split -- FILE` measures the one, with `--features plain` the other.
 
 /// Bytes per block: one bit of a `u64` each.
