@@ -31,7 +31,8 @@ pub use progress::{
 pub use signal::{Key, RecordHandle, Signal};
 pub use window::{
     Absent, AbsentDefinition, DistinctCount, FirstSeen, FirstSeenDefinition, KEYS_MAX, KeyedSignal,
-    Occurrence, RestoreError, StateChange, Taken, Threshold, ThresholdDefinition, WindowKey,
+    Occurrence, RestoreError, Sequence, SequenceDefinition, StateChange, Taken, Threshold,
+    ThresholdDefinition, WindowKey,
 };
 
 /// The JSON Schema of a [`Finding`].

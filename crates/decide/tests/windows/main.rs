@@ -3,4 +3,5 @@
 mod absent;
 mod first_seen;
 mod harness;
+mod sequence;
 mod threshold;
