@@ -140,7 +140,7 @@ impl Absent {
         let create = || Runs { runs: Vec::new(), told: None };
         self.keys.with(key, create, |runs| {
             let first = said.len();
-            let taken = runs.see(terms, terms.subject(key), sighting, said);
+            let taken = runs.see(terms, terms.subject(key), &sighting, said);
             let taken = if said.len() > first { Taken::Fired } else { taken };
             (taken, runs.due(terms.within))
         })
@@ -223,7 +223,7 @@ impl Runs {
         &mut self,
         terms: &Terms,
         subject: Subject<'_>,
-        sighting: Entry,
+        sighting: &Entry,
         said: &mut Vec<Occurrence>,
     ) -> Taken {
         let time = sighting.time;
@@ -259,7 +259,7 @@ impl Runs {
         let moved =
             self.told.as_ref().is_some_and(|told| self.runs.first().is_some_and(|run| run.last != told.from));
         if moved {
-            self.resolve(terms, subject, Some(&sighting), said);
+            self.resolve(terms, subject, Some(sighting), said);
         } else if self.told.as_ref().is_some_and(|told| told.state == Answer::Firing) {
             self.pass_gap(terms, subject, said);
         }

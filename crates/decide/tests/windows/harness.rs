@@ -61,7 +61,7 @@ pub(crate) fn settled(said: &[Occurrence]) -> BTreeSet<String> {
 /// Events in order, each followed by its watermark.
 pub(crate) fn in_order<K: Kind>(mut kind: K, inputs: &[K::Input]) -> Vec<Occurrence> {
     let mut inputs = inputs.to_vec();
-    inputs.sort_by(|a, b| order::<K>(a).cmp(&order::<K>(b)));
+    inputs.sort_by_key(order::<K>);
     let mut said = Vec::new();
     for input in &inputs {
         kind.advance(K::signal(input).time, &mut said);

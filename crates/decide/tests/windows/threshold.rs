@@ -57,7 +57,8 @@ fn valued(seconds: i64, n: u32, value: &str) -> KeyedSignal {
 #[test]
 fn windows_begin_where_enough_follows_and_take_the_whole_span() {
     // times, count → windows as (from, count)
-    let cases: &[(&[i64], usize, &[(i64, u64)])] = &[
+    type Case<'a> = (&'a [i64], usize, &'a [(i64, u64)]);
+    let cases: &[Case<'_>] = &[
         (&[0, 9], 2, &[(0, 2)]),
         (&[0, 10], 2, &[]),
         (&[0, 4, 9, 10, 11], 3, &[(0, 3)]),
