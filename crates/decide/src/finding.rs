@@ -64,6 +64,7 @@ impl Finding {
         let detail = Detail {
             rule: rule.id.to_string(),
             title: evaluation.title(),
+            description: rule.description.as_deref().map(owned),
             severity: incident.severity,
             state: State::Firing,
             revision: 0,
@@ -139,6 +140,8 @@ pub struct Detail {
     pub rule: String,
     /// The rule's title, with the first event's values in it.
     pub title: String,
+    /// Why anybody should care: the rule's description.
+    pub description: Option<String>,
     /// The highest severity any of its events has.
     #[schemars(with = "SeverityName")]
     pub severity: rules::Severity,

@@ -27,6 +27,7 @@ fn finding(severity: rules::Severity, state: decide::State) -> Finding {
         detail: Detail {
             rule: text("the-rule"),
             title: text("The title"),
+            description: Some(text("The description.")),
             severity,
             state,
             revision: 7,
