@@ -89,6 +89,8 @@ struct Step {
     step: u8,
     /// Whether a settled sequence has it.
     used: bool,
+    /// Whether an early one has it: the next early one is made of others.
+    claimed: bool,
     entry: Entry,
 }
 
@@ -130,7 +132,7 @@ impl Sequence {
         let create = || Attempts { events: Vec::new(), told: Vec::new(), cursor: i64::MIN };
         self.keys.with(key, create, |attempts| {
             let first = said.len();
-            let step = Step { step, used: false, entry: Entry::of(signal) };
+            let step = Step { step, used: false, claimed: false, entry: Entry::of(signal) };
             let taken = attempts.take(terms, terms.subject(key), step, watermark, dropped, said);
             let taken = if said.len() > first { Taken::Fired } else { taken };
             let due = if time < watermark {
@@ -262,13 +264,18 @@ impl Attempts {
         }
         // Only a sequence with the new event in it is new.
         for start in self.starts(time.saturating_sub(terms.within).saturating_sub(SECOND)) {
-            let Some(found) = self.complete(terms, start) else { continue };
+            if self.events.get(start).is_some_and(|one| one.claimed) {
+                continue;
+            }
+            let Some(found) = self.complete(terms, start, |one| !one.claimed) else { continue };
             let entries = self.entries(&found);
-            let is_told = |told: &Told| told.events.iter().any(|one| entries.contains(one));
-            if entries.iter().any(|one| one.time == time && one.event == event)
-                && !self.told.iter().any(is_told)
-            {
+            if entries.iter().any(|one| one.time == time && one.event == event) {
                 let window = self.window(terms, start, &entries);
+                for at in found {
+                    if let Some(one) = self.events.get_mut(at) {
+                        one.claimed = true;
+                    }
+                }
                 self.say(subject, window, entries, false, said);
                 break;
             }
@@ -276,14 +283,14 @@ impl Attempts {
         Taken::Absorbed
     }
 
-    /// Whether there is an event of each step at all.
+    /// Whether there is an event of each step that no sequence has.
     fn has_all(&self, terms: &Terms) -> bool {
         if self.events.len() < usize::from(terms.steps) {
             return false;
         }
         let wanted = (1_u64 << terms.steps) - 1;
         let mut seen = 0;
-        self.events.iter().filter(|one| !one.used).any(|one| {
+        self.events.iter().filter(|one| !one.used && !one.claimed).any(|one| {
             seen |= 1_u64 << one.step;
             seen & wanted == wanted
         })
@@ -297,7 +304,7 @@ impl Attempts {
     }
 
     /// The events of the sequence that begins with `start`, if it comes to its end.
-    fn complete(&self, terms: &Terms, start: usize) -> Option<Vec<usize>> {
+    fn complete(&self, terms: &Terms, start: usize, free: impl Fn(&Step) -> bool) -> Option<Vec<usize>> {
         let begin = self.events.get(start)?.entry.time;
         let second = begin.div_euclid(SECOND).saturating_mul(SECOND);
         let first = self.events.partition_point(|one| one.entry.time < second);
@@ -308,6 +315,7 @@ impl Attempts {
             let mut next = next.filter(|(at, one)| {
                 one.step == step
                     && !one.used
+                    && free(one)
                     && !self.shares(&found, *at)
                     && terms.follows(before, one.entry.time)
             });
@@ -348,7 +356,7 @@ impl Attempts {
             if begin.saturating_add(terms.within) > watermark {
                 break;
             }
-            if let Some(found) = self.complete(terms, start) {
+            if let Some(found) = self.complete(terms, start, |_| true) {
                 let entries = self.entries(&found);
                 let window = self.window(terms, start, &entries);
                 // All copies of an event, as whatever step, belong to the sequence now.
