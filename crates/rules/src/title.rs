@@ -218,8 +218,7 @@ fn one_line(text: &str) -> String {
     let mut length = 0;
     let mut blank = false;
     for character in text.chars() {
-        let turns =
-            matches!(character, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+        let turns = matches!(character, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
         if character.is_control() || character.is_whitespace() || turns || character == '\u{feff}' {
             blank = true;
             continue;

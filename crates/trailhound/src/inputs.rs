@@ -10,6 +10,8 @@ use std::path::{Path, PathBuf};
 use globset::{GlobBuilder, GlobMatcher};
 use walkdir::WalkDir;
 
+use crate::output::plain;
+
 /// One thing to read.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Input {
@@ -19,12 +21,20 @@ pub(crate) enum Input {
     File(PathBuf),
 }
 
+impl Input {
+    /// Its name for programs, as it stands.
+    pub(crate) fn name(&self) -> String {
+        match self {
+            Input::Stdin => "<stdin>".to_owned(),
+            Input::File(path) => path.display().to_string(),
+        }
+    }
+}
+
+/// Its name for people: whoever may add files to a folder may not act on the terminal of those who read it.
 impl fmt::Display for Input {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Input::Stdin => f.write_str("<stdin>"),
-            Input::File(path) => write!(f, "{}", path.display()),
-        }
+        f.write_str(&plain(&self.name()))
     }
 }
 
@@ -76,7 +86,7 @@ impl Inputs {
             self.errors.push(InputError::S3 { path: argument.to_owned() });
         } else if path.is_dir() {
             let before = self.found.len() + self.errors.len();
-            self.walk(path, |path| is_log_name(path));
+            self.walk(path, is_log_name);
             if self.found.len() + self.errors.len() == before {
                 self.errors.push(InputError::EmptyFolder { path: argument.to_owned() });
             }

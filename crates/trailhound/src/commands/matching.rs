@@ -13,7 +13,7 @@ use filter_pattern::Filter;
 use crate::arguments::{Language, Match};
 use crate::exit_code::{Exit, Failure, Outcome};
 use crate::inputs::{self, Input};
-use crate::output::print;
+use crate::output::{plain, print};
 use crate::talk::Talk;
 
 /// What is tried.
@@ -36,7 +36,7 @@ pub(crate) fn run(arguments: &Match, talk: Talk) -> Outcome {
     let selector = selector(&arguments.pattern, arguments.language)?;
     let inputs = inputs::find(&arguments.events);
     for error in &inputs.errors {
-        talk.error(error);
+        talk.error(plain(&error.to_string()));
     }
     let (mut events, mut matched, mut failed) = (0_u64, 0_u64, !inputs.errors.is_empty());
     print(talk, |out| {
@@ -190,7 +190,7 @@ fn seen(event: &Event<'_>, input: &Input) -> Seen {
         // The decoder has checked that it is UTF-8.
         String::from_utf8_lossy(&text).into_owned()
     });
-    let place = format!("{input}, byte {}, event {}", event.offset, event.id());
+    let place = format!("{input}, byte {}, event {}", event.offset, plain(&event.id().to_string()));
     Seen { envelope: String::from_utf8_lossy(&envelope).into_owned(), record, place }
 }
 

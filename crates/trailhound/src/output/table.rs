@@ -22,6 +22,9 @@ use unicode_width::UnicodeWidthStr;
 use super::Output;
 use super::text::{Styles, filled, fit, plain};
 
+/// How many columns one name may take. AWS's own are up to 64 characters, IPv6 addresses 39.
+const NAME_MAX: usize = 80;
+
 /// How many names of principals or places a row shows before it says how many more.
 const NAMES_MAX: usize = 3;
 
@@ -196,17 +199,22 @@ impl<W: Write> Output for Table<W> {
 fn who(finding: &Finding) -> String {
     let detail = &finding.detail;
     let name = detail.principal.human.as_ref().or(detail.principal.name.as_ref());
-    let name = plain(name.map_or("unknown", String::as_str));
+    let name = shown(name.map_or("unknown", String::as_str));
     match &detail.source_ip {
-        Some(address) if *address != name => format!("{name} from {}", plain(address)),
-        _ => name.into_owned(),
+        Some(address) if shown(address) != name => format!("{name} from {}", shown(address)),
+        _ => name,
     }
 }
 
+/// A name of an event, however long whoever chose it made it.
+fn shown(name: &str) -> String {
+    fit_owned(&plain(name), NAME_MAX)
+}
+
 fn place(finding: &Finding) -> String {
-    let (account, region) = (plain(&finding.account), plain(&finding.region));
+    let (account, region) = (shown(&finding.account), shown(&finding.region));
     match &finding.detail.account.name {
-        Some(name) => format!("{} ({account}) {region}", plain(name)),
+        Some(name) => format!("{} ({account}) {region}", shown(name)),
         None => format!("{account} {region}"),
     }
 }

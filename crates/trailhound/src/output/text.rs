@@ -54,17 +54,22 @@ pub(crate) fn plain(text: &str) -> Cow<'_, str> {
 
 /// Whether a terminal does something with it other than showing it.
 fn acts(c: char) -> bool {
-    c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    c.is_control()
+        || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// At most `width` columns of `text`, with an ellipsis where something was cut.
+///
+/// Characters without a width are stacked on others. A few for each column is what languages need; thousands are a prank.
 pub(crate) fn fit(text: &str, width: usize) -> Cow<'_, str> {
-    if text.width() <= width {
+    const STACKED_MAX: usize = 4;
+    let most = width.saturating_mul(STACKED_MAX);
+    if text.width() <= width && text.chars().nth(most).is_none() {
         return Cow::Borrowed(text);
     }
     let mut out = String::new();
     let mut used = 0;
-    for c in text.chars() {
+    for c in text.chars().take(most) {
         used += c.width().unwrap_or_default();
         if used >= width {
             break;
@@ -108,6 +113,7 @@ mod tests {
         assert_eq!(plain("alice"), "alice");
         assert_eq!(plain("a\u{1b}[31mb\nc\u{9b}d"), "a␛[31mb c\\u{9b}d");
         assert_eq!(plain("user\u{202e}nimda"), "user\\u{202e}nimda");
+        assert_eq!(plain("user\u{61c}1"), "user\\u{61c}1");
     }
 
     #[test]
@@ -115,6 +121,7 @@ mod tests {
         assert_eq!(fit("short", 5), "short");
         assert_eq!(fit("longer", 5), "long…");
         assert_eq!(fit("日本語", 5), "日本…");
+        assert_eq!(fit(&"\u{301}".repeat(1_000), 5).chars().count(), 21);
     }
 
     #[test]

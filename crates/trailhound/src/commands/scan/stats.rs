@@ -44,7 +44,7 @@ struct Rejected {
 impl Stats {
     pub(super) fn new(counts: &Counts, inputs: &[Input], told: &Told, took: Duration) -> Self {
         let records = &counts.records;
-        let name = |input: usize| inputs.get(input).map_or_else(String::new, ToString::to_string);
+        let name = |input: usize| inputs.get(input).map_or_else(String::new, Input::name);
         // Judged before the order of time was known, and decided after: a signal is in one of the two, except that
         // what was decided had come in as fired.
         let signals = SignalOutcome::ALL
@@ -107,7 +107,7 @@ fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
     for (n, digit) in digits.chars().enumerate() {
-        if n > 0 && (digits.len() - n) % 3 == 0 {
+        if n > 0 && (digits.len() - n).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);
