@@ -164,16 +164,15 @@ impl RuleFiles {
             Failure::usage(format!("cannot read rules from {path}: {error}"))
                 .hint("name a rule file, a folder of them, or `builtin`")
         })?;
-        if metadata.is_file() {
-            self.documents.push(path.to_owned());
-            return Ok(());
+        if !metadata.is_dir() {
+            return self.add_document(path.to_owned());
         }
         let before = self.documents.len();
         for entry in WalkDir::new(path).follow_links(true).sort_by_file_name() {
             let entry =
                 entry.map_err(|error| Failure::usage(format!("cannot read rules from {path}: {error}")))?;
             if entry.file_type().is_file() && is_document(entry.path()) {
-                self.documents.push(entry.path().display().to_string());
+                self.add_document(entry.path().display().to_string())?;
             }
         }
         if self.documents.len() == before {
@@ -182,6 +181,24 @@ impl RuleFiles {
         }
         Ok(())
     }
+
+    /// Reads a document now, because later nobody could tell a missing one from one that is not text.
+    fn add_document(&mut self, path: String) -> Result<(), Failure> {
+        let bytes = fs::read(&path)
+            .map_err(|error| Failure::usage(format!("cannot read rules from {path}: {error}")))?;
+        let text = String::from_utf8(bytes).map_err(|_| {
+            Failure::new(Exit::Rules, format!("{path} is not UTF-8 text")).hint("save it as UTF-8")
+        })?;
+        self.read.get_mut().insert(path.clone(), Some(Arc::from(text)));
+        self.documents.push(path);
+        Ok(())
+    }
+}
+
+/// The text of an ordinary file. Rules name files for their tests, and a device or a pipe might never end.
+fn ordinary_text(path: &str) -> Option<Arc<str>> {
+    let is_ordinary = fs::metadata(path).is_ok_and(|metadata| metadata.is_file());
+    is_ordinary.then(|| fs::read_to_string(path).ok().map(Arc::from)).flatten()
 }
 
 fn is_document(path: &Path) -> bool {
@@ -191,6 +208,6 @@ fn is_document(path: &Path) -> bool {
 impl Files for RuleFiles {
     fn text(&self, path: &str) -> Option<Arc<str>> {
         let mut read = self.read.borrow_mut();
-        read.entry(path.to_owned()).or_insert_with(|| fs::read_to_string(path).ok().map(Arc::from)).clone()
+        read.entry(path.to_owned()).or_insert_with(|| ordinary_text(path)).clone()
     }
 }
