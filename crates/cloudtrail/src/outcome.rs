@@ -86,6 +86,11 @@ pub enum RejectReason {
         "neither a CloudTrail record (it has no eventName) nor an EventBridge event (detail-type, source, detail)"
     )]
     NotAnEvent,
+    /// A rule wants it, and taking it apart fails: matching steps over what no rule asks for.
+    #[error(
+        "a value in it cannot be read: a number beyond all limits, more than 127 levels of nesting, or text that JSON does not allow"
+    )]
+    Unreadable,
 }
 
 /// What became of one record.

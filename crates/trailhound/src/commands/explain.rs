@@ -10,7 +10,7 @@ use crate::arguments::{CheckFormat, Explain};
 use crate::exit_code::{Exit, Failure, Outcome};
 use crate::inputs::{self, Input};
 use crate::loading;
-use crate::output::print;
+use crate::output::{plain, print};
 use crate::talk::Talk;
 
 pub(crate) fn run(arguments: &Explain, talk: Talk) -> Outcome {
@@ -42,7 +42,7 @@ pub(super) fn unknown_rule(rules: &rules::RuleSet, id: &str) -> Failure {
 fn find(arguments: &Explain, talk: Talk) -> Result<(EventView, String), Failure> {
     let inputs = inputs::find(&arguments.events);
     for error in &inputs.errors {
-        talk.error(error);
+        talk.error(plain(&error.to_string()));
     }
     let mut found: Vec<(EventView, String)> = Vec::new();
     let mut count = 0_u64;
@@ -54,8 +54,12 @@ fn find(arguments: &Explain, talk: Talk) -> Result<(EventView, String), Failure>
                 if arguments.event_id.as_ref().is_none_or(|wanted| *wanted == id) {
                     count += 1;
                     if found.is_empty() {
-                        let view = EventView::of(&event).ok();
-                        found.extend(view.map(|view| (view, format!("event {id} in {input}"))));
+                        match EventView::of(&event) {
+                            Ok(view) => found.push((view, format!("event {} in {input}", plain(&id)))),
+                            Err(error) => {
+                                talk.error(format_args!("{input}, byte {}: {error}", event.offset));
+                            }
+                        }
                     }
                 }
             }
@@ -71,6 +75,7 @@ fn find(arguments: &Explain, talk: Talk) -> Result<(EventView, String), Failure>
         (Some(event), None) if count == 1 => Ok(event),
         (Some(_), None) => Err(Failure::usage(format!("there are {count} events in the input"))
             .hint("say which with --event-id")),
+        (None, _) if count > 0 => Err(Failure::input("the event cannot be taken apart")),
         (None, Some(id)) => Err(Failure::input(format!("there is no event `{id}` in the input"))),
         (None, None) => Err(Failure::input("there is no event in the input")
             .hint("a CloudTrail record or an EventBridge event, as JSON, is wanted")),

@@ -11,7 +11,7 @@ use cloudtrail::outcome::{RejectReason, SkipReason};
 use cloudtrail::{Decoded, Decoder, Event, Item, LogKey};
 use decide::{Judgement, SignalOutcome};
 use matcher::Scratch;
-use rules::EventView;
+use rules::{EventView, UnreadableEvent};
 
 use super::Span;
 use super::batch::{Batch, Hit};
@@ -177,12 +177,15 @@ fn take_event(event: &Event<'_>, loaded: &Loaded, span: Span, scratch: &mut Scra
             return;
         }
     };
+    let Ok(judgements) = judge(event, matched, loaded) else {
+        batch.rejected.push((event.offset, RejectReason::Unreadable));
+        return;
+    };
     batch.undated += u64::from(event.undated);
     batch.events.push(event.id());
-    if matched.is_empty() {
+    if judgements.is_empty() {
         return;
     }
-    let judgements = judge(event, matched, loaded);
     let start = batch.texts.len();
     if judgements.iter().any(|(_, judgement)| matches!(judgement, Judgement::Fires { .. })) {
         event.json().write_compact(&mut batch.texts);
@@ -192,19 +195,24 @@ fn take_event(event: &Event<'_>, loaded: &Loaded, span: Span, scratch: &mut Scra
 }
 
 /// Asks each rule; the event is taken apart at most once, and only if one of them would have got it.
-fn judge(event: &Event<'_>, matched: &[matcher::RuleId], loaded: &Loaded) -> Vec<(u32, Judgement)> {
-    let mut view: Option<Result<EventView, _>> = None;
-    let mut judge = |rule: &rules::Rule| {
+fn judge(
+    event: &Event<'_>,
+    matched: &[matcher::RuleId],
+    loaded: &Loaded,
+) -> Result<Vec<(u32, Judgement)>, UnreadableEvent> {
+    let mut view = None;
+    let mut judge = |rule: &rules::Rule| -> Result<Judgement, UnreadableEvent> {
         if !decide::is_delivered(rule, event) {
-            return Judgement::Ends(SignalOutcome::Undelivered);
+            return Ok(Judgement::Ends(SignalOutcome::Undelivered));
         }
-        match view.get_or_insert_with(|| EventView::of(event)) {
-            Ok(view) => decide::judge(rule, view, &loaded.context),
-            Err(_) => Judgement::Ends(SignalOutcome::Error),
-        }
+        let view = match &mut view {
+            Some(view) => view,
+            none => none.insert(EventView::of(event)?),
+        };
+        Ok(decide::judge(rule, view, &loaded.context))
     };
     let rules = matched.iter().filter_map(|id| Some((id.0, loaded.rule(id.0)?)));
-    rules.map(|(number, rule)| (number, judge(rule))).collect()
+    rules.map(|(number, rule)| Ok((number, judge(rule)?))).collect()
 }
 
 /// What the file's name says of it, if it is one of CloudTrail's.
