@@ -143,6 +143,96 @@ fn a_closed_pipe_is_fine() {
     assert!(!stderr.contains("panicked") && !stderr.contains("error"), "{stderr}");
 }
 
+/// Matching steps over values that no rule asks for, so what is wrong with them shows only when a rule wants the event.
+#[test]
+fn a_matched_record_that_cannot_be_taken_apart_is_rejected_by_name() {
+    let deep = format!("{}1{}", r#"{"a":"#.repeat(200), "}".repeat(200));
+    let (first, second) =
+        (stop_logging(FIRST, "2026-11-03T02:15:00Z"), stop_logging(SECOND, "2026-11-03T04:15:00Z"));
+    for bad in ["1e999999", "\"a\u{0}b\"", &deep] {
+        let broken = first.replace(r#"{"name":"audit"}"#, bad);
+        let folder = folder(&[("log.json", &log_file(&[broken, second.clone()]))]);
+        let seen = run(folder.path(), &["scan", "log.json", "--stats", "stats.json", "--format", "ndjson"]);
+        let stats = std::fs::read(folder.path().join("stats.json")).unwrap();
+        let stats: serde_json::Value = serde_json::from_slice(&stats).unwrap();
+        assert_eq!((&stats["outcomes"]["rejected"], &stats["outcomes"]["matched"]), (&1.into(), &1.into()));
+        assert_eq!(stats["signals"]["error"], 0, "no rule is to blame");
+        assert_eq!(stats["rejected"][0]["offset"], 12);
+        let named = stats["rejected"][0]["error"].as_str().unwrap();
+        assert!(named.starts_with("a value in it cannot be read"), "{named}");
+        assert!(seen.stderr.contains("log.json at byte 12"), "{}", seen.stderr);
+        assert!(seen.findings().iter().all(|finding| finding["detail"]["event_ids"][0] == SECOND));
+
+        let arguments = ["explain", "cloudtrail-logging-stopped", "log.json", "--event-id", FIRST];
+        let seen = run(folder.path(), &arguments);
+        assert_eq!(seen.code, 4);
+        assert!(seen.stderr.contains("log.json, byte 12: the event is no readable JSON"), "{}", seen.stderr);
+    }
+}
+
+#[test]
+fn whoever_reads_the_first_lines_only_gets_the_counts_and_the_exit_code_of_all() {
+    let records: Vec<String> = (0..3_000)
+        .map(|n| stop_logging(&format!("00000000-0000-4000-8000-{n:012}"), "2026-11-03T02:15:00Z"))
+        .collect();
+    let folder = folder(&[("many.json", &log_file(&records))]);
+    let mut command = trailhound(folder.path());
+    command.args([
+        "scan",
+        "many.json",
+        "--stats",
+        "stats.json",
+        "--fail-on",
+        "critical",
+        "--format",
+        "ndjson",
+    ]);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    drop(child.stdout.take());
+    assert_eq!(child.wait().unwrap().code(), Some(1));
+    let stats = std::fs::read(folder.path().join("stats.json")).unwrap();
+    let stats: serde_json::Value = serde_json::from_slice(&stats).unwrap();
+    assert_eq!(stats["findings"]["cloudtrail-logging-stopped"], 3_000);
+}
+
+#[test]
+fn a_place_that_cannot_be_written_to_is_told_before_the_work() {
+    let folder = folder(&[("log.json", &two_records())]);
+    for option in ["--stats", "--ids"] {
+        let seen = run(folder.path(), &["scan", "log.json", option, "nowhere/x"]);
+        assert_eq!((seen.code, seen.stdout.as_str()), (3, ""), "{}", seen.stderr);
+        assert_eq!(seen.stderr.lines().count(), 1, "{}", seen.stderr);
+    }
+}
+
+#[test]
+fn a_rule_file_that_is_not_text_is_not_called_missing() {
+    let folder = folder(&[("rule.yaml", b"id: a\nowner: \xff\n")]);
+    let seen = run(folder.path(), &["check", "rule.yaml"]);
+    assert_eq!(seen.code, 2);
+    assert!(seen.stderr.contains("rule.yaml is not UTF-8 text"), "{}", seen.stderr);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_test_event_is_never_a_device() {
+    let rule = "id: a\ntitle: t\nseverity: low\npattern: { source: [aws.iam] }\ntests:\n  - { name: n, event: /dev/zero, fires: true }\n";
+    let folder = folder(&[("rule.yaml", rule.as_bytes())]);
+    let seen = run(folder.path(), &["test", "rule.yaml"]);
+    assert_eq!(seen.code, 1);
+    assert!(seen.stdout.contains("there is no event file `/dev/zero`"), "{}", seen.stdout);
+}
+
+#[cfg(unix)]
+#[test]
+fn names_of_files_cannot_act_on_the_terminal() {
+    let folder = folder(&[("logs/\u{1b}]0;mine\u{7}.json", b"garbage")]);
+    let seen = run(folder.path(), &["scan", "logs", "--color", "always"]);
+    assert!(seen.stderr.contains("logs/␛]0;mine␇.json: not a CloudTrail log file"), "{}", seen.stderr);
+    let seen = run(folder.path(), &["scan", "no\u{1b}]0;mine\u{7}", "--color", "always"]);
+    assert!(seen.stderr.contains("no␛]0;mine␇: no such file"), "{}", seen.stderr);
+}
+
 #[test]
 fn wrong_arguments_are_usage() {
     let folder = folder(&[]);
@@ -150,6 +240,7 @@ fn wrong_arguments_are_usage() {
         &["scan"][..],
         &["scan", "--severity", "urgent", "x"],
         &["scan", "--from", "yesterday", "x"],
+        &["scan", "--from", "2026-11-04", "--to", "2026-11-03", "x"],
         &["scan", "x", "--rules", "nowhere.yaml"],
         &["scan", "x", "--list", "automation_roles"],
         &["scna"],

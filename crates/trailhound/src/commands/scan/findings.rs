@@ -21,9 +21,12 @@ pub(super) struct Told {
     /// What became of the signals that fired.
     pub(super) signals: SignalTally,
     pub(super) worst: Option<Severity>,
+    /// Whether all could be printed. Counting went on to the end in any case.
+    pub(super) printed: Result<(), Failure>,
 }
 
-/// Groups signals and prints findings in the order of their first events. Findings below `least` are counted and not printed.
+/// Groups signals and prints findings in the order of their first events. Findings below `least` are counted and not printed,
+/// and so are all findings once nobody reads them.
 pub(super) fn tell(
     signals: Vec<Signal>,
     spool: Spool,
@@ -32,7 +35,8 @@ pub(super) fn tell(
     mut ids: Option<BufWriter<File>>,
     output: &mut dyn Output,
 ) -> Result<Told, Failure> {
-    let mut told = Told { findings: BTreeMap::new(), signals: SignalTally::default(), worst: None };
+    let mut told =
+        Told { findings: BTreeMap::new(), signals: SignalTally::default(), worst: None, printed: Ok(()) };
     let mut incidents = group(signals, loaded, &mut told.signals, ids.as_mut())?;
     if let Some(mut ids) = ids {
         ids.flush().map_err(|error| cannot_write_ids(&error))?;
@@ -44,14 +48,16 @@ pub(super) fn tell(
         let Some(rule) = loaded.rule(incident.rule) else { continue };
         *told.findings.entry(rule.id.to_string()).or_default() += 1;
         told.worst = told.worst.max(Some(incident.severity));
-        if incident.severity < least {
+        if incident.severity < least || told.printed.is_err() {
             continue;
         }
         let (first, sample) = records.of(&incident)?;
         let finding = Finding::new(&incident, rule, &first, sample, &loaded.context);
-        written(output.finding(&finding))?;
+        told.printed = written(output.finding(&finding));
     }
-    written(output.finish())?;
+    if told.printed.is_ok() {
+        told.printed = written(output.finish());
+    }
     Ok(told)
 }
 

@@ -23,30 +23,30 @@ use std::io::{BufWriter, Write};
 use std::num::NonZero;
 
 use cloudtrail::EventTime;
+use rules::Severity;
 
 use crate::arguments::{Format, Scan};
 use crate::clock::Stopwatch;
 use crate::exit_code::{Exit, Failure, Outcome};
 use crate::inputs;
 use crate::loading;
-use crate::output::{self, Csv, Json, Ndjson, Output, Table};
+use crate::output::{self, Csv, Json, Ndjson, Output, Table, plain};
 use crate::talk::Talk;
 
 use collect::Collector;
-use findings::Told;
 use stats::Stats;
 
 pub(crate) fn run(arguments: &Scan, talk: Talk) -> Outcome {
     let stopwatch = Stopwatch::start();
+    let span = Span::new(arguments.from, arguments.to)?;
     let loaded = loading::load(&arguments.choice, talk)?;
     let inputs = inputs::find(&arguments.paths);
     for error in &inputs.errors {
-        talk.error(error);
+        talk.error(plain(&error.to_string()));
     }
-    let span = Span { from: arguments.from, to: arguments.to };
+    let (ids, stats_file) = (create(arguments.ids.as_deref())?, create(arguments.stats.as_deref())?);
     let mut collector = Collector::new(&inputs.found);
     workers::run(&inputs.found, &loaded, span, threads(arguments.threads), talk, &mut collector)?;
-    let (ids, stats_file) = (create(arguments.ids.as_deref())?, create(arguments.stats.as_deref())?);
     let read = collector.finish()?;
     read.report(talk);
 
@@ -68,8 +68,12 @@ pub(crate) fn run(arguments: &Scan, talk: Talk) -> Outcome {
             .and_then(|()| file.flush())
             .map_err(|error| Failure::input(format!("cannot write the statistics: {error}")))?;
     }
-    talk.note(stats.sentence());
-    Ok(exit(&read.counts, &told, arguments, !inputs.errors.is_empty()))
+    match told.printed {
+        // Whoever reads the first lines only still wants counts and the exit code of the whole.
+        Err(failure) if !failure.silent => return Err(failure),
+        _ => talk.note(stats.sentence()),
+    }
+    Ok(exit(&read.counts, told.worst, arguments, !inputs.errors.is_empty()))
 }
 
 /// The span of event time that was asked for: `from` is in it, `to` is not.
@@ -80,14 +84,21 @@ struct Span {
 }
 
 impl Span {
+    fn new(from: Option<EventTime>, to: Option<EventTime>) -> Result<Self, Failure> {
+        if from.zip(to).is_some_and(|(from, to)| from >= to) {
+            return Err(Failure::usage("--from is not before --to, so no event can be between them"));
+        }
+        Ok(Span { from, to })
+    }
+
     fn holds(self, time: EventTime) -> bool {
         self.from.is_none_or(|from| from <= time) && self.to.is_none_or(|to| time < to)
     }
 }
 
 /// Input that failed weighs more than what was found: the findings are not all there are.
-fn exit(counts: &collect::Counts, told: &Told, arguments: &Scan, inputs_failed: bool) -> Exit {
-    let found = arguments.fail_on.is_some_and(|least| told.worst.is_some_and(|worst| worst >= least));
+fn exit(counts: &collect::Counts, worst: Option<Severity>, arguments: &Scan, inputs_failed: bool) -> Exit {
+    let found = arguments.fail_on.is_some_and(|least| worst.is_some_and(|worst| worst >= least));
     if inputs_failed || counts.troubles > 0 {
         Exit::Input
     } else if found {
