@@ -77,6 +77,9 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     for step in steps().iter().filter(|step| wanted(step)) {
         step.run()?;
     }
+    if arguments.only.is_none() {
+        check_advisories()?;
+    }
     eprintln!("\nall steps passed in {:.0} s", begun.elapsed().as_secs_f64());
     Ok(ExitCode::SUCCESS)
 }
@@ -128,6 +131,30 @@ fn steps() -> Vec<Step> {
         }
     }
     steps
+}
+
+/// Asks the advisory database about every dependency. It is fetched from the network, so a machine without one says that it
+/// could not look, instead of passing or failing for the wrong reason.
+fn check_advisories() -> Result<(), String> {
+    eprintln!("\n==> advisories\n    $ cargo deny --locked check advisories");
+    let output = Command::new(env!("CARGO"))
+        .args(["deny", "--locked", "check", "advisories"])
+        .current_dir(data::root())
+        .stdin(Stdio::null())
+        .output()
+        .map_err(|error| format!("advisories: cannot start `cargo deny`: {error}"))?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    if output.status.success() {
+        return Ok(());
+    }
+    if said.contains("failed to fetch advisory database") {
+        eprintln!(
+            "warning: the advisory database cannot be reached from here; nothing was checked against it"
+        );
+        return Ok(());
+    }
+    eprintln!("{said}");
+    Err("advisories: a dependency has a known fault; update or replace it".to_owned())
 }
 
 /// Installs what the steps call and the machine lacks.
