@@ -1,6 +1,4 @@
 //! What a scan shows, and that it depends on nothing but the logs and the rules.
-#![expect(clippy::unwrap_used, reason = "a test")]
-
 mod kit;
 
 use std::collections::BTreeMap;

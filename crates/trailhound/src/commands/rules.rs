@@ -101,7 +101,7 @@ pub(crate) fn show(id: &str, choice: &RuleChoice, talk: Talk) -> Outcome {
         let (severity, bold, faint) = (Styles::severity(rule.severity), Styles::BOLD, Styles::FAINT);
         writeln!(out, "{severity}{}{severity:#}  {bold}{id}{bold:#}", rule.severity)?;
         writeln!(out, "{faint}{}:{}{faint:#}", rule.source.file, rule.source.span.line)?;
-        for text in rule.description.iter() {
+        if let Some(text) = &rule.description {
             writeln!(out, "\n{}", filled(text, line_width()))?;
         }
         if !rule.first_checks.is_empty() {

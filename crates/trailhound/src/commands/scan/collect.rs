@@ -89,7 +89,7 @@ impl<'i> Collector<'i> {
                 _ if !self.seen.is_first(id.clone()) => Outcome::Duplicate,
                 None => Outcome::Unmatched,
                 Some(hit) => {
-                    self.keep(hit, id, &batch.texts)?;
+                    self.keep(hit, &id, &batch.texts)?;
                     Outcome::Matched
                 }
             };
@@ -98,7 +98,7 @@ impl<'i> Collector<'i> {
         Ok(())
     }
 
-    fn keep(&mut self, hit: Hit, event: cloudtrail::EventId, texts: &[u8]) -> Result<(), Failure> {
+    fn keep(&mut self, hit: Hit, event: &cloudtrail::EventId, texts: &[u8]) -> Result<(), Failure> {
         let tally = &mut self.counts.signals;
         tally.saw(hit.judgements.len() as u64);
         let mut record = None;
