@@ -10,7 +10,7 @@ use crate::arguments::{CheckFormat, Explain};
 use crate::exit_code::{Exit, Failure, Outcome};
 use crate::inputs::{self, Input};
 use crate::loading;
-use crate::output::{plain, print};
+use crate::output::{plain, plain_lines, print};
 use crate::talk::Talk;
 
 pub(crate) fn run(arguments: &Explain, talk: Talk) -> Outcome {
@@ -20,7 +20,7 @@ pub(crate) fn run(arguments: &Explain, talk: Talk) -> Outcome {
     let (event, place) = find(arguments, talk)?;
     let explanation = rule.explain(&event, &context);
     print(talk, |out| match arguments.format {
-        CheckFormat::Text => writeln!(out, "{place}\n{explanation}"),
+        CheckFormat::Text => writeln!(out, "{place}\n{}", plain_lines(&explanation.to_string())),
         CheckFormat::Json => {
             serde_json::to_writer_pretty(&mut *out, &explanation)?;
             writeln!(out)

@@ -13,7 +13,7 @@ use filter_pattern::Filter;
 use crate::arguments::{Language, Match};
 use crate::exit_code::{Exit, Failure, Outcome};
 use crate::inputs::{self, Input};
-use crate::output::{plain, print};
+use crate::output::{plain, plain_lines, print};
 use crate::talk::Talk;
 
 /// What is tried.
@@ -97,10 +97,12 @@ impl Selector {
         writeln!(out, "{} {verdict}", seen.place)?;
         match self {
             Selector::Pattern(pattern) => match event_pattern::Event::parse(seen.envelope.as_bytes()) {
-                Ok(event) => writeln!(out, "{}", pattern.explain(&event)),
+                Ok(event) => writeln!(out, "{}", plain_lines(&pattern.explain(&event).to_string())),
                 Err(error) => writeln!(out, "  {error}"),
             },
-            Selector::Filter(filter) => writeln!(out, "{}", filter.explain(self.text(seen))),
+            Selector::Filter(filter) => {
+                writeln!(out, "{}", plain_lines(&filter.explain(self.text(seen)).to_string()))
+            }
         }
     }
 }
@@ -125,9 +127,23 @@ fn selector(typed: &str, language: Option<Language>) -> Result<Selector, Failure
         }),
         Language::Filter => Filter::parse(&text).map(Selector::Filter).map_err(|errors| {
             let said: Vec<String> = errors.iter().map(|error| format!("  {error}")).collect();
-            Failure::new(Exit::Rules, format!("the filter pattern is not valid\n{}", said.join("\n")))
+            let failure =
+                Failure::new(Exit::Rules, format!("the filter pattern is not valid\n{}", said.join("\n")));
+            if looks_like_a_file(typed) {
+                failure.hint(format!("there is no file `{typed}`, so this was read as a filter pattern"))
+            } else {
+                failure
+            }
         }),
     }
+}
+
+/// Whether somebody meant a file that is not there.
+fn looks_like_a_file(typed: &str) -> bool {
+    let name = Path::new(typed);
+    !name.is_file()
+        && !typed.contains(char::is_whitespace)
+        && (name.extension().is_some() || typed.contains('/'))
 }
 
 fn described(line: u32, column: u32, message: &str, hint: Option<&str>) -> String {
@@ -210,6 +226,19 @@ fn any_object(bytes: &[u8]) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_file_that_is_not_there_is_told_from_a_pattern() {
+        for (typed, is_file) in [
+            ("pattern.json", true),
+            ("./patterns", true),
+            ("{ $.a = 1.5 }", false),
+            ("ERROR", false),
+            ("", false),
+        ] {
+            assert_eq!(looks_like_a_file(typed), is_file, "{typed}");
+        }
+    }
 
     #[test]
     fn the_first_characters_tell_the_language() {

@@ -9,7 +9,7 @@ use rules::TestOutcome;
 use crate::arguments::Test;
 use crate::exit_code::{Exit, Failure, Outcome};
 use crate::loading;
-use crate::output::{Styles, print};
+use crate::output::{Styles, plain, print};
 use crate::talk::Talk;
 
 pub(crate) fn run(arguments: &Test, talk: Talk) -> Outcome {
@@ -40,7 +40,7 @@ pub(crate) fn run(arguments: &Test, talk: Talk) -> Outcome {
                 writeln!(out, "     {failure}")?;
             }
             for line in outcome.explanation.iter().flat_map(|explanation| {
-                explanation.to_string().lines().map(str::to_owned).collect::<Vec<_>>()
+                explanation.to_string().lines().map(|line| plain(line).into_owned()).collect::<Vec<_>>()
             }) {
                 writeln!(out, "     {line}")?;
             }

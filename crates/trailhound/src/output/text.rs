@@ -52,6 +52,11 @@ pub(crate) fn plain(text: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
+/// Several lines of such text, each made harmless and left a line.
+pub(crate) fn plain_lines(text: &str) -> String {
+    text.lines().map(plain).collect::<Vec<_>>().join("\n")
+}
+
 /// Whether a terminal does something with it other than showing it.
 fn acts(c: char) -> bool {
     c.is_control()
@@ -114,6 +119,11 @@ mod tests {
         assert_eq!(plain("a\u{1b}[31mb\nc\u{9b}d"), "a␛[31mb c\\u{9b}d");
         assert_eq!(plain("user\u{202e}nimda"), "user\\u{202e}nimda");
         assert_eq!(plain("user\u{61c}1"), "user\\u{61c}1");
+    }
+
+    #[test]
+    fn lines_stay_lines() {
+        assert_eq!(plain_lines("a\n  b\u{9b}1m\n"), "a\n  b\\u{9b}1m");
     }
 
     #[test]
