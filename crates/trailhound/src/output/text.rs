@@ -54,7 +54,7 @@ pub(crate) fn plain(text: &str) -> Cow<'_, str> {
 
 /// Several lines of such text, each made harmless and left a line.
 pub(crate) fn plain_lines(text: &str) -> String {
-    text.lines().map(plain).collect::<Vec<_>>().join("\n")
+    text.split('\n').map(plain).collect::<Vec<_>>().join("\n")
 }
 
 /// Whether a terminal does something with it other than showing it.
@@ -123,7 +123,7 @@ mod tests {
 
     #[test]
     fn lines_stay_lines() {
-        assert_eq!(plain_lines("a\n  b\u{9b}1m\n"), "a\n  b\\u{9b}1m");
+        assert_eq!(plain_lines("a\n  b\u{9b}1m\n"), "a\n  b\\u{9b}1m\n");
     }
 
     #[test]
