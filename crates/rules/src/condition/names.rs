@@ -90,6 +90,13 @@ impl Names<'_> {
             }
             Expr::Call(call) => self.call(call),
             Expr::Comprehension(loops) => {
+                // A loop in a loop over the whole event takes the square of what an attacker may put there; one over a part of
+                // the outer loop's element takes no more steps than the event has parts.
+                if !self.bound.is_empty() && self.mentions_event(&loops.iter_range) {
+                    let message = "a loop inside a loop goes over the event again".to_owned();
+                    let help = "let it go over a part of the outer loop's element, as in `a.exists(x, x.b.exists(y, …))`";
+                    self.fault(FaultKind::Expression, message, None, Some(help.to_owned()));
+                }
                 self.visit(&loops.iter_range);
                 self.visit(&loops.accu_init);
                 let outside = self.bound.len();
@@ -201,8 +208,26 @@ impl Names<'_> {
                     self.fault(FaultKind::Expression, message, range, None);
                 }
             }
+            ("matches", [.., _]) => {
+                let help =
+                    "write it as a text, such as `detail.eventName.matches('^(Stop|Delete)')`".to_owned();
+                let message = "a regular expression cannot come from the event".to_owned();
+                self.fault(FaultKind::Expression, message, range, Some(help));
+            }
             _ => {}
         }
+    }
+
+    /// Whether an expression reads anything but the variables of the loops around it, and lists.
+    fn mentions_event(&self, expression: &IdedExpr) -> bool {
+        let mut open = vec![expression];
+        while let Some(expression) = open.pop() {
+            match &expression.expr {
+                Expr::Ident(name) if name != "lists" && !self.bound.contains(name) => return true,
+                _ => open.extend(children(expression)),
+            }
+        }
+        false
     }
 
     fn fault(&mut self, kind: FaultKind, message: String, range: Option<Range<usize>>, help: Option<String>) {

@@ -147,7 +147,6 @@ fn conditions_that_do_not_and_why() {
         "detail.requestParameters.count / 0 > 0",
         "detail.requestParameters.count + region == 'x'",
         "int(region) == 1",
-        "region.matches(detail.eventName + '(')",
     ] {
         error(text);
     }
@@ -230,6 +229,33 @@ fn the_stack_an_expression_takes_is_bounded() {
                 let _ = condition.evaluate(&scope);
             }
         }
+    }
+}
+
+#[test]
+fn loops_inside_loops_go_over_parts_and_regular_expressions_are_written_down() {
+    let refused = |text: &str| {
+        let faults = Condition::compile(text, &organization()).err().unwrap_or_default();
+        faults.into_iter().map(|fault| fault.message).collect::<Vec<_>>()
+    };
+    for good in [
+        "detail.l.exists(a, a.m.exists(b, b == 'x'))",
+        "detail.l.exists(a, lists.automation_roles.exists(b, b == a))",
+        "detail.l.exists(a, [a.x, a.y].exists(b, b == 'x'))",
+        "detail.userAgent.matches('^aws-cli')",
+    ] {
+        assert_eq!(refused(good), Vec::<String>::new(), "{good}");
+    }
+    for (bad, says) in [
+        ("detail.l.all(a, detail.l.all(b, a == b))", "a loop inside a loop goes over the event again"),
+        ("detail.l.map(a, detail.l.map(b, b)).size() > 0", "a loop inside a loop goes over the event again"),
+        (
+            "detail.l.exists(a, (detail.l + a.m).exists(b, b == 1))",
+            "a loop inside a loop goes over the event again",
+        ),
+        ("detail.userAgent.matches(detail.userAgent)", "a regular expression cannot come from the event"),
+    ] {
+        assert_eq!(refused(bad), [says], "{bad}");
     }
 }
 
