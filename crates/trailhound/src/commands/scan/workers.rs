@@ -44,6 +44,7 @@ pub(super) fn run(
         for _ in 0..threads.min(inputs.len()) {
             let (sender, next, frontier) = (sender.clone(), &next, &frontier);
             scope.spawn(move || {
+                let _leaving = Leaving(frontier);
                 let mut worker = Worker::new(loaded, span);
                 while let Some((number, input)) = take(inputs, next) {
                     if !frontier.wait_for(number) || sender.send(worker.read(number, input)).is_err() {
@@ -103,6 +104,17 @@ impl Frontier {
     fn moves_to(&self, number: usize) {
         *self.wanted.lock().unwrap_or_else(PoisonError::into_inner) = number;
         self.moved.notify_all();
+    }
+}
+
+/// Lets the others go should this thread panic: the file it had would be waited for in vain.
+struct Leaving<'f>(&'f Frontier);
+
+impl Drop for Leaving<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.moves_to(usize::MAX);
+        }
     }
 }
 
