@@ -13,6 +13,7 @@
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::Error;
 
@@ -66,7 +67,7 @@ impl Folder {
             .truncate(false)
             .open(&path)
             .map_err(|error| failed(&error))?;
-        match file.try_lock() {
+        match take_lock(&file) {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
                 let mut holder = String::new();
@@ -83,6 +84,22 @@ impl Folder {
             .map_err(|error| failed(&error))?;
         Ok(FolderLock { _file: file })
     }
+}
+
+/// How often, and how far apart, a lock is asked for before it counts as held.
+const LOCK_TRIES: u32 = 25;
+const LOCK_PAUSE: Duration = Duration::from_millis(10);
+
+/// Takes the lock, with some patience: a process that starts another one shares its locks with it until the other runs its own
+/// program (fork, then exec), so a lock that was just given back can seem held for a moment.
+fn take_lock(file: &File) -> Result<(), TryLockError> {
+    for _ in 1..LOCK_TRIES {
+        match file.try_lock() {
+            Err(TryLockError::WouldBlock) => std::thread::sleep(LOCK_PAUSE),
+            taken => return taken,
+        }
+    }
+    file.try_lock()
 }
 
 /// The right to write in the folder; given back on drop.
