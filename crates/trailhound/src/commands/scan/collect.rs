@@ -86,7 +86,7 @@ impl<'i> Collector<'i> {
             let hit = hits.next_if(|hit| hit.event == number);
             self.counts.records.received();
             let outcome = match hit {
-                _ if !self.seen.is_first(id.clone()) => Outcome::Duplicate,
+                _ if !self.seen.is_first(&id) => Outcome::Duplicate,
                 None => Outcome::Unmatched,
                 Some(hit) => {
                     self.keep(hit, &id, &batch.texts)?;

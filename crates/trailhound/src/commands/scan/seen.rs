@@ -16,11 +16,11 @@ pub(super) struct Seen {
 
 impl Seen {
     /// Whether this is the first copy.
-    pub(super) fn is_first(&mut self, id: EventId) -> bool {
+    pub(super) fn is_first(&mut self, id: &EventId) -> bool {
         match id {
-            EventId::Uuid(id) => self.uuids.insert(id),
-            EventId::Content(hash) => self.contents.insert(hash),
-            EventId::Text(text) => self.texts.insert(text),
+            EventId::Uuid(id) => self.uuids.insert(*id),
+            EventId::Content(hash) => self.contents.insert(*hash),
+            EventId::Text(text) => self.texts.insert(text.clone()),
         }
     }
 }
@@ -33,8 +33,8 @@ mod tests {
     fn copies_are_told_apart_by_id_and_kind_of_id() {
         let mut seen = Seen::default();
         for id in [EventId::Uuid(1), EventId::Content(1), EventId::Text("1".into())] {
-            assert!(seen.is_first(id.clone()), "{id:?}");
-            assert!(!seen.is_first(id));
+            assert!(seen.is_first(&id), "{id:?}");
+            assert!(!seen.is_first(&id));
         }
     }
 }
