@@ -5,6 +5,8 @@
 //! first copy of a duplicate counts and that must not depend on the machine.
 
 use std::fmt;
+use std::fs;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use globset::{GlobBuilder, GlobMatcher};
@@ -22,6 +24,17 @@ pub(crate) enum Input {
 }
 
 impl Input {
+    /// All of it, for commands that look at few events; a scan reads in pieces.
+    pub(crate) fn read(&self) -> io::Result<Vec<u8>> {
+        match self {
+            Input::Stdin => {
+                let mut bytes = Vec::new();
+                io::stdin().lock().read_to_end(&mut bytes).map(|_| bytes)
+            }
+            Input::File(path) => fs::read(path),
+        }
+    }
+
     /// Its name for programs, as it stands.
     pub(crate) fn name(&self) -> String {
         match self {
@@ -161,7 +174,6 @@ fn fixed_folder(pattern: &str) -> PathBuf {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::fs;
 
     fn folder() -> tempfile::TempDir {
         let folder = tempfile::tempdir().unwrap();

@@ -1,14 +1,11 @@
 //! `trailhound explain`: why a rule fired on an event or did not.
 
-use std::fs;
-use std::io::{self, Read};
-
 use cloudtrail::{Decoder, Item};
 use rules::EventView;
 
 use crate::arguments::{CheckFormat, Explain};
 use crate::exit_code::{Exit, Failure, Outcome};
-use crate::inputs::{self, Input};
+use crate::inputs;
 use crate::loading;
 use crate::output::{plain, plain_lines, print};
 use crate::talk::Talk;
@@ -47,7 +44,7 @@ fn find(arguments: &Explain, talk: Talk) -> Result<(EventView, String), Failure>
     let mut found: Vec<(EventView, String)> = Vec::new();
     let mut count = 0_u64;
     for input in &inputs.found {
-        let bytes = read(input)?;
+        let bytes = input.read().map_err(|error| Failure::input(format!("{input}: {error}")))?;
         let decoded = Decoder::default().decode(&bytes, None, |item| match item {
             Item::Event(event) => {
                 let id = event.id().to_string();
@@ -80,15 +77,4 @@ fn find(arguments: &Explain, talk: Talk) -> Result<(EventView, String), Failure>
         (None, None) => Err(Failure::input("there is no event in the input")
             .hint("a CloudTrail record or an EventBridge event, as JSON, is wanted")),
     }
-}
-
-fn read(input: &Input) -> Result<Vec<u8>, Failure> {
-    let bytes = match input {
-        Input::Stdin => {
-            let mut bytes = Vec::new();
-            io::stdin().lock().read_to_end(&mut bytes).map(|_| bytes)
-        }
-        Input::File(path) => fs::read(path),
-    };
-    bytes.map_err(|error| Failure::input(format!("{input}: {error}")))
 }

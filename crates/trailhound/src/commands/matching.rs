@@ -3,7 +3,7 @@
 //! Here the languages' reference matchers are asked, which also explain; a scan asks the index made of all rules.
 
 use std::fs;
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::path::Path;
 
 use cloudtrail::{Decoder, Event, Item};
@@ -166,14 +166,7 @@ fn language_of(text: &str) -> Language {
 ///
 /// A file that holds one JSON object of any other kind is an event too: people try patterns on pieces of events.
 fn each(input: &Input, talk: Talk, mut take: impl FnMut(Seen)) -> bool {
-    let bytes = match input {
-        Input::Stdin => {
-            let mut bytes = Vec::new();
-            io::stdin().lock().read_to_end(&mut bytes).map(|_| bytes)
-        }
-        Input::File(path) => fs::read(path),
-    };
-    let bytes = match bytes {
+    let bytes = match input.read() {
         Ok(bytes) => bytes,
         Err(error) => {
             talk.error(format_args!("{input}: {error}"));
