@@ -39,9 +39,11 @@ impl Pack {
         assert!(!loaded.has_errors());
         let mut builder = Builder::new();
         for (number, rule) in (0..).zip(loaded.rules.iter()) {
-            match &rule.selector {
-                Selector::Pattern(pattern) => builder.add_pattern(matcher::RuleId(number), pattern),
-                Selector::Filter(filter) => builder.add_filter(matcher::RuleId(number), filter),
+            for (_, selector) in rule.selectors() {
+                match selector {
+                    Selector::Pattern(pattern) => builder.add_pattern(matcher::RuleId(number), pattern),
+                    Selector::Filter(filter) => builder.add_filter(matcher::RuleId(number), filter),
+                }
             }
         }
         Pack { matcher: builder.build(), rules: loaded.rules, context }

@@ -149,7 +149,10 @@ impl Rule {
     /// Explains what the rule makes of an event.
     #[must_use]
     pub fn explain(&self, view: &EventView, context: &Context) -> RuleExplanation {
-        let selector = SelectorExplanation::of(&self.selector, view);
+        let selector = self.selector.as_ref().map_or_else(
+            || SelectorExplanation::Inapplicable("it looks at no event by itself".to_owned()),
+            |selector| SelectorExplanation::of(selector, view),
+        );
         let evaluation = Evaluation::new(self, view, context);
         let delivered = view.delivered(self.delivery);
         let matches = selector.matches();

@@ -18,11 +18,13 @@
 
 mod catalogue;
 mod condition;
+mod decision;
 mod diagnostic;
 mod evaluation;
 mod explanation;
 mod files;
 mod lint;
+mod metric;
 mod nearest;
 mod organization;
 mod pack;
@@ -37,17 +39,23 @@ pub mod yaml;
 
 pub use catalogue::{Check, Entry};
 pub use condition::{Condition, EXPRESSION_LENGTH_MAX, Truth};
+pub use decision::{
+    Absent, CompositeAlarm, Decision, DecisionKind, Expect, FirstSeen, MetricAlarm, MetricFilter, Sequence, Step, Threshold,
+};
 pub use diagnostic::{Colour, Diagnostic, Level, Span};
 pub use evaluation::{Evaluation, EventView, NotExcepted, UnreadableEvent, Verdict};
 pub use explanation::{
     ConditionExplanation, EscalationExplanation, ExceptionExplanation, RuleExplanation, SelectorExplanation,
 };
-pub use files::{Files, MemoryFiles};
+pub use files::{Files, MemoryFiles, resolve};
 pub use lint::{expired_exceptions, unused_lists};
+pub use nearest::nearest;
+pub use metric::Transformation;
 pub use organization::Organization;
 pub use pack::BuiltIn;
 pub use path::{EventPath, PathError, Root};
+pub use read::{Complaints, Fields, parse_duration, shown};
 pub use rule::{Escalation, Exception, Group, Rule, RuleId, RuleTest, Selector, Severity, Source, TestEvent};
-pub use set::{Loaded, RuleSet};
+pub use set::{Loaded, RuleSet, Selection};
 pub use test_run::{TestEventError, TestOutcome};
 pub use title::{TITLE_LENGTH_MAX, Title};

@@ -43,7 +43,7 @@ pub(crate) fn rule(complaints: &mut Complaints<'_>, rule: &Rule, document: &Node
         let help = "add a test with `fires: false`, and the field that stops it as `because`";
         warn(Check::NoSilentTest, format!("no test shows `{id}` staying silent"), help);
     }
-    if let Selector::Pattern(pattern) = &rule.selector
+    if let Some(Selector::Pattern(pattern)) = &rule.selector
         && !pattern.alternatives().iter().all(|alternative| {
             alternative.fields().iter().any(|field| NAMES_A_SERVICE.contains(&field.path().as_str()))
         })

@@ -4,7 +4,9 @@
 //! run. Rules are read by [`RuleSet::load`](crate::RuleSet::load); nothing here changes afterwards.
 
 use crate::condition::Condition;
+use crate::decision::{Decision, Sequence, Step};
 use crate::diagnostic::Span;
+use crate::metric::Transformation;
 use crate::path::EventPath;
 use crate::title::Title;
 use cloudtrail::Delivery;
@@ -36,20 +38,81 @@ pub struct Rule {
     pub owner: Option<Box<str>>,
     /// Free labels, such as `attack.t1562.008`.
     pub tags: Vec<Box<str>>,
-    /// Which events.
-    pub selector: Selector,
-    /// Which of those would have been delivered.
+    /// Which events. None where the document has none of its own: the steps of a sequence have theirs, and an alarm on
+    /// metrics that other documents publish looks at no event. [`Rule::selectors`] gives all there are.
+    pub selector: Option<Selector>,
+    /// Which of those would have been delivered; a step may differ, see [`Rule::delivery_of`].
     pub delivery: Delivery,
-    /// What else must hold of a matched event (`where`).
+    /// What else must hold of a matched event (`where`); of a sequence, of the events of every step.
     pub condition: Option<Condition>,
+    /// What must hold of the events that are left.
+    pub decision: Decision,
     /// Known good: a matched event that one of these names is dropped before anything is counted.
     pub except: Vec<Exception>,
-    /// Which events make one finding; without it each event is one.
+    /// Which events make one finding; without it each event is one. Only where the decision is [`Decision::Each`].
     pub group: Option<Group>,
     /// The rule's own tests.
     pub tests: Vec<RuleTest>,
     /// Where the rule was read.
     pub source: Source,
+}
+
+impl Rule {
+    /// All selectors with the step each belongs to: one, numbered 0, unless the rule is a sequence; none where the document
+    /// has none.
+    pub fn selectors(&self) -> impl Iterator<Item = (u8, &Selector)> {
+        let steps = self.sequence().into_iter().flat_map(Sequence::all_steps).map(|step| &step.selector);
+        (0..).zip(self.selector.iter().chain(steps))
+    }
+
+    /// The selector of a step; of step 0, where the rule is no sequence.
+    #[must_use]
+    pub fn selector_of(&self, step: u8) -> Option<&Selector> {
+        self.selectors().nth(usize::from(step)).map(|(_, selector)| selector)
+    }
+
+    /// A step of the sequence, if the rule is one.
+    #[must_use]
+    pub fn step(&self, step: u8) -> Option<&Step> {
+        self.sequence()?.all_steps().nth(usize::from(step))
+    }
+
+    /// Which events of a step would have been delivered.
+    #[must_use]
+    pub fn delivery_of(&self, step: u8) -> Delivery {
+        self.step(step).map_or(self.delivery, |step| step.delivery)
+    }
+
+    /// The paths of the key by which a step's events belong together: `by`, `of` or `per`; of a rule that decides each
+    /// event by itself, those of its group.
+    #[must_use]
+    pub fn key_paths(&self, step: u8) -> &[EventPath] {
+        match &self.decision {
+            Decision::Each => self.group.as_ref().map_or(&[], |group| &group.by),
+            Decision::Threshold(threshold) => &threshold.by,
+            Decision::Sequence(_) => self.step(step).map_or(&[], |step| &step.by),
+            Decision::FirstSeen(first_seen) => &first_seen.of,
+            Decision::Absent(absent) => &absent.per,
+            Decision::Alarm(_) | Decision::Composite(_) | Decision::Metric(_) => &[],
+        }
+    }
+
+    /// What each event publishes to a metric: of a metric filter and of a rule with an inline `alarm:`.
+    #[must_use]
+    pub fn publishes(&self) -> Option<&Transformation> {
+        match &self.decision {
+            Decision::Metric(filter) => Some(&filter.transformation),
+            Decision::Alarm(alarm) => alarm.publishes.as_ref(),
+            _ => None,
+        }
+    }
+
+    fn sequence(&self) -> Option<&Sequence> {
+        match &self.decision {
+            Decision::Sequence(sequence) => Some(sequence),
+            _ => None,
+        }
+    }
 }
 
 /// A rule's name: lower-case letters, digits and hyphens, as in `cloudtrail-logging-stopped`.

@@ -5,7 +5,7 @@ use crate::diagnostic::{Diagnostic, Span};
 use crate::files::Files;
 use crate::lint;
 use crate::read::{self, Complaints};
-use crate::rule::{Rule, RuleId};
+use crate::rule::{Rule, RuleId, Selector};
 use crate::yaml;
 use context::Context;
 use rustc_hash::FxHashMap;
@@ -16,6 +16,16 @@ use std::sync::Arc;
 pub struct RuleSet {
     rules: Vec<Arc<Rule>>,
     by_id: FxHashMap<RuleId, usize>,
+    selections: Vec<Selection>,
+}
+
+/// Which selector of a set: a rule's, or that of a step of a sequence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Selection {
+    /// The rule's place in the set.
+    pub rule: u32,
+    /// The step; 0 where the rule is no sequence.
+    pub step: u8,
 }
 
 /// What loading gives: the rules that can be used, and everything there is to say of the files.
@@ -112,6 +122,19 @@ impl RuleSet {
         self.rules.get(index)
     }
 
+    /// All selectors of all rules, in order: a selector's place here is its number in an index of them. As long as no rule
+    /// is a sequence and each looks at events, that is the rule's own place.
+    #[must_use]
+    pub fn selections(&self) -> &[Selection] {
+        &self.selections
+    }
+
+    /// The selector that is meant.
+    #[must_use]
+    pub fn selector(&self, selection: Selection) -> Option<&Selector> {
+        self.at(usize::try_from(selection.rule).ok()?)?.selector_of(selection.step)
+    }
+
     /// The rules that a predicate keeps, numbered anew.
     #[must_use]
     pub fn filtered(&self, mut keep: impl FnMut(&Rule) -> bool) -> Self {
@@ -123,6 +146,8 @@ impl RuleSet {
     }
 
     fn push(&mut self, rule: Arc<Rule>) {
+        let number = u32::try_from(self.rules.len()).unwrap_or(u32::MAX);
+        self.selections.extend(rule.selectors().map(|(step, _)| Selection { rule: number, step }));
         self.by_id.insert(rule.id.clone(), self.rules.len());
         self.rules.push(rule);
     }

@@ -76,13 +76,14 @@ pub(crate) fn rule_set(
     Ok((rules, files))
 }
 
-/// All selectors in one index; a rule's number is its place in the set.
+/// All selectors in one index; a selector's number is its place in [`RuleSet::selections`].
 pub(crate) fn compile(rules: &RuleSet) -> Matcher {
     let mut builder = Builder::new();
-    for (number, rule) in (0..).zip(rules.iter()) {
-        match &rule.selector {
-            Selector::Pattern(pattern) => builder.add_pattern(RuleId(number), pattern),
-            Selector::Filter(filter) => builder.add_filter(RuleId(number), filter),
+    for (number, &selection) in (0..).zip(rules.selections()) {
+        match rules.selector(selection) {
+            Some(Selector::Pattern(pattern)) => builder.add_pattern(RuleId(number), pattern),
+            Some(Selector::Filter(filter)) => builder.add_filter(RuleId(number), filter),
+            None => {}
         }
     }
     builder.build()

@@ -8,12 +8,12 @@ mod pattern;
 mod selector;
 mod test_case;
 
-pub(crate) use fields::{Complaints, Fields};
+pub use fields::{Complaints, Fields};
 
 use crate::catalogue::Check;
 use crate::condition::{Condition, FaultKind};
+use crate::decision::Decision;
 use crate::diagnostic::Level;
-use crate::nearest::nearest;
 use crate::path::EventPath;
 use crate::rule::{Escalation, Exception, Group, Rule, RuleId, Severity, Source};
 use crate::title::{Title, TitleError};
@@ -144,13 +144,14 @@ impl Reader<'_, '_> {
             first_checks: first_checks?,
             owner: owner?,
             tags: tags?,
-            selector: selector?,
+            selector: Some(selector?),
             delivery: delivery?,
             condition: match condition {
                 Some(condition) => Some(condition?),
                 None => None,
             },
             except: except?,
+            decision: Decision::Each,
             group: match group {
                 Some(group) => Some(group?),
                 None => None,
@@ -407,15 +408,7 @@ impl Reader<'_, '_> {
     }
 
     fn one_of(&mut self, node: &Node, what: &str, known: impl IntoIterator<Item = &'static str>) {
-        let known: Vec<&str> = known.into_iter().collect();
-        let text = node.as_text().unwrap_or_else(|| node.kind());
-        let message = format!("`{}` is no {what}", shown(text));
-        let mut diagnostic = self.complaints.diagnostic(Check::InvalidValue, node.range.clone(), message);
-        diagnostic = diagnostic.help(format!("it is one of {}", known.join(", ")));
-        if let Some(meant) = nearest(text, known) {
-            diagnostic = diagnostic.help(format!("did you mean `{meant}`?")).replace_with(meant);
-        }
-        self.complaints.push(diagnostic);
+        self.complaints.one_of(node, what, known);
     }
 
     fn wrong_type(&mut self, node: &Node, message: &str) {
@@ -433,7 +426,14 @@ impl Reader<'_, '_> {
 }
 
 /// `30s`, `10m`, `1h`, `2d`: a whole number and one unit, not zero.
-fn parse_duration(text: &str) -> Option<Duration> {
+///
+/// ```
+/// use std::time::Duration;
+/// assert_eq!(rules::parse_duration("10m"), Some(Duration::from_secs(600)));
+/// assert_eq!(rules::parse_duration("10 minutes"), None);
+/// ```
+#[must_use]
+pub fn parse_duration(text: &str) -> Option<Duration> {
     let unit = text.chars().last()?;
     let seconds = match unit {
         's' => 1,
@@ -461,7 +461,8 @@ fn slug(text: &str) -> String {
 }
 
 /// What a message repeats of a document's text: not too much.
-fn shown(text: &str) -> String {
+#[must_use]
+pub fn shown(text: &str) -> String {
     text.chars().take(60).map(|character| if character.is_control() { ' ' } else { character }).collect()
 }
 

@@ -146,23 +146,28 @@ fn technique(tag: &str) -> String {
 /// The services whose events a rule asks for by name.
 fn services(rule: &Rule) -> Vec<(usize, String)> {
     let mut services = Vec::new();
-    match &rule.selector {
-        Selector::Pattern(pattern) => {
-            for field in pattern.alternatives().iter().flat_map(event_pattern::Alternative::fields) {
-                if field.path().as_str() == "detail.eventSource" {
-                    services.extend(field.terms().iter().filter_map(|term| match term {
-                        Term::Equals(name) => Some(name.to_string()),
-                        _ => None,
-                    }));
+    for (_, selector) in rule.selectors() {
+        match selector {
+            Selector::Pattern(pattern) => {
+                for field in pattern.alternatives().iter().flat_map(event_pattern::Alternative::fields) {
+                    if field.path().as_str() == "detail.eventSource" {
+                        services.extend(field.terms().iter().filter_map(|term| match term {
+                            Term::Equals(name) => Some(name.to_string()),
+                            _ => None,
+                        }));
+                    }
                 }
             }
-        }
-        Selector::Filter(filter) => {
-            let named = filter.text().split("$.eventSource").skip(1);
-            services.extend(named.filter_map(|rest| rest.trim_start().strip_prefix('=')).map(|rest| {
-                let value = rest.trim_start().trim_start_matches('"');
-                value.chars().take_while(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-')).collect()
-            }));
+            Selector::Filter(filter) => {
+                let named = filter.text().split("$.eventSource").skip(1);
+                services.extend(named.filter_map(|rest| rest.trim_start().strip_prefix('=')).map(|rest| {
+                    let value = rest.trim_start().trim_start_matches('"');
+                    value
+                        .chars()
+                        .take_while(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-'))
+                        .collect()
+                }));
+            }
         }
     }
     if services.is_empty() {
