@@ -109,7 +109,9 @@ impl<'t> Lines<'t> {
 }
 
 impl Diagnostic {
-    pub(crate) fn new(check: Check, file: &Arc<str>, span: Span, message: impl Into<String>) -> Self {
+    /// A diagnostic of the gravity that the catalogue gives the check.
+    #[must_use]
+    pub fn new(check: Check, file: &Arc<str>, span: Span, message: impl Into<String>) -> Self {
         Self {
             level: check.entry().level,
             id: check,
@@ -121,17 +123,23 @@ impl Diagnostic {
         }
     }
 
-    pub(crate) fn help(mut self, help: impl Into<String>) -> Self {
+    /// Says what to do.
+    #[must_use]
+    pub fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
         self
     }
 
-    pub(crate) fn maybe_help(mut self, help: Option<impl Into<String>>) -> Self {
+    /// Says what to do, if that is known.
+    #[must_use]
+    pub fn maybe_help(mut self, help: Option<impl Into<String>>) -> Self {
         self.help = help.map(Into::into).or(self.help);
         self
     }
 
-    pub(crate) fn replace_with(mut self, replacement: impl Into<String>) -> Self {
+    /// Gives the text to put in the span's place.
+    #[must_use]
+    pub fn replace_with(mut self, replacement: impl Into<String>) -> Self {
         self.replacement = Some(replacement.into());
         self
     }

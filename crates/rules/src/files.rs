@@ -45,7 +45,13 @@ impl Files for MemoryFiles {
 }
 
 /// The path of `relative` as written in the file at `base`: `.` and `..` are resolved by name.
-pub(crate) fn resolve(base: &str, relative: &str) -> String {
+///
+/// ```
+/// assert_eq!(rules::resolve("/etc/trailhound/trailhound.yaml", "./rules"), "/etc/trailhound/rules");
+/// assert_eq!(rules::resolve("rules/a.yaml", "../events/x.json"), "events/x.json");
+/// ```
+#[must_use]
+pub fn resolve(base: &str, relative: &str) -> String {
     let folder = base.rsplit_once('/').map_or("", |(folder, _)| folder);
     let rooted = relative.starts_with('/') || (relative.is_empty() && base.starts_with('/'));
     let absolute = rooted || folder.starts_with('/') || (base.starts_with('/') && folder.is_empty());

@@ -2,7 +2,13 @@
 
 /// The known name with the fewest edits to `name`, if it is near enough to be meant: at most a third of its length,
 /// and at least one edit is always allowed. Letter case and the choice of `-`, `_` and no separator cost nothing.
-pub(crate) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+///
+/// ```
+/// assert_eq!(rules::nearest("web-hook", ["slack", "webhook"]), Some("webhook"));
+/// assert_eq!(rules::nearest("pager", ["slack", "webhook"]), None);
+/// ```
+#[must_use]
+pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     const LENGTH_MAX: usize = 64;
     let folded = fold(name);
     if folded.is_empty() || folded.len() > LENGTH_MAX {

@@ -74,28 +74,8 @@ impl Organization {
         complaints.into_list()
     }
 
-    /// Reads a mapping with `lists` and `hours`; other keys are somebody else's. Such a file may be the configuration
-    /// itself.
-    pub fn read_lists_and_hours(&mut self, file: &str, text: &str) -> Vec<Diagnostic> {
-        let file: Arc<str> = file.into();
-        let read = yaml::parse(&file, text);
-        let mut complaints = Complaints::new(Arc::clone(&file), text, read.diagnostics);
-        for document in &read.documents {
-            let Some(entries) = mapping(&mut complaints, document, "a configuration is a mapping") else {
-                continue;
-            };
-            for entry in entries {
-                match &*entry.key {
-                    "lists" => self.lists(&mut complaints, &entry.value),
-                    "hours" => self.hours(&mut complaints, &entry.value),
-                    _ => {}
-                }
-            }
-        }
-        complaints.into_list()
-    }
-
-    fn lists(&mut self, complaints: &mut Complaints<'_>, node: &Node) {
+    /// Reads the value of `lists`: a mapping of names to lists of globs.
+    pub fn read_lists(&mut self, complaints: &mut Complaints<'_>, node: &Node) {
         let what = "`lists` is a mapping of names to lists, as in `automation_roles: [deploy-*]`";
         for entry in mapping(complaints, node, what).unwrap_or_default() {
             let name = &entry.key;
@@ -120,7 +100,8 @@ impl Organization {
         }
     }
 
-    fn hours(&mut self, complaints: &mut Complaints<'_>, node: &Node) {
+    /// Reads the value of `hours`: a mapping of names to weekly schedules.
+    pub fn read_hours(&mut self, complaints: &mut Complaints<'_>, node: &Node) {
         let what = "`hours` is a mapping of names to `days`, `from`, `to` and `zone`";
         for entry in mapping(complaints, node, what).unwrap_or_default() {
             let keys = ["days", "from", "to", "zone"];
@@ -209,13 +190,24 @@ fn shown(text: &str) -> String {
 mod tests {
     use super::*;
 
+    /// A configuration's `lists` and `hours`.
+    fn read_settings(organization: &mut Organization, text: &str) -> Vec<Diagnostic> {
+        let read = yaml::parse(&"t.yaml".into(), text);
+        let mut complaints = Complaints::new("t.yaml".into(), text, read.diagnostics);
+        let fields =
+            Fields::read(&mut complaints, &read.documents[0], "settings", &["lists", "hours"], &[]).unwrap();
+        organization.read_lists(&mut complaints, fields.get("lists").unwrap());
+        organization.read_hours(&mut complaints, fields.get("hours").unwrap());
+        complaints.into_list()
+    }
+
     #[test]
     fn an_organization_is_read() {
         let mut organization = Organization::new();
         let accounts = "111122223333: { name: pay, ou: Prod, tags: { env: prod, tier: 1 }, owner: team }\n'012345678901': sandbox\n";
         assert_eq!(organization.read_accounts("accounts.yaml", accounts), []);
-        let settings = "state: /var/lib\nlists: { automation_roles: [deploy-*], mine: [] }\nhours: { business: { days: mon-fri, from: \"09:00\", to: \"18:00\", zone: UTC } }\n";
-        assert_eq!(organization.read_lists_and_hours("t.yaml", settings), []);
+        let settings = "lists: { automation_roles: [deploy-*], mine: [] }\nhours: { business: { days: mon-fri, from: \"09:00\", to: \"18:00\", zone: UTC } }\n";
+        assert_eq!(read_settings(&mut organization, settings), []);
         let context = organization.context(3);
         assert_eq!((context.version(), context.account_name("012345678901")), (3, "sandbox"));
         let account = context.account("111122223333").unwrap();
@@ -235,8 +227,7 @@ mod tests {
         let said: Vec<_> = organization.read_accounts("a.yaml", accounts).iter().map(|d| d.id.id()).collect();
         assert_eq!(said, ["invalid-value", "unknown-key", "wrong-type", "duplicate-key"]);
         let settings = "lists: { a-b: [x], c: x, d: [1] }\nhours: { x: { days: mon, from: 9, to: \"10:00\" }, y: { days: mon, from: \"9\", to: \"10:00\", zone: UTC } }\n";
-        let said: Vec<_> =
-            organization.read_lists_and_hours("a.yaml", settings).iter().map(|d| d.id.id()).collect();
+        let said: Vec<_> = read_settings(&mut organization, settings).iter().map(|d| d.id.id()).collect();
         assert_eq!(
             said,
             ["invalid-value", "wrong-type", "wrong-type", "wrong-type", "missing-key", "invalid-value"]

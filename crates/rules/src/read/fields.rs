@@ -1,14 +1,28 @@
 //! A mapping with known keys, and the complaints about a file.
+//!
+//! Whoever reads YAML for people reads it with these two: rule documents, the accounts file, the configuration.
 
 use crate::catalogue::Check;
 use crate::diagnostic::{Diagnostic, Lines, Span};
 use crate::nearest::nearest;
+use crate::read::shown;
 use crate::yaml::{Entry, Node, Value};
 use std::ops::Range;
 use std::sync::Arc;
 
 /// What was found wrong with one file so far.
-pub(crate) struct Complaints<'t> {
+///
+/// ```
+/// use rules::{Check, Complaints, Fields, yaml};
+///
+/// let text = "path: /var/log\nwach: true\n";
+/// let read = yaml::parse(&"t.yaml".into(), text);
+/// let mut complaints = Complaints::new("t.yaml".into(), text, read.diagnostics);
+/// let fields = Fields::read(&mut complaints, &read.documents[0], "a folder", &["path", "watch"], &[]);
+/// assert_eq!(fields.unwrap().get("path").unwrap().as_text(), Some("/var/log"));
+/// assert_eq!(complaints.into_list()[0].to_string(), "t.yaml:2:1: error[unknown-key]: a folder has no key `wach`");
+/// ```
+pub struct Complaints<'t> {
     file: Arc<str>,
     lines: Lines<'t>,
     list: Vec<Diagnostic>,
@@ -16,41 +30,63 @@ pub(crate) struct Complaints<'t> {
 }
 
 impl<'t> Complaints<'t> {
-    pub(crate) fn new(file: Arc<str>, text: &'t str, list: Vec<Diagnostic>) -> Self {
+    /// Begins with what was wrong with the text itself.
+    #[must_use]
+    pub fn new(file: Arc<str>, text: &'t str, list: Vec<Diagnostic>) -> Self {
         Self { file, lines: Lines::of(text), list, allowed: Vec::new() }
     }
 
-    pub(crate) fn file(&self) -> &Arc<str> {
+    /// The file they are about, as it was named.
+    #[must_use]
+    pub fn file(&self) -> &Arc<str> {
         &self.file
     }
 
-    pub(crate) fn text(&self) -> &'t str {
+    /// The file's text.
+    #[must_use]
+    pub fn text(&self) -> &'t str {
         self.lines.text()
     }
 
-    pub(crate) fn span(&self, range: Range<usize>) -> Span {
+    /// Where some bytes of the text stand.
+    #[must_use]
+    pub fn span(&self, range: Range<usize>) -> Span {
         self.lines.span(range)
     }
 
-    pub(crate) fn diagnostic(
-        &self,
-        check: Check,
-        range: Range<usize>,
-        message: impl Into<String>,
-    ) -> Diagnostic {
+    /// A complaint about some bytes of the text, to be completed and [pushed](Complaints::push).
+    #[must_use]
+    pub fn diagnostic(&self, check: Check, range: Range<usize>, message: impl Into<String>) -> Diagnostic {
         Diagnostic::new(check, &self.file, self.span(range), message)
     }
 
-    pub(crate) fn add(&mut self, check: Check, range: Range<usize>, message: impl Into<String>) {
+    /// Complains.
+    pub fn add(&mut self, check: Check, range: Range<usize>, message: impl Into<String>) {
         let diagnostic = self.diagnostic(check, range, message);
         self.push(diagnostic);
     }
 
-    pub(crate) fn push(&mut self, diagnostic: Diagnostic) {
+    /// Adds a complaint.
+    pub fn push(&mut self, diagnostic: Diagnostic) {
         self.list.push(diagnostic);
     }
 
-    pub(crate) fn errors(&self) -> usize {
+    /// Complains that a value is none of those a key takes, and names the nearest one.
+    pub fn one_of<'k>(&mut self, node: &Node, what: &str, known: impl IntoIterator<Item = &'k str>) {
+        let known: Vec<&str> = known.into_iter().collect();
+        let text = node.as_text().unwrap_or_else(|| node.kind());
+        let message = format!("`{}` is no {what}", shown(text));
+        let mut diagnostic = self.diagnostic(Check::InvalidValue, node.range.clone(), message);
+        diagnostic = diagnostic.help(format!("it is one of {}", known.join(", ")));
+        if let Some(meant) = nearest(text, known) {
+            diagnostic = diagnostic.help(format!("did you mean `{meant}`?")).replace_with(meant);
+        }
+        self.push(diagnostic);
+    }
+
+    /// How many errors there are so far.
+    #[must_use]
+    pub fn errors(&self) -> usize {
         self.list.iter().filter(|diagnostic| diagnostic.is_error()).count()
     }
 
@@ -59,7 +95,9 @@ impl<'t> Complaints<'t> {
         self.allowed.extend(checks.iter().map(|check| (*check, document.clone())));
     }
 
-    pub(crate) fn into_list(mut self) -> Vec<Diagnostic> {
+    /// The complaints that nobody allowed, in the order in which they were made.
+    #[must_use]
+    pub fn into_list(mut self) -> Vec<Diagnostic> {
         let allowed = self.allowed;
         self.list.retain(|diagnostic| {
             let about = |document: &Range<usize>| document.contains(&diagnostic.span.offset);
@@ -70,7 +108,7 @@ impl<'t> Complaints<'t> {
 }
 
 /// The entries of a mapping whose keys are all known.
-pub(crate) struct Fields<'n> {
+pub struct Fields<'n> {
     entries: &'n [Entry],
     range: Range<usize>,
     what: &'static str,
@@ -81,7 +119,7 @@ pub(crate) struct Fields<'n> {
 impl<'n> Fields<'n> {
     /// Checks a mapping's keys. `None` if it is no mapping; unknown and repeated keys are complained about and do not
     /// hinder. `tolerated` keys are known and complained about elsewhere.
-    pub(crate) fn read(
+    pub fn read(
         complaints: &mut Complaints<'_>,
         node: &'n Node,
         what: &'static str,
@@ -122,12 +160,13 @@ impl<'n> Fields<'n> {
     }
 
     /// The value of a key.
-    pub(crate) fn get(&self, key: &str) -> Option<&'n Node> {
+    #[must_use]
+    pub fn get(&self, key: &str) -> Option<&'n Node> {
         self.entries.iter().find(|entry| &*entry.key == key).map(|entry| &entry.value)
     }
 
     /// The value of a key that has to be there.
-    pub(crate) fn required(&self, complaints: &mut Complaints<'_>, key: &str) -> Option<&'n Node> {
+    pub fn required(&self, complaints: &mut Complaints<'_>, key: &str) -> Option<&'n Node> {
         let found = self.get(key);
         if found.is_none() && !self.was_meant(key) {
             let message = format!("{} needs `{key}`", self.what);
@@ -137,12 +176,13 @@ impl<'n> Fields<'n> {
     }
 
     /// Whether an unknown key was probably meant to be this one.
-    pub(crate) fn was_meant(&self, key: &str) -> bool {
+    #[must_use]
+    pub fn was_meant(&self, key: &str) -> bool {
         self.meant.contains(&key)
     }
 
     /// A text that may be left out: `None` if it is no text.
-    pub(crate) fn text(&self, complaints: &mut Complaints<'_>, key: &str) -> Option<Option<Box<str>>> {
+    pub fn text(&self, complaints: &mut Complaints<'_>, key: &str) -> Option<Option<Box<str>>> {
         let Some(node) = self.get(key) else { return Some(None) };
         match node.as_text() {
             Some(text) => Some(Some(text.trim().into())),
