@@ -1,4 +1,4 @@
-//! Every check of rule documents in one list: its id, how grave it is, what it means and how to mend it.
+//! Every check of rule documents and of the configuration in one list: its id, how grave it is, what it means and how to mend it.
 //!
 //! The list is the documentation (`check --list` and the manual print it) and the identity of each diagnostic. A check
 //! without an entry does not compile.
@@ -8,7 +8,7 @@ use serde::{Serialize, Serializer};
 
 macro_rules! catalogue {
     ($($(#[doc = $doc:literal])* $name:ident: $id:literal, $level:ident, $meaning:literal, $mend:literal;)*) => {
-        /// A check of rule documents.
+        /// A check of rule documents or of the configuration.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum Check {
             $(#[doc = $meaning] $name,)*
@@ -100,6 +100,30 @@ catalogue! {
     InvalidTitle: "invalid-title", Error,
         "The title is not a template, or uses a name that does not exist.",
         "Write `{{ detail.requestParameters.name }}` and close what is opened.";
+    UnknownRule: "unknown-rule", Error,
+        "A configuration overrides a rule that is not there.",
+        "Use the id the message suggests, or remove the override.";
+    MissingSecret: "missing-secret", Error,
+        "A variable or file that a configuration takes a secret from is not there, or is empty.",
+        "Set the variable, or write the file, where the service runs.";
+    InvalidSecret: "invalid-secret", Error,
+        "A reference to a secret cannot be read, or stands where no secret may.",
+        "Write `${NAME}` or `${file:/run/secrets/name}`, and `$$` for a dollar sign.";
+    InvalidTarget: "invalid-target", Error,
+        "A target's address, key or header will not do.",
+        "Mend it as the message says.";
+    InvalidRoute: "invalid-route", Error,
+        "A route leads nowhere, can match no finding, or is never reached.",
+        "Mend it as the message says, or remove it.";
+    UnknownTarget: "unknown-target", Error,
+        "A route leads to a target that is not defined.",
+        "Use the name the message suggests, or define it under `targets:`.";
+    UnreachedTarget: "unreached-target", Error,
+        "A target is defined that no route leads to.",
+        "Add it to a route, or remove it.";
+    ExposedListener: "exposed-listener", Error,
+        "Something would listen on an address that others can reach, and ask nobody who they are.",
+        "Listen on `127.0.0.1`, or give `keys`.";
 
     PatternLint: "pattern-lint", Warning,
         "The event pattern is valid and probably not what was meant, or is over a quota of AWS.",
@@ -143,9 +167,47 @@ catalogue! {
     UnusedList: "unused-list", Warning,
         "A list is defined that no rule uses.",
         "Remove it, or correct its name.";
+    SecretInFile: "secret-in-file", Warning,
+        "A secret stands in the configuration itself, where everybody who may read the file reads it.",
+        "Write `${NAME}` and set the variable where the service runs.";
+    Unrouted: "unrouted", Warning,
+        "Some findings may match no route, and are then sent nowhere.",
+        "End the routes with one that has no `match`.";
+    RouteWithoutRule: "route-without-rule", Warning,
+        "A route's pattern names a rule that is not there.",
+        "Use the id the message suggests.";
 }
 
 impl Check {
+    /// Whether it is about a configuration, and never about a rule document.
+    #[must_use]
+    pub fn is_about_configuration(self) -> bool {
+        use Check::{
+            ExposedListener, InvalidRoute, InvalidSecret, InvalidTarget, MissingSecret, RouteWithoutRule,
+            SecretInFile, UnknownRule, UnknownTarget, UnreachedTarget, Unrouted,
+        };
+        matches!(
+            self,
+            ExposedListener
+                | InvalidRoute
+                | InvalidSecret
+                | InvalidTarget
+                | MissingSecret
+                | RouteWithoutRule
+                | SecretInFile
+                | UnknownRule
+                | UnknownTarget
+                | UnreachedTarget
+                | Unrouted
+        )
+    }
+
+    /// Whether a rule document may admit it under `allow`.
+    #[must_use]
+    pub fn may_be_allowed(self) -> bool {
+        self.entry().level == Level::Warning && !self.is_about_configuration()
+    }
+
     /// Its name in diagnostics, such as `unknown-key`.
     #[must_use]
     pub fn id(self) -> &'static str {

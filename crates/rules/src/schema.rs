@@ -4,7 +4,6 @@
 //! there are, of what type, and what they mean. A test holds the two together.
 
 use crate::catalogue::Check;
-use crate::diagnostic::Level;
 use crate::rule::{RuleId, Severity};
 use serde_json::{Value, json};
 
@@ -30,8 +29,8 @@ pub fn rule_document() -> Value {
         "type": "string",
         "minLength": 1,
     });
-    let allowed = Check::ALL.iter().map(|check| check.entry()).filter(|entry| entry.level == Level::Warning);
-    let allowed: Vec<_> = allowed.map(|entry| entry.id).collect();
+    let allowed = Check::ALL.iter().filter(|check| check.may_be_allowed());
+    let allowed: Vec<_> = allowed.map(|check| check.id()).collect();
     json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Trailhound rule",

@@ -145,7 +145,7 @@ impl RuleSet {
         kept
     }
 
-    fn push(&mut self, rule: Arc<Rule>) {
+    pub(crate) fn push(&mut self, rule: Arc<Rule>) {
         let number = u32::try_from(self.rules.len()).unwrap_or(u32::MAX);
         self.selections.extend(rule.selectors().map(|(step, _)| Selection { rule: number, step }));
         self.by_id.insert(rule.id.clone(), self.rules.len());

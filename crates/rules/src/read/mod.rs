@@ -4,16 +4,18 @@
 //! [`Rule`].
 
 mod fields;
+mod overrides;
 mod pattern;
 mod selector;
 mod test_case;
 
 pub use fields::{Complaints, Fields};
+pub(crate) use overrides::overrides;
+pub use overrides::pattern;
 
 use crate::catalogue::Check;
 use crate::condition::{Condition, FaultKind};
 use crate::decision::Decision;
-use crate::diagnostic::Level;
 use crate::path::EventPath;
 use crate::rule::{Escalation, Exception, Group, Rule, RuleId, Severity, Source};
 use crate::title::{Title, TitleError};
@@ -220,7 +222,7 @@ impl Reader<'_, '_> {
 
     /// A warning that the rule's author has seen and means.
     fn lint(&mut self, node: &Node) -> Option<Check> {
-        let mut lints = Check::ALL.iter().filter(|check| check.entry().level == Level::Warning);
+        let mut lints = Check::ALL.iter().filter(|check| check.may_be_allowed());
         let found = lints.clone().find(|check| node.as_text() == Some(check.id()));
         if found.is_none() {
             self.one_of(node, "warning that can be allowed", lints.by_ref().map(|check| check.id()));
