@@ -2,7 +2,7 @@
 
 use cloudtrail::{AssumeRole, Event};
 use context::Context;
-use rules::{Evaluation, EventView, Rule, Severity, Verdict};
+use rules::{Evaluation, Rule, Seen, Severity, Verdict};
 
 use crate::outcome::SignalOutcome;
 use crate::signal::Key;
@@ -27,8 +27,8 @@ pub fn is_delivered(rule: &Rule, event: &Event<'_>) -> bool {
 }
 
 /// Judges a matched event that was delivered.
-pub fn judge(rule: &Rule, view: &EventView, context: &Context) -> Judgement {
-    let evaluation = Evaluation::new(rule, view, context);
+pub fn judge<'a>(rule: &'a Rule, event: impl Into<Seen<'a>>, context: &'a Context) -> Judgement {
+    let evaluation = Evaluation::new(rule, event, context);
     match evaluation.verdict() {
         Verdict::Fires => Judgement::Fires { severity: evaluation.severity(), key: evaluation.group_key() },
         Verdict::WhereFalse => Judgement::Ends(SignalOutcome::WhereFalse),

@@ -1,146 +1,14 @@
 //! What a rule says of an event that its selector matched: whether it fires, how gravely, by what title, in which group.
 //!
-//! Everything here is a function of the rule, the event and the [`Context`]. The event is taken apart once, in an
-//! [`EventView`], and only for events that matched; what a rule does not ask for is not made.
+//! Everything here is a function of the rule, the event and the [`Context`]; what a rule does not ask for is not made.
 
 use crate::condition::{Scope, Truth};
-use crate::path::{EventPath, Root};
+use crate::event::{EventView, Seen};
+use crate::path::EventPath;
 use crate::rule::{Exception, Rule, Severity};
-use cloudtrail::principal::Kind;
-use cloudtrail::{AssumeRole, Delivery, Event, EventTime, Principal};
+use crate::title::Subject;
 use context::Context;
 use serde::Serialize;
-use serde_json::Value;
-use std::sync::OnceLock;
-
-/// A matched event, as rules see it: the event EventBridge would deliver, and who did it.
-#[derive(Debug)]
-pub struct EventView {
-    text: Box<[u8]>,
-    json: Value,
-    principal: Principal,
-    time: EventTime,
-    /// The record alone, compact: what a filter pattern is matched against.
-    record: Option<Box<str>>,
-    aws_enabled: bool,
-    aws_all_management: bool,
-    for_patterns: OnceLock<Option<event_pattern::Event>>,
-}
-
-/// An event that cannot be taken apart, although it could be matched: its text is no JSON after all.
-#[derive(Debug, thiserror::Error)]
-#[error("the event is no readable JSON: {0}")]
-pub struct UnreadableEvent(#[from] serde_json::Error);
-
-impl EventView {
-    /// Takes an event apart.
-    ///
-    /// # Errors
-    ///
-    /// Where the event's text turns out not to be JSON: matching steps over values without reading them.
-    pub fn of(event: &Event<'_>) -> Result<Self, UnreadableEvent> {
-        let mut text = Vec::new();
-        cloudtrail::eventbridge::write_envelope(event, &mut text);
-        let json = serde_json::from_slice(&text)?;
-        let record = event.record().map(|record| {
-            let mut text = Vec::new();
-            record.json.write_compact(&mut text);
-            String::from_utf8_lossy(&text).into_owned().into_boxed_str()
-        });
-        let principal = event.record().map_or_else(nobody, Principal::of);
-        Ok(Self {
-            text: text.into_boxed_slice(),
-            json,
-            principal,
-            time: event.time,
-            record,
-            aws_enabled: Delivery::AwsEnabled.delivers(event, AssumeRole::default()),
-            aws_all_management: Delivery::AwsAllManagement.delivers(event, AssumeRole::default()),
-            for_patterns: OnceLock::new(),
-        })
-    }
-
-    /// The event as EventBridge delivers it.
-    #[must_use]
-    pub fn json(&self) -> &Value {
-        &self.json
-    }
-
-    /// Who did it.
-    #[must_use]
-    pub fn principal(&self) -> &Principal {
-        &self.principal
-    }
-
-    /// When it happened.
-    #[must_use]
-    pub fn time(&self) -> EventTime {
-        self.time
-    }
-
-    /// Whether EventBridge would have delivered the event to a rule with this setting.
-    #[must_use]
-    pub fn delivered(&self, delivery: Delivery) -> bool {
-        match delivery {
-            Delivery::All => true,
-            Delivery::AwsEnabled => self.aws_enabled,
-            Delivery::AwsAllManagement => self.aws_all_management,
-        }
-    }
-
-    /// The compact CloudTrail record, without envelope; `None` for events that are not CloudTrail's.
-    #[must_use]
-    pub fn record(&self) -> Option<&str> {
-        self.record.as_deref()
-    }
-
-    /// The event as event patterns see it. `None` where the pattern language has no such event, such as one nested
-    /// too deeply.
-    #[must_use]
-    pub fn for_patterns(&self) -> Option<&event_pattern::Event> {
-        self.for_patterns.get_or_init(|| event_pattern::Event::parse(&self.text).ok()).as_ref()
-    }
-}
-
-fn nobody() -> Principal {
-    Principal {
-        kind: Kind::Unknown,
-        name: "unknown".to_owned(),
-        arn: None,
-        account: None,
-        session: None,
-        access_key: None,
-        invoked_by: None,
-        human: None,
-        other_account: false,
-    }
-}
-
-/// The kind's word in conditions, titles and findings.
-pub(crate) fn principal_kind(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Root => "root",
-        Kind::IamUser => "iam-user",
-        Kind::AssumedRole => "assumed-role",
-        Kind::Sso => "sso",
-        Kind::FederatedUser => "federated-user",
-        Kind::WebIdentityUser => "web-identity-user",
-        Kind::SamlUser => "saml-user",
-        Kind::Account => "account",
-        Kind::Service => "service",
-        Kind::IdentityCenterUser => "identity-center-user",
-        Kind::Directory => "directory",
-        Kind::Unknown => "unknown",
-    }
-}
-
-/// An event's json and principal beside what is known of the organization.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Subject<'a> {
-    pub(crate) event: &'a Value,
-    pub(crate) principal: &'a Principal,
-    pub(crate) context: &'a Context,
-}
 
 /// One rule over one matched event. Cheap to make; what several questions need is made once.
 ///
@@ -155,8 +23,8 @@ pub(crate) struct Subject<'a> {
 /// ```
 pub struct Evaluation<'a> {
     rule: &'a Rule,
-    view: &'a EventView,
-    subject: Subject<'a>,
+    seen: Seen<'a>,
+    context: &'a Context,
     scope: Scope<'a>,
 }
 
@@ -179,9 +47,9 @@ pub enum Verdict {
 impl<'a> Evaluation<'a> {
     /// The rule over an event its selector matched.
     #[must_use]
-    pub fn new(rule: &'a Rule, view: &'a EventView, context: &'a Context) -> Self {
-        let subject = Subject { event: view.json(), principal: view.principal(), context };
-        Self { rule, view, subject, scope: Scope::new(subject) }
+    pub fn new(rule: &'a Rule, event: impl Into<Seen<'a>>, context: &'a Context) -> Self {
+        let seen = event.into();
+        Self { rule, seen, context, scope: Scope::new(seen, context) }
     }
 
     /// Whether it fires. `where` is asked before the exceptions.
@@ -210,13 +78,17 @@ impl<'a> Evaluation<'a> {
     /// The first of its parts that does not hold.
     pub fn excepts(&self, exception: &Exception) -> Result<(), NotExcepted> {
         if let Some(expires) = exception.expires {
-            let day = self.view.time().timestamp().to_zoned(jiff::tz::TimeZone::UTC).date();
+            let day = self.seen.time().timestamp().to_zoned(jiff::tz::TimeZone::UTC).date();
             if day > expires {
                 return Err(NotExcepted::Expired);
             }
         }
         if let Some(pattern) = &exception.pattern
-            && !self.view.for_patterns().is_some_and(|event| pattern.matches(event))
+            && !self
+                .seen
+                .apart()
+                .and_then(EventView::for_patterns)
+                .is_some_and(|event| pattern.matches(event))
         {
             return Err(NotExcepted::Pattern);
         }
@@ -242,7 +114,14 @@ impl<'a> Evaluation<'a> {
     /// The finding's title. Never fails: what is not there is written `?`.
     #[must_use]
     pub fn title(&self) -> String {
-        self.rule.title.render(self.subject)
+        match self.seen.apart() {
+            Some(view) => self.rule.title.render(Subject {
+                event: view.json(),
+                principal: view.principal(),
+                context: self.context,
+            }),
+            None => self.rule.title.source().to_owned(),
+        }
     }
 
     /// The values of `group.by`, in its order: the path as written and the event's value there. Text stands as it is,
@@ -259,7 +138,7 @@ impl<'a> Evaluation<'a> {
     /// The value at a path, as text; empty where nothing is there.
     #[must_use]
     pub fn value(&self, path: &EventPath) -> String {
-        value(self.subject, path)
+        self.seen.value(path, self.context)
     }
 }
 
@@ -272,36 +151,4 @@ pub enum NotExcepted {
     Pattern,
     /// Its `where` does not hold.
     Where(Truth),
-}
-
-fn value(subject: Subject<'_>, path: &EventPath) -> String {
-    let Subject { event, principal, context } = subject;
-    let first = path.steps().first().map(|step| &**step);
-    let known = |text: Option<&str>| text.unwrap_or_default().to_owned();
-    match (path.root(), first) {
-        (Root::Principal, None) => known(principal.arn.as_deref().or(Some(&principal.name))),
-        (Root::Principal, Some("kind")) => known(Some(principal_kind(principal.kind))),
-        (Root::Principal, Some("name")) => known(Some(&principal.name)),
-        (Root::Principal, Some("arn")) => known(principal.arn.as_deref()),
-        (Root::Principal, Some("session")) => known(principal.session.as_deref()),
-        (Root::Principal, Some(_)) => known(principal.human.as_deref()),
-        (Root::Account, Some(name)) => {
-            let id = event.get("account").and_then(Value::as_str).unwrap_or_default();
-            let account = context.account(id);
-            match name {
-                "name" => known(Some(context.account_name(id))),
-                "ou" => known(account.and_then(|account| account.ou.as_deref())),
-                "tags" => {
-                    let tag = path.steps().get(1).map_or("", |tag| &**tag);
-                    known(account.and_then(|account| account.tags.get(tag)).map(|value| &**value))
-                }
-                _ => known(Some(id)),
-            }
-        }
-        _ => match path.find(event) {
-            None | Some(Value::Null) => String::new(),
-            Some(Value::String(text)) => text.clone(),
-            Some(other) => other.to_string(),
-        },
-    }
 }

@@ -4,7 +4,8 @@
 //! languages' own reference matchers, and goes on asking after the first no, so all that stands in the way is told.
 
 use crate::condition::Truth;
-use crate::evaluation::{Evaluation, EventView, NotExcepted, Verdict};
+use crate::evaluation::{Evaluation, NotExcepted, Verdict};
+use crate::event::EventView;
 use crate::rule::{Rule, RuleId, Selector, Severity};
 use context::Context;
 use serde::Serialize;

@@ -8,7 +8,7 @@
 //! | to | see |
 //! |---|---|
 //! | read rules | [`RuleSet::load`], [`BuiltIn`], [`Organization`] |
-//! | decide about a matched event | [`EventView`], [`Evaluation`], [`Verdict`] |
+//! | decide about a matched event | [`EventInPlace`], [`EventView`], [`Evaluation`], [`Verdict`] |
 //! | run the tests inside rules | [`Rule::run_tests`] |
 //! | say why | [`Rule::explain`] |
 //! | list all checks | [`Check::ALL`] |
@@ -21,6 +21,7 @@ mod condition;
 mod decision;
 mod diagnostic;
 mod evaluation;
+mod event;
 mod explanation;
 mod files;
 mod lint;
@@ -44,7 +45,8 @@ pub use decision::{
     Absent, CompositeAlarm, Decision, DecisionKind, Expect, FirstSeen, MetricAlarm, MetricFilter, Sequence, Step, Threshold,
 };
 pub use diagnostic::{Colour, Diagnostic, Level, Span};
-pub use evaluation::{Evaluation, EventView, NotExcepted, UnreadableEvent, Verdict};
+pub use evaluation::{Evaluation, NotExcepted, Verdict};
+pub use event::{EventInPlace, EventView, Seen, UnreadableEvent};
 pub use explanation::{
     ConditionExplanation, EscalationExplanation, ExceptionExplanation, RuleExplanation, SelectorExplanation,
 };

@@ -3,7 +3,7 @@
 //! A test is one event, changed as the test says, put through the languages' reference matchers and the rule's own
 //! evaluation. Nothing of the fast path is involved: that it agrees with the reference is tested elsewhere.
 
-use crate::evaluation::EventView;
+use crate::event::EventView;
 use crate::explanation::RuleExplanation;
 use crate::files::Files;
 use crate::path::{EventPath, Root};

@@ -4,8 +4,10 @@
 //! and tickets. So a rendered title is one bounded line without control characters, a template can run only so long,
 //! and what is not there is `?` rather than a failure: a finding with a poor title beats none.
 
-use crate::evaluation::{Subject, principal_kind};
+use crate::event::principal_kind;
 use crate::nearest::nearest;
+use cloudtrail::Principal;
+use context::Context;
 use minijinja::value::{Object, ObjectRepr, Value};
 use minijinja::{AutoEscape, Environment, UndefinedBehavior};
 use serde_json::Value as Json;
@@ -31,6 +33,14 @@ pub struct Title {
     environment: Arc<Environment<'static>>,
     /// What the template names, by root: only that is handed to it.
     names: Arc<[Box<str>]>,
+}
+
+/// What a title is rendered over: an event, who did it, and what is known of the organization.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Subject<'a> {
+    pub(crate) event: &'a Json,
+    pub(crate) principal: &'a Principal,
+    pub(crate) context: &'a Context,
 }
 
 /// Why a text is no title.

@@ -30,7 +30,7 @@ use std::net::IpAddr;
 const TEXT_MAX: usize = 1 << 20;
 
 /// What `has(a.b.c)` becomes: `a` and the names after it.
-const PRESENT: &str = "@present";
+pub(super) const PRESENT: &str = "@present";
 
 /// Functions and how many arguments they take, the receiver of a method included.
 pub(super) const FUNCTIONS: [(&str, usize, usize); 36] = [

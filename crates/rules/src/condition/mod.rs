@@ -10,11 +10,15 @@
 
 mod functions;
 mod names;
+mod places;
 mod policy;
 mod scope;
 
 pub(crate) use scope::Scope;
 
+use places::Place;
+
+use crate::event::Absent;
 use cel::common::ast::{EntryExpr, Expr, IdedEntryExpr, IdedExpr};
 use cel::common::types::CelBool;
 use cel::{Env, ExecutionError, Value};
@@ -110,6 +114,7 @@ impl Condition {
             return Err(faults);
         }
         functions::rewrite(&mut expression);
+        places::rewrite(&mut expression, &mut Vec::new());
         Ok(Self { text: text.into(), expression: Arc::new(expression) })
     }
 
@@ -131,7 +136,7 @@ impl Condition {
                     value.get_type().name()
                 )),
             },
-            Err(error) => refused(&error),
+            Err(error) => refused(&error, scope),
         }
     }
 
@@ -148,8 +153,12 @@ impl std::fmt::Debug for Condition {
 }
 
 /// Whether an evaluation failed for want of a field, or otherwise.
-fn refused(error: &ExecutionError) -> Truth {
+fn refused(error: &ExecutionError, scope: &Scope<'_>) -> Truth {
     match error {
+        ExecutionError::UndeclaredReference(name) => {
+            let absent = Place::of(name).and_then(|place| scope.absent(place));
+            absent.map_or_else(|| Truth::Error(bounded(error)), nothing_there)
+        }
         ExecutionError::NoSuchKey(name) => Truth::Missing(name.to_string()),
         ExecutionError::IndexOutOfBounds(_) => {
             Truth::Missing("an element past the end of its list".to_owned())
@@ -174,6 +183,17 @@ fn refused(error: &ExecutionError) -> Truth {
             }
         }
         other => Truth::Error(bounded(other)),
+    }
+}
+
+/// What asking for something at a place gives where nothing is.
+fn nothing_there(absent: Absent) -> Truth {
+    match absent {
+        Absent::Name(name) => Truth::Missing(name),
+        Absent::Element => Truth::Missing("an element past the end of its list".to_owned()),
+        Absent::Null => Truth::Missing("a field that is null".to_owned()),
+        Absent::Scalar => Truth::Missing("a field of a single value".to_owned()),
+        Absent::List => Truth::Error("a list has no fields: use exists() or [0]".to_owned()),
     }
 }
 

@@ -1,20 +1,25 @@
 //! What a condition may name, made from one matched event only as far as it is named.
 
 use super::functions::HoursVal;
-use crate::evaluation::Subject;
+use super::places::Place;
+use crate::event::{Absent, Found, Seen, number_of, principal_kind};
 use cel::common::types::{
     CelBool, CelDouble, CelInt, CelList, CelMap, CelMapKey, CelNull, CelString, CelUInt,
 };
 use cel::common::value::{CowVal, Val};
 use cel::context::VariableResolver;
+use context::{Account, Context};
+use json_scan::Value as Raw;
 use serde_json::Value;
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::OnceLock;
 
 /// The variables of one event. Each is made at its first use and shared by all conditions of the rule; texts are
 /// borrowed from the event.
 pub(crate) struct Scope<'a> {
-    subject: Subject<'a>,
+    seen: Seen<'a>,
+    context: &'a Context,
     variables: [OnceLock<Option<Boxed<'a>>>; VARIABLES.len()],
 }
 
@@ -47,53 +52,178 @@ pub(super) fn fields_of(variable: &str) -> Option<&'static [&'static str]> {
 }
 
 impl<'a> Scope<'a> {
-    pub(crate) fn new(subject: Subject<'a>) -> Self {
-        Self { subject, variables: std::array::from_fn(|_| OnceLock::new()) }
+    pub(crate) fn new(seen: Seen<'a>, context: &'a Context) -> Self {
+        Self { seen, context, variables: std::array::from_fn(|_| OnceLock::new()) }
     }
 
+    /// A whole variable.
     fn make(&self, name: &str) -> Option<Boxed<'a>> {
-        let Subject { event, principal, context } = self.subject;
-        let text = |text: &'a str| -> Boxed<'a> { Box::new(CelString::from(text)) };
         match name {
-            "event" => Some(value(event)),
+            "event" => self.seen.apart().map(|view| value(view.json())),
             "account" => {
-                let id = event.get("account").and_then(Value::as_str)?;
-                let known = context.account(id);
-                let tags = known.into_iter().flat_map(|account| &account.tags);
-                let tags = tags.map(|(key, value)| (&**key, text(value)));
+                let (id, known) = self.account()?;
+                let ou = known.and_then(|account| account.ou.as_deref()).unwrap_or_default();
                 Some(map([
-                    ("id", text(id)),
-                    ("name", text(context.account_name(id))),
-                    ("ou", text(known.and_then(|account| account.ou.as_deref()).unwrap_or_default())),
-                    ("tags", map(tags)),
+                    ("name", self.account_name(&id)),
+                    ("id", string(id)),
+                    ("ou", text(ou)),
+                    ("tags", tags(known)),
                 ]))
             }
             "principal" => {
-                let optional =
-                    [("arn", &principal.arn), ("session", &principal.session), ("human", &principal.human)];
-                let optional =
-                    optional.into_iter().filter_map(|(name, value)| Some((name, text(value.as_deref()?))));
-                let kind = text(crate::evaluation::principal_kind(principal.kind));
-                Some(map([("kind", kind), ("name", text(&principal.name))].into_iter().chain(optional)))
+                let fields = ["kind", "name", "arn", "session", "human"];
+                Some(map(fields.into_iter().filter_map(|field| Some((field, self.principal(field)?)))))
             }
-            "lists" => Some(map(context.lists().iter().map(|(name, list)| {
-                let globs: Vec<Boxed<'a>> = list.globs().iter().map(|glob| text(glob)).collect();
-                (name, Box::new(CelList::from(globs)) as Boxed<'a>)
-            }))),
-            HOURS => Some(Box::new(HoursVal(context.hours().clone()))),
-            field => event.get(field).map(value),
+            "lists" => Some(map(self.context.lists().iter().map(|(name, list)| (name, globs(list))))),
+            HOURS => Some(Box::new(HoursVal(self.context.hours().clone()))),
+            member => self.seen.member(member).map(found),
+        }
+    }
+
+    /// What stands at a place, or why nothing does.
+    fn at(&self, place: Place<'_>) -> Result<Boxed<'a>, Absent> {
+        let mut names = place.names();
+        let first = names.next().unwrap_or_default();
+        let absent = || Absent::Name(first.to_owned());
+        let whole = |value: Boxed<'a>, next: Option<&str>| match next {
+            None => Ok(value),
+            Some(_) => Err(Absent::Scalar),
+        };
+        match place.root {
+            "principal" => whole(self.principal(first).ok_or_else(absent)?, names.next()),
+            "account" => {
+                let (id, known) = self.account().ok_or(Absent::Null)?;
+                match (first, names.next()) {
+                    ("id", next) => whole(string(id), next),
+                    ("name", next) => whole(self.account_name(&id), next),
+                    ("ou", next) => {
+                        whole(text(known.and_then(|account| account.ou.as_deref()).unwrap_or_default()), next)
+                    }
+                    ("tags", None) => Ok(tags(known)),
+                    ("tags", Some(tag)) => {
+                        let value = known.and_then(|account| account.tags.get(tag));
+                        whole(text(value.ok_or_else(|| Absent::Name(tag.to_owned()))?), names.next())
+                    }
+                    _ => Err(absent()),
+                }
+            }
+            "lists" => whole(globs(self.context.lists().get(first).ok_or_else(absent)?), names.next()),
+            "event" => {
+                let member = self.seen.member(first).ok_or_else(absent)?;
+                names.try_fold(member, Found::member).map(found)
+            }
+            root => {
+                let member = self.seen.member(root).ok_or(Absent::Null)?;
+                place.names().try_fold(member, Found::member).map(found)
+            }
+        }
+    }
+
+    /// Why nothing stands at a place, if nothing does.
+    pub(super) fn absent(&self, place: Place<'_>) -> Option<Absent> {
+        self.at(place).err()
+    }
+
+    fn principal(&self, field: &str) -> Option<Boxed<'a>> {
+        let principal = self.seen.principal();
+        match field {
+            "kind" => Some(text(principal_kind(principal.kind))),
+            "name" => Some(text(&principal.name)),
+            "arn" => principal.arn.as_deref().map(text),
+            "session" => principal.session.as_deref().map(text),
+            "human" => principal.human.as_deref().map(text),
+            _ => None,
+        }
+    }
+
+    fn account(&self) -> Option<(Cow<'a, str>, Option<&'a Account>)> {
+        let id = self.seen.member("account")?.text()?;
+        let known = self.context.account(&id);
+        Some((id, known))
+    }
+
+    /// The account's name, or its number where no name is known.
+    fn account_name(&self, id: &Cow<'a, str>) -> Boxed<'a> {
+        match self.context.account(id).and_then(|account| account.name.as_deref()) {
+            Some(name) => text(name),
+            None => string(id.clone()),
         }
     }
 }
 
 impl VariableResolver for Scope<'_> {
     fn resolve<'b>(&'b self, variable: &str) -> Option<CowVal<'b, 'b>> {
+        if let Some(place) = Place::of(variable) {
+            let found = self.at(place);
+            return if place.presence {
+                Some(CowVal::owned(CelBool::from(found.is_ok())))
+            } else {
+                found.ok().map(CowVal::Owned)
+            };
+        }
         let index = VARIABLES.iter().position(|name| *name == variable)?;
         let made = self.variables.get(index)?.get_or_init(|| self.make(variable));
         match made {
             Some(value) => Some(CowVal::Borrowed(&**value)),
             // The event lacks it: `null`, of which nothing but comparison can be asked.
             None => Some(CowVal::Borrowed(&CelNull)),
+        }
+    }
+}
+
+fn text<'a>(text: &'a str) -> Boxed<'a> {
+    Box::new(CelString::from(text))
+}
+
+fn string<'a>(text: Cow<'a, str>) -> Boxed<'a> {
+    match text {
+        Cow::Borrowed(text) => Box::new(CelString::from(text)),
+        Cow::Owned(text) => Box::new(CelString::from(text)),
+    }
+}
+
+fn tags(account: Option<&Account>) -> Boxed<'_> {
+    let tags = account.into_iter().flat_map(|account| &account.tags);
+    map(tags.map(|(key, value)| (&**key, text(value))))
+}
+
+fn globs(list: &context::List) -> Boxed<'_> {
+    let globs: Vec<Boxed<'_>> = list.globs().iter().map(|glob| text(glob)).collect();
+    Box::new(CelList::from(globs))
+}
+
+/// A value in an event as CEL.
+fn found<'a>(found: Found<'a>) -> Boxed<'a> {
+    match found {
+        Found::Tree(json) => value(json),
+        Found::Raw(json) => raw(json),
+        Found::Text(text) => string(text),
+    }
+}
+
+/// JSON text as CEL. What turns out not to be JSON is `null`: whoever tells the event finds that out before.
+fn raw<'a>(json: Raw<'a>) -> Boxed<'a> {
+    match json {
+        Raw::Null => Box::new(CelNull),
+        Raw::True => Box::new(CelBool::from(true)),
+        Raw::False => Box::new(CelBool::from(false)),
+        Raw::Number(text) => number(&number_of(text)),
+        Raw::String(text) => text.unescape().map_or_else(|_| Box::new(CelNull) as Boxed<'a>, string),
+        Raw::Array(array) => {
+            let items: Vec<Boxed<'a>> = array.elements().map_while(Result::ok).map(raw).collect();
+            Box::new(CelList::from(items))
+        }
+        Raw::Object(object) => {
+            let mut members: HashMap<CelMapKey<'a>, Boxed<'a>> = HashMap::new();
+            for member in object.members().map_while(Result::ok) {
+                let key = match member.key.unescape() {
+                    Ok(Cow::Borrowed(key)) => CelMapKey::from(key),
+                    Ok(Cow::Owned(key)) => CelMapKey::from(key),
+                    Err(_) => continue,
+                };
+                members.insert(key, raw(member.value));
+            }
+            Box::new(CelMap::from(members))
         }
     }
 }

@@ -1,26 +1,11 @@
 //! Conditions over events, as tables.
 
 use super::*;
-use crate::evaluation::Subject;
-use cloudtrail::Principal;
-use cloudtrail::principal::Kind;
+use crate::event::{EventInPlace, EventView};
+use cloudtrail::{Decoder, Item};
 use context::{Account, Accounts, Hours, Lists, WeeklySchedule};
 use proptest::prelude::*;
 use serde_json::{Value as Json, json};
-
-fn principal() -> Principal {
-    Principal {
-        kind: Kind::AssumedRole,
-        name: "deploy-prod".to_owned(),
-        arn: Some("arn:aws:sts::111122223333:assumed-role/deploy-prod/ci".to_owned()),
-        account: None,
-        session: Some("ci".to_owned()),
-        access_key: None,
-        invoked_by: None,
-        human: None,
-        other_account: false,
-    }
-}
 
 fn organization() -> Context {
     let mut accounts = Accounts::default();
@@ -37,8 +22,14 @@ fn organization() -> Context {
 fn event() -> Json {
     json!({
         "source": "aws.ec2", "account": "111122223333", "region": "us-east-1", "time": "2026-07-06T07:30:00Z",
-        "id": "e", "detail-type": "AWS API Call via CloudTrail", "resources": [],
+        "id": "e", "version": "0", "detail-type": "AWS API Call via CloudTrail", "resources": [],
         "detail": {
+            "eventSource": "ec2.amazonaws.com", "recipientAccountId": "111122223333", "awsRegion": "us-east-1",
+            "eventTime": "2026-07-06T07:30:00Z", "eventID": "e", "eventType": "AwsApiCall",
+            "userIdentity": {
+                "type": "AssumedRole", "arn": "arn:aws:sts::111122223333:assumed-role/deploy-prod/ci",
+                "sessionContext": {"sessionIssuer": {"userName": "deploy-prod"}},
+            },
             "eventName": "AuthorizeSecurityGroupIngress", "readOnly": false, "sourceIPAddress": "203.0.113.9",
             "requestParameters": {
                 "cidr": "10.0.0.0/8", "count": 12, "big": 18_446_744_073_709_551_615_u64, "share": 0.5,
@@ -52,11 +43,30 @@ fn event() -> Json {
     })
 }
 
+/// What a condition gives of an event taken apart and where it stands, in its envelope and without.
+fn evaluate_all(condition: &Condition, context: &Context) -> Vec<Truth> {
+    let event = event();
+    let mut given = Vec::new();
+    for text in [event.to_string(), event["detail"].to_string()] {
+        let decoded = Decoder::default().decode(text.as_bytes(), None, |item| {
+            let Item::Event(event) = item else { panic!("{item:?}") };
+            let (apart, in_place) = (EventView::of(&event).unwrap(), EventInPlace::new(&event));
+            given.push(condition.evaluate(&Scope::new((&apart).into(), context)));
+            given.push(condition.evaluate(&Scope::new((&in_place).into(), context)));
+        });
+        assert!(decoded.trouble.is_none());
+    }
+    assert_eq!(given.len(), 4);
+    given
+}
+
 fn evaluate(text: &str) -> Truth {
     let context = organization();
     let condition = Condition::compile(text, &context).unwrap_or_else(|faults| panic!("{text}: {faults:?}"));
-    let (event, principal) = (event(), principal());
-    condition.evaluate(&Scope::new(Subject { event: &event, principal: &principal, context: &context }))
+    let mut given = evaluate_all(&condition, &context);
+    let first = given.remove(0);
+    assert!(given.iter().all(|other| *other == first), "{text}: {first:?} and {given:?}");
+    first
 }
 
 #[test]
@@ -102,6 +112,10 @@ fn conditions_that_hold() {
         "in_hours(time, 'business')",
         "type(detail.requestParameters.count) == int",
         "detail.readOnly ? false : true",
+        "event.detail.requestParameters['a.b'] == 'dotted' && has(event.detail.readOnly) && !has(event.gone)",
+        "has(detail.requestParameters.cidr) && has(account.tags.env) && has(lists.automation_roles)",
+        "detail.requestParameters.items.all(detail, has(detail.cidrIp) && detail.cidrIp != '')",
+        "detail.userIdentity.sessionContext == {'sessionIssuer': {'userName': 'deploy-prod'}}",
     ] {
         assert_eq!(evaluate(text), Truth::True, "{text}");
     }
@@ -130,6 +144,9 @@ fn conditions_that_do_not_and_why() {
         "policy_is_admin(detail.responseElements)",
         "glob_any(detail.responseElements, lists.automation_roles)",
         "parse_json(detail.requestParameters.json).b == 1",
+        "event.gone == 1",
+        "principal.name.first == 'x'",
+        "account.name.first == 'x'",
     ] {
         missing(text);
     }
@@ -147,6 +164,8 @@ fn conditions_that_do_not_and_why() {
         "detail.requestParameters.count / 0 > 0",
         "detail.requestParameters.count + region == 'x'",
         "int(region) == 1",
+        "detail.requestParameters.items.cidrIp == ''",
+        "detail.requestParameters.items['0'].cidrIp == ''",
     ] {
         error(text);
     }
@@ -219,14 +238,12 @@ fn the_stack_an_expression_takes_is_bounded() {
         ("[1].exists(x,", ")"),
     ];
     let context = organization();
-    let (event, principal) = (event(), principal());
     for (open, close) in pieces {
         for count in [1, 10, 20, 40, 100, 1000, 4000] {
             let text = format!("{}detail.x{}", open.repeat(count), close.repeat(count));
             // What compiles is evaluated; both run on the small stack of a test's thread.
             if let Ok(condition) = Condition::compile(&text, &context) {
-                let scope = Scope::new(Subject { event: &event, principal: &principal, context: &context });
-                let _ = condition.evaluate(&scope);
+                evaluate_all(&condition, &context);
             }
         }
     }
@@ -272,8 +289,8 @@ proptest! {
     fn any_text_is_answered(text in "[a-z0-9 .()\\[\\]'\"!&|=<>+*?:,{}\\\\é-]{0,60}") {
         let context = organization();
         if let Ok(condition) = Condition::compile(&text, &context) {
-            let (event, principal) = (event(), principal());
-            let _ = condition.evaluate(&Scope::new(Subject { event: &event, principal: &principal, context: &context }));
+            let given = evaluate_all(&condition, &context);
+            prop_assert!(given.iter().all(|other| *other == given[0]), "{:?}", given);
         }
     }
 
@@ -285,8 +302,8 @@ proptest! {
     ]), 0..16)) {
         let context = organization();
         if let Ok(condition) = Condition::compile(&words.join(" "), &context) {
-            let (event, principal) = (event(), principal());
-            let _ = condition.evaluate(&Scope::new(Subject { event: &event, principal: &principal, context: &context }));
+            let given = evaluate_all(&condition, &context);
+            prop_assert!(given.iter().all(|other| *other == given[0]), "{:?}", given);
         }
     }
 }

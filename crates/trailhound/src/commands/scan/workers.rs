@@ -11,7 +11,7 @@ use cloudtrail::outcome::{RejectReason, SkipReason};
 use cloudtrail::{Decoded, Decoder, Event, Item, LogKey};
 use decide::{Judgement, SignalOutcome};
 use matcher::Scratch;
-use rules::{EventView, UnreadableEvent};
+use rules::EventInPlace;
 
 use super::Span;
 use super::batch::{Batch, Hit};
@@ -189,42 +189,40 @@ fn take_event(event: &Event<'_>, loaded: &Loaded, span: Span, scratch: &mut Scra
             return;
         }
     };
-    let Ok(judgements) = judge(event, matched, loaded) else {
+    let judgements = judge(event, matched, loaded);
+    let fires = judgements.iter().any(|(_, judgement)| matches!(judgement, Judgement::Fires { .. }));
+    if fires && EventInPlace::new(event).check().is_err() {
         batch.rejected.push((event.offset, RejectReason::Unreadable));
         return;
-    };
+    }
     batch.undated += u64::from(event.undated);
     batch.events.push(event.id());
     if judgements.is_empty() {
         return;
     }
     let start = batch.texts.len();
-    if judgements.iter().any(|(_, judgement)| matches!(judgement, Judgement::Fires { .. })) {
+    if fires {
         event.json().write_compact(&mut batch.texts);
     }
     let (event_number, text) = (batch.events.len() - 1, start..batch.texts.len());
     batch.hits.push(Hit { event: event_number, time: event.time, text, judgements });
 }
 
-/// Asks each rule; the event is taken apart at most once, and only if one of them would have got it.
-fn judge(
-    event: &Event<'_>,
-    matched: &[matcher::RuleId],
-    loaded: &Loaded,
-) -> Result<Vec<(u32, Judgement)>, UnreadableEvent> {
-    let mut view = None;
-    let mut judge = |rule: &rules::Rule| -> Result<Judgement, UnreadableEvent> {
-        if !decide::is_delivered(rule, event) {
-            return Ok(Judgement::Ends(SignalOutcome::Undelivered));
+/// Asks each rule, where the event stands.
+fn judge(event: &Event<'_>, matched: &[matcher::RuleId], loaded: &Loaded) -> Vec<(u32, Judgement)> {
+    if matched.is_empty() {
+        return Vec::new();
+    }
+    let in_place = EventInPlace::new(event);
+    let judge = |rule: &rules::Rule| {
+        if decide::is_delivered(rule, event) {
+            decide::judge(rule, &in_place, &loaded.context)
+        } else {
+            Judgement::Ends(SignalOutcome::Undelivered)
         }
-        let view = match &mut view {
-            Some(view) => view,
-            none => none.insert(EventView::of(event)?),
-        };
-        Ok(decide::judge(rule, view, &loaded.context))
     };
     let rules = matched.iter().filter_map(|id| Some((id.0, loaded.rule(id.0)?)));
-    rules.map(|(number, rule)| Ok((number, judge(rule)?))).collect()
+    rules.map(|(number, rule)| (number, judge(rule))).collect()
 }
 
 /// What the file's name says of it, if it is one of CloudTrail's.

@@ -1,0 +1,170 @@
+//! A matched event as rules ask about it: taken apart, or still where it stands in its file.
+//!
+//! Most matched events end with a handful of questions: a field of a `where`, the values of a key. [`EventInPlace`] answers
+//! those from the bytes, and takes nothing apart that nobody asks for. [`EventView`] owns what it shows: it is for events
+//! that are told, explained or tested, and outlives its file. [`Seen`] is either; a test holds that both give the same answers.
+
+mod in_place;
+mod tree;
+mod value;
+mod view;
+
+pub use in_place::EventInPlace;
+pub use view::{EventView, UnreadableEvent};
+
+pub(crate) use tree::number as number_of;
+pub(crate) use value::{Absent, Found};
+
+use crate::path::{EventPath, Root};
+use cloudtrail::principal::Kind;
+use cloudtrail::{EventTime, Principal};
+use context::Context;
+use std::borrow::Cow;
+
+/// An event in one of the two ways it can be looked at.
+#[derive(Clone, Copy, Debug)]
+pub enum Seen<'a> {
+    /// Taken apart.
+    Apart(&'a EventView),
+    /// Where it stands in its file.
+    InPlace(&'a EventInPlace<'a>),
+}
+
+impl<'a> From<&'a EventView> for Seen<'a> {
+    fn from(view: &'a EventView) -> Self {
+        Seen::Apart(view)
+    }
+}
+
+impl<'a> From<&'a EventInPlace<'_>> for Seen<'a> {
+    fn from(event: &'a EventInPlace<'_>) -> Self {
+        Seen::InPlace(event)
+    }
+}
+
+impl<'a> Seen<'a> {
+    /// Who did it.
+    #[must_use]
+    pub fn principal(self) -> &'a Principal {
+        match self {
+            Seen::Apart(view) => view.principal(),
+            Seen::InPlace(event) => event.principal(),
+        }
+    }
+
+    /// When it happened.
+    #[must_use]
+    pub fn time(self) -> EventTime {
+        match self {
+            Seen::Apart(view) => view.time(),
+            Seen::InPlace(event) => event.time(),
+        }
+    }
+
+    /// The event taken apart, if it can be.
+    pub(crate) fn apart(self) -> Option<&'a EventView> {
+        match self {
+            Seen::Apart(view) => Some(view),
+            Seen::InPlace(event) => event.apart(),
+        }
+    }
+
+    /// The value of a member of the event as EventBridge delivers it, such as `detail` or `region`.
+    pub(crate) fn member(self, name: &str) -> Option<Found<'a>> {
+        match self {
+            Seen::Apart(view) => view.json().get(name).map(Found::Tree),
+            Seen::InPlace(event) => event.member(name),
+        }
+    }
+
+    /// The value at names inside a member of the event, or where they end before.
+    pub(crate) fn find<'n>(
+        self,
+        member: &str,
+        names: impl IntoIterator<Item = &'n str>,
+    ) -> Result<Found<'a>, Absent> {
+        let mut at = self.member(member).ok_or(Absent::Null)?;
+        for name in names {
+            at = at.get(name)?;
+        }
+        Ok(at)
+    }
+
+    /// The account's number as the event gives it; empty where it gives none.
+    pub(crate) fn account(self) -> Cow<'a, str> {
+        self.member("account").and_then(Found::text).unwrap_or_default()
+    }
+
+    /// The value at a path as text: text as it stands, anything else as JSON, and what is not there as the empty text.
+    pub(crate) fn value(self, path: &EventPath, context: &Context) -> String {
+        let steps = path.steps();
+        let first = steps.first().map(|step| &**step);
+        let known = |text: Option<&str>| text.unwrap_or_default().to_owned();
+        match (path.root(), first) {
+            (Root::Principal, None) => {
+                let principal = self.principal();
+                known(principal.arn.as_deref().or(Some(&principal.name)))
+            }
+            (Root::Principal, Some("kind")) => known(Some(principal_kind(self.principal().kind))),
+            (Root::Principal, Some("name")) => known(Some(&self.principal().name)),
+            (Root::Principal, Some("arn")) => known(self.principal().arn.as_deref()),
+            (Root::Principal, Some("session")) => known(self.principal().session.as_deref()),
+            (Root::Principal, Some(_)) => known(self.principal().human.as_deref()),
+            (Root::Account, Some(name)) => {
+                let id = &*self.account();
+                let account = context.account(id);
+                match name {
+                    "name" => known(Some(context.account_name(id))),
+                    "ou" => known(account.and_then(|account| account.ou.as_deref())),
+                    "tags" => {
+                        let tag = steps.get(1).map_or("", |tag| &**tag);
+                        known(account.and_then(|account| account.tags.get(tag)).map(|value| &**value))
+                    }
+                    _ => known(Some(id)),
+                }
+            }
+            (Root::Event, None) => self.apart().map(|view| view.json().to_string()).unwrap_or_default(),
+            (Root::Event, Some(member)) => self
+                .find(member, steps.iter().skip(1).map(|step| &**step))
+                .map(Found::written)
+                .unwrap_or_default(),
+            (root, _) => self
+                .find(root.as_str(), steps.iter().map(|step| &**step))
+                .map(Found::written)
+                .unwrap_or_default(),
+        }
+    }
+}
+
+/// The kind's word in conditions, titles and findings.
+pub(crate) fn principal_kind(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Root => "root",
+        Kind::IamUser => "iam-user",
+        Kind::AssumedRole => "assumed-role",
+        Kind::Sso => "sso",
+        Kind::FederatedUser => "federated-user",
+        Kind::WebIdentityUser => "web-identity-user",
+        Kind::SamlUser => "saml-user",
+        Kind::Account => "account",
+        Kind::Service => "service",
+        Kind::IdentityCenterUser => "identity-center-user",
+        Kind::Directory => "directory",
+        Kind::Unknown => "unknown",
+    }
+}
+
+/// Whoever did what an event that is not CloudTrail's tells of.
+fn nobody() -> Principal {
+    Principal {
+        kind: Kind::Unknown,
+        name: "unknown".to_owned(),
+        arn: None,
+        account: None,
+        session: None,
+        access_key: None,
+        invoked_by: None,
+        human: None,
+        other_account: false,
+    }
+}
