@@ -66,12 +66,8 @@ pub(crate) struct Answer {
 }
 
 impl Endpoint {
-    /// An address, and the secrets that are sent to it beside.
-    pub(crate) fn new(
-        address: &Secret,
-        secrets: impl IntoIterator<Item = Secret>,
-        network: &Network,
-    ) -> Result<Self, SetupError> {
+    /// Whether an address will do, as far as it can be told without the network.
+    pub(crate) fn check(address: &Secret, network: &Network) -> Result<(Url, AddressPolicy), SetupError> {
         let url = Url::parse(address.expose()).map_err(|_| SetupError::Url)?;
         let host = url.host_str().filter(|host| !host.is_empty()).ok_or(SetupError::Url)?;
         if url.scheme() != "https" && !(url.scheme() == "http" && network.plain_http) {
@@ -83,6 +79,16 @@ impl Endpoint {
         if let Some(address) = literal.ok().filter(|address| !policy.permits(*address)) {
             return Err(SetupError::Address(address));
         }
+        Ok((url, policy))
+    }
+
+    /// An address, and the secrets that are sent to it beside.
+    pub(crate) fn new(
+        address: &Secret,
+        secrets: impl IntoIterator<Item = Secret>,
+        network: &Network,
+    ) -> Result<Self, SetupError> {
+        let (url, policy) = Self::check(address, network)?;
         let redaction = Redaction::of(secrets_of(&url).chain([address.clone()]).chain(secrets));
         let client = client(policy, network)?;
         Ok(Endpoint { client, url, redaction, timeout: network.timeout })

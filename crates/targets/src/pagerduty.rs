@@ -29,6 +29,25 @@ pub struct PagerDutySettings {
     pub network: Network,
 }
 
+impl PagerDutySettings {
+    /// Whether they will do, as far as it can be told without the network: setting up asks the same.
+    ///
+    /// # Errors
+    ///
+    /// If the key or the address will not do.
+    pub fn check(&self) -> Result<(), SetupError> {
+        let key = self.routing_key.expose();
+        if key.len() != 32 || !key.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+            return Err(SetupError::RoutingKey);
+        }
+        Endpoint::check(&self.address(), &self.network).map(|_| ())
+    }
+
+    fn address(&self) -> Secret {
+        self.url.clone().unwrap_or_else(|| Secret::new(ENDPOINT))
+    }
+}
+
 /// Triggers and resolves incidents.
 #[derive(Debug)]
 pub struct PagerDuty {
@@ -43,12 +62,9 @@ impl PagerDuty {
     ///
     /// If the key or the address will not do.
     pub fn new(settings: PagerDutySettings) -> Result<Self, SetupError> {
-        let PagerDutySettings { routing_key, url, network } = settings;
-        let key = routing_key.expose();
-        if key.len() != 32 || !key.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
-            return Err(SetupError::RoutingKey);
-        }
-        let url = url.unwrap_or_else(|| Secret::new(ENDPOINT));
+        settings.check()?;
+        let url = settings.address();
+        let PagerDutySettings { routing_key, network, .. } = settings;
         let endpoint = Endpoint::new(&url, [routing_key.clone()], &network)?;
         Ok(PagerDuty { endpoint, routing_key })
     }

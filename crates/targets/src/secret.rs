@@ -27,8 +27,9 @@ impl Secret {
         Secret(text.into())
     }
 
-    /// The text: only for sending it where it belongs.
-    pub(crate) fn expose(&self) -> &str {
+    /// The text: only for sending it where it belongs, or for comparing it with what somebody sent.
+    #[must_use]
+    pub fn expose(&self) -> &str {
         &self.0
     }
 }

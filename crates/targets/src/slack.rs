@@ -30,6 +30,17 @@ pub struct SlackSettings {
     pub network: Network,
 }
 
+impl SlackSettings {
+    /// Whether they will do, as far as it can be told without the network: setting up asks the same.
+    ///
+    /// # Errors
+    ///
+    /// If the address will not do.
+    pub fn check(&self) -> Result<(), SetupError> {
+        Endpoint::check(&self.webhook, &self.network).map(|_| ())
+    }
+}
+
 /// Posts messages to a channel.
 #[derive(Debug)]
 pub struct Slack {

@@ -22,6 +22,22 @@ pub struct WebhookSettings {
     pub network: Network,
 }
 
+impl WebhookSettings {
+    /// Whether they will do, as far as it can be told without the network: setting up asks the same.
+    ///
+    /// # Errors
+    ///
+    /// If the address, a key or a header will not do.
+    pub fn check(&self) -> Result<(), SetupError> {
+        let too_short = |key: &Secret| key.expose().len() < KEY_LENGTH_MIN;
+        if self.signing_keys.is_empty() || self.signing_keys.iter().any(too_short) {
+            return Err(SetupError::SigningKey);
+        }
+        Endpoint::check(&self.url, &self.network)?;
+        self.headers.iter().try_for_each(|(name, value)| header(name, value).map(|_| ()))
+    }
+}
+
 /// Posts findings as JSON, with a [signature](crate::signature).
 pub struct Webhook {
     endpoint: Endpoint,
@@ -37,10 +53,8 @@ impl Webhook {
     ///
     /// If the address, a key or a header will not do.
     pub fn new(settings: WebhookSettings, clock: Clock) -> Result<Self, SetupError> {
+        settings.check()?;
         let WebhookSettings { url, signing_keys, headers, network } = settings;
-        if signing_keys.is_empty() || signing_keys.iter().any(|key| key.expose().len() < KEY_LENGTH_MIN) {
-            return Err(SetupError::SigningKey);
-        }
         let secrets = signing_keys.iter().chain(headers.values()).cloned();
         let endpoint = Endpoint::new(&url, secrets, &network)?;
         let headers = headers.iter().map(|(name, value)| header(name, value)).collect::<Result<_, _>>()?;
