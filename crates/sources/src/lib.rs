@@ -68,9 +68,12 @@
 
 mod batch;
 mod clock;
+mod directory;
 mod error;
 mod health;
+mod inflate;
 mod intake;
+pub mod notice;
 mod payload;
 mod proof;
 mod session;
@@ -78,6 +81,7 @@ mod source;
 
 pub use batch::{Acknowledge, Batch, Checkpoint, Content, SetAside, Verdict, Waiting};
 pub use clock::Clock;
+pub use directory::{Directory, DirectorySettings};
 pub use error::SourceError;
 pub use health::{Health, HealthReporter};
 pub use intake::{Intake, Limits};
