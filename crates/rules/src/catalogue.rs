@@ -97,6 +97,18 @@ catalogue! {
     UnknownHours: "unknown-hours", Error,
         "An expression uses hours that are not defined.",
         "Use the name the message suggests, or define them under `hours:` in the configuration.";
+    InvalidAlarm: "invalid-alarm", Error,
+        "The alarm is not one CloudWatch would accept, or compares with an anomaly detection band.",
+        "Mend the underlined part; the documentation of PutMetricAlarm and PutCompositeAlarm applies.";
+    InvalidMetric: "invalid-metric", Error,
+        "The metric is not one CloudWatch Logs would publish.",
+        "Mend the underlined part; the documentation of PutMetricFilter applies.";
+    UnknownAlarm: "unknown-alarm", Error,
+        "A composite alarm names an alarm that no document defines, or one that is an alarm for each dimension value.",
+        "Use the name the message suggests, or add the alarm.";
+    AlarmCycle: "alarm-cycle", Error,
+        "Composite alarms depend on each other in a circle, so that none of them can be decided first.",
+        "Take one of them out of the other's rule.";
     InvalidTitle: "invalid-title", Error,
         "The title is not a template, or uses a name that does not exist.",
         "Write `{{ detail.requestParameters.name }}` and close what is opened.";
@@ -131,6 +143,24 @@ catalogue! {
     FilterLint: "filter-lint", Warning,
         "The filter pattern is valid and probably not what was meant, or is over a quota of AWS.",
         "Follow the message.";
+    AwsQuota: "aws-quota", Warning,
+        "The document is over a quota of AWS, which does not bind here.",
+        "Nothing, unless the same document is to be used in AWS.";
+    UnknownMetric: "unknown-metric", Warning,
+        "An alarm watches a metric that no document publishes, so it never has data.",
+        "Correct the name, or add the metric filter that publishes it.";
+    NeverThatUnit: "never-that-unit", Warning,
+        "An alarm asks for a unit that its metric is not published in, so it never has data.",
+        "Remove `unit`, or give the metric filter the same one.";
+    IgnoredActions: "ignored-actions", Warning,
+        "An alarm names actions, which Trailhound does not run.",
+        "Route its findings in the configuration.";
+    RecordField: "record-field", Warning,
+        "The pattern asks the envelope for a field of the CloudTrail record, so it never matches.",
+        "Write the field under `detail`.";
+    FieldCase: "field-case", Warning,
+        "The pattern writes a field in other letters than CloudTrail does, so it never matches.",
+        "Write the field as CloudTrail does.";
     NumberForText: "number-for-text", Warning,
         "A number stands in a pattern where CloudTrail writes a text, so it never matches.",
         "Put it in quotes.";
@@ -140,6 +170,9 @@ catalogue! {
     NoDetailType: "no-detail-type", Warning,
         "The pattern names neither a detail-type nor a service, so events of any kind may match it.",
         "Add `detail-type: [AWS API Call via CloudTrail]`, or the type that is meant.";
+    EventNotFound: "event-not-found", Warning,
+        "A test names an event file that is not there.",
+        "Correct the path; events are named relative to the rule's file.";
     NoTests: "no-tests", Warning,
         "The rule has no tests.",
         "Add one event that fires and one that does not.";

@@ -3,13 +3,15 @@
 //! A rule says what it wants; the engine that keeps the windows is the `decide` crate's. So nothing here has state, and
 //! every limit a document may leave out is `None` until the engine puts its own in place.
 
-use crate::condition::Condition;
+use crate::condition::{Condition, Scope, Truth};
+use crate::event::Seen;
 use crate::metric::Transformation;
 use crate::path::EventPath;
 use crate::rule::Selector;
 use alarm::AlarmDefinition;
 use alarm::composite::{AlarmRule, CompositeDefinition};
 use cloudtrail::Delivery;
+use context::Context;
 use serde::Serialize;
 use std::fmt;
 use std::time::Duration;
@@ -86,6 +88,16 @@ pub struct Step {
     pub condition: Option<Condition>,
     /// The values by which it belongs to the other steps: as many as theirs, compared by their place.
     pub by: Vec<EventPath>,
+}
+
+impl Step {
+    /// What the step's own `where` gives over an event its selector matched; true without one. The rule's `where` and its
+    /// exceptions are asked besides, by an [`Evaluation`](crate::Evaluation).
+    #[must_use]
+    pub fn condition<'a>(&'a self, event: impl Into<Seen<'a>>, context: &'a Context) -> Truth {
+        let holds = |condition: &Condition| condition.evaluate(&Scope::new(event.into(), context));
+        self.condition.as_ref().map_or(Truth::True, holds)
+    }
 }
 
 /// A combination of values that was not seen before.

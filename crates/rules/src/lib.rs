@@ -16,6 +16,7 @@
 
 #![deny(missing_docs)]
 
+mod alarms;
 mod catalogue;
 mod condition;
 mod decision;
@@ -42,7 +43,8 @@ pub mod yaml;
 pub use catalogue::{Check, Entry};
 pub use condition::{Condition, EXPRESSION_LENGTH_MAX, Truth};
 pub use decision::{
-    Absent, CompositeAlarm, Decision, DecisionKind, Expect, FirstSeen, MetricAlarm, MetricFilter, Sequence, Step, Threshold,
+    Absent, CompositeAlarm, Decision, DecisionKind, Expect, FirstSeen, MetricAlarm, MetricFilter, Sequence,
+    Step, Threshold,
 };
 pub use diagnostic::{Colour, Diagnostic, Level, Span};
 pub use evaluation::{Evaluation, NotExcepted, Verdict};
@@ -51,9 +53,9 @@ pub use explanation::{
     ConditionExplanation, EscalationExplanation, ExceptionExplanation, RuleExplanation, SelectorExplanation,
 };
 pub use files::{Files, MemoryFiles, resolve};
-pub use lint::{expired_exceptions, unused_lists};
-pub use nearest::nearest;
+pub use lint::{expired_exceptions, missing_events, unused_lists};
 pub use metric::Transformation;
+pub use nearest::nearest;
 pub use organization::Organization;
 pub use overrides::Override;
 pub use pack::BuiltIn;

@@ -2,6 +2,7 @@
 
 use crate::catalogue::Check;
 use crate::diagnostic::{Diagnostic, Span};
+use crate::files::Files;
 use crate::read::{Complaints, id_range};
 use crate::rule::{Rule, RuleTest, Selector};
 use crate::set::RuleSet;
@@ -19,6 +20,7 @@ const NAMES_A_SERVICE: [&str; 4] = ["detail-type", "source", "detail.eventSource
 pub(crate) fn rule(complaints: &mut Complaints<'_>, rule: &Rule, document: &Node) {
     let at = id_range(document).unwrap_or_else(|| document.range.clone());
     let id = &rule.id;
+    let makes_findings = rule.decision.makes_findings();
     let mut warn = |check: Check, message: String, help: &str| {
         let diagnostic = complaints.diagnostic(check, at.clone(), message);
         complaints.push(diagnostic.help(help));
@@ -30,11 +32,13 @@ pub(crate) fn rule(complaints: &mut Complaints<'_>, rule: &Rule, document: &Node
             "add a `description`",
         );
     }
-    if rule.first_checks.is_empty() {
+    if rule.first_checks.is_empty() && makes_findings {
         let help = "add `first_checks`, two or three questions";
         warn(Check::NoFirstChecks, format!("`{id}` does not say what to look at first"), help);
     }
-    if rule.tests.is_empty() {
+    if !makes_findings {
+        // What alarms make of its samples is tested with them.
+    } else if rule.tests.is_empty() {
         let help = "add one event that fires and one that does not";
         warn(Check::NoTests, format!("`{id}` has no tests"), help);
     } else if !rule.tests.iter().any(|test| test.fires) {
@@ -43,11 +47,13 @@ pub(crate) fn rule(complaints: &mut Complaints<'_>, rule: &Rule, document: &Node
         let help = "add a test with `fires: false`, and the field that stops it as `because`";
         warn(Check::NoSilentTest, format!("no test shows `{id}` staying silent"), help);
     }
-    if let Some(Selector::Pattern(pattern)) = &rule.selector
-        && !pattern.alternatives().iter().all(|alternative| {
+    let names_a_service = |selector: &Selector| match selector {
+        Selector::Pattern(pattern) => pattern.alternatives().iter().all(|alternative| {
             alternative.fields().iter().any(|field| NAMES_A_SERVICE.contains(&field.path().as_str()))
-        })
-    {
+        }),
+        Selector::Filter(_) => true,
+    };
+    if !rule.selectors().all(|(_, selector)| names_a_service(selector)) {
         let help = "add `detail-type: [AWS API Call via CloudTrail]`, or the `source` that is meant";
         let message = format!("`{id}` names neither a detail-type nor a service");
         warn(Check::NoDetailType, message, help);
@@ -67,6 +73,12 @@ pub(crate) fn rule_set(rules: &RuleSet) -> Vec<Diagnostic> {
     let mut by_title: FxHashMap<&str, &Rule> = FxHashMap::default();
     let mut diagnostics = Vec::new();
     for rule in rules.iter() {
+        if !rule.decision.makes_findings() {
+            continue;
+        }
+        if rule.allow.contains(&Check::DuplicateTitle) {
+            continue;
+        }
         match by_title.get(rule.title.source()) {
             None => {
                 by_title.insert(rule.title.source(), rule);
@@ -105,6 +117,26 @@ pub fn expired_exceptions(rules: &RuleSet, today: Date) -> Vec<Diagnostic> {
     diagnostics
 }
 
+/// Events of tests that are not there. Apart from loading, because only whoever runs tests needs the events.
+#[must_use]
+pub fn missing_events(rules: &RuleSet, files: &dyn Files) -> Vec<Diagnostic> {
+    let mut diagnostics = Vec::new();
+    for rule in rules.iter().filter(|rule| !rule.allow.contains(&Check::EventNotFound)) {
+        for test in &rule.tests {
+            for (path, source) in test.event_files() {
+                if files.text(path).is_none() {
+                    let message = format!("there is no event file `{path}`");
+                    diagnostics.push(
+                        Diagnostic::new(Check::EventNotFound, &source.file, source.span, message)
+                            .help("events are named relative to the rule's own file"),
+                    );
+                }
+            }
+        }
+    }
+    diagnostics
+}
+
 /// Lists that are defined and that no rule uses. Lists of the built-in pack are expected to be there and left out.
 /// `file` and `span` say where a list is defined.
 #[must_use]
@@ -131,7 +163,8 @@ pub fn unused_lists(
 impl Rule {
     /// The names of the lists its conditions use, repeated as often as they are used.
     pub fn lists(&self) -> impl Iterator<Item = &str> {
-        let conditions = self.condition.iter();
+        let steps = (0..).map_while(|step| self.step(step));
+        let conditions = self.condition.iter().chain(steps.filter_map(|step| step.condition.as_ref()));
         let conditions = conditions.chain(self.escalate.iter().map(|escalation| &escalation.when));
         let conditions =
             conditions.chain(self.except.iter().filter_map(|exception| exception.condition.as_ref()));

@@ -4,9 +4,11 @@
 //! from the record alone, never from its envelope, and nothing is filled in: an event whose value or dimension is missing
 //! publishes nothing, as on the service.
 
+use crate::event::{Found, Seen};
 use alarm::{MetricTransformation, Published, TransformationDefinition, TransformationError};
 use filter_pattern::{Selector, Step};
-use serde_json::Value;
+use json_scan::Value as Raw;
+use serde_json::Value as Tree;
 use std::borrow::Cow;
 
 /// A checked transformation with its selectors parsed.
@@ -44,12 +46,13 @@ impl Transformation {
         Ok(Self { definition, checked, selectors })
     }
 
-    /// What an event publishes. `record` is the CloudTrail record: the event's `detail`.
+    /// What an event publishes that its selector matched.
     #[must_use]
-    pub fn publish(&self, record: &Value) -> Option<Published<'_>> {
+    pub fn publish<'a>(&self, event: impl Into<Seen<'a>>) -> Option<Published<'_>> {
+        let seen = event.into();
         self.checked.on_match(|text| {
             let (_, selector) = self.selectors.iter().find(|(written, _)| **written == *text)?;
-            look_up(selector, record)
+            look_up(selector, seen).map(Cow::Owned)
         })
     }
 
@@ -65,19 +68,22 @@ pub(crate) fn json_selector(text: &str) -> Option<Selector> {
     Selector::parse(text).ok().filter(|selector| selector.wildcards() == 0)
 }
 
-fn look_up<'r>(selector: &Selector, record: &'r Value) -> Option<Cow<'r, str>> {
-    let mut at = record;
-    for step in &selector.steps {
-        at = match step {
-            Step::Key(key) => at.get(key)?,
-            Step::Index(index) => at.get(*index)?,
-            Step::AnyChild => return None,
-        };
-    }
-    match at {
-        Value::String(text) => Some(Cow::Borrowed(text)),
-        Value::Number(number) => Some(Cow::Owned(number.to_string())),
-        Value::Bool(value) => Some(Cow::Borrowed(if *value { "true" } else { "false" })),
-        Value::Null | Value::Array(_) | Value::Object(_) => None,
-    }
+/// The text of the single value at a selector; nothing for what is missing, null, an object or an array.
+fn look_up(selector: &Selector, seen: Seen<'_>) -> Option<String> {
+    let names: Vec<Cow<'_, str>> = selector
+        .steps
+        .iter()
+        .map(|step| match step {
+            Step::Key(key) => Some(Cow::Borrowed(key.as_str())),
+            Step::Index(index) => Some(Cow::Owned(index.to_string())),
+            Step::AnyChild => None,
+        })
+        .collect::<Option<_>>()?;
+    let found = seen.find("detail", names.iter().map(|name| &**name)).ok()?;
+    let of_many = matches!(
+        found,
+        Found::Tree(Tree::Null | Tree::Array(_) | Tree::Object(_))
+            | Found::Raw(Raw::Null | Raw::Array(_) | Raw::Object(_))
+    );
+    (!of_many).then(|| found.written())
 }

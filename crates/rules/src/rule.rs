@@ -3,6 +3,7 @@
 //! Everything a rule says is parsed, checked and compiled when the document is read: a [`Rule`] that exists can be
 //! run. Rules are read by [`RuleSet::load`](crate::RuleSet::load); nothing here changes afterwards.
 
+use crate::catalogue::Check;
 use crate::condition::Condition;
 use crate::decision::{Decision, Sequence, Step};
 use crate::diagnostic::Span;
@@ -53,8 +54,21 @@ pub struct Rule {
     pub group: Option<Group>,
     /// The rule's own tests.
     pub tests: Vec<RuleTest>,
+    /// Warnings its author has seen and means.
+    pub allow: Vec<Check>,
     /// Where the rule was read.
     pub source: Source,
+}
+
+impl RuleTest {
+    /// The event files it names, and where.
+    pub(crate) fn event_files(&self) -> impl Iterator<Item = (&str, &Source)> {
+        let file = match &self.event {
+            TestEvent::File(path) => Some(&**path),
+            TestEvent::Inline(_) => None,
+        };
+        file.map(|path| (path, &self.source)).into_iter()
+    }
 }
 
 impl Rule {

@@ -1,5 +1,6 @@
 //! Rule sets: all rules of some files, with everything that is wrong with them.
 
+use crate::alarms;
 use crate::catalogue::Check;
 use crate::diagnostic::{Diagnostic, Span};
 use crate::files::Files;
@@ -73,6 +74,7 @@ impl RuleSet {
         for path in paths {
             loaded.read(path, files, context);
         }
+        loaded.check_alarms(files);
         loaded.diagnostics.extend(lint::rule_set(&loaded.rules));
         loaded.diagnostics.sort_by(|a, b| {
             (&a.file, a.span.offset, a.level, a.id).cmp(&(&b.file, b.span.offset, b.level, b.id))
@@ -154,6 +156,24 @@ impl RuleSet {
 }
 
 impl Loaded {
+    /// What alarms refer to. Without an alarm it names, a composite alarm is no rule that could run; nor is what in turn
+    /// names that one.
+    fn check_alarms(&mut self, files: &dyn Files) {
+        loop {
+            let (diagnostics, unusable) = alarms::check(&self.rules, files);
+            if unusable.is_empty() {
+                self.diagnostics.extend(diagnostics);
+                return;
+            }
+            self.diagnostics.extend(diagnostics.into_iter().filter(Diagnostic::is_error));
+            let mut place = 0;
+            self.rules = self.rules.filtered(|_| {
+                place += 1;
+                !unusable.contains(&(place - 1))
+            });
+        }
+    }
+
     fn read(&mut self, path: &str, files: &dyn Files, context: &Context) {
         let file: Arc<str> = path.into();
         let Some(text) = files.text(path) else {

@@ -41,6 +41,14 @@ impl Loaded {
 pub(crate) fn load(choice: &RuleChoice, talk: Talk) -> Result<Loaded, Failure> {
     let context = context(&choice.known, talk)?;
     let (rules, _) = rule_set(&choice.rules, &context, talk)?;
+    if let Some(rule) = rules.iter().find(|rule| !rule.decision.is_each()) {
+        let message = format!(
+            "`{}` decides over several events ({}), which a scan cannot do yet",
+            rule.id,
+            rule.decision.kind()
+        );
+        return Err(Failure::new(Exit::Rules, message).hint("leave its file out of --rules"));
+    }
     let matcher = compile(&rules);
     Ok(Loaded { rules, context, matcher })
 }

@@ -175,6 +175,12 @@ impl<'n> Fields<'n> {
         found
     }
 
+    /// Where the mapping begins: the place to tell of what is missing.
+    #[must_use]
+    pub fn place(&self) -> Range<usize> {
+        self.range.clone()
+    }
+
     /// Whether an unknown key was probably meant to be this one.
     #[must_use]
     pub fn was_meant(&self, key: &str) -> bool {

@@ -3,9 +3,15 @@
 //! Reading goes on after a fault, so a document's author sees all of them; only a document without any becomes a
 //! [`Rule`].
 
+mod composite;
+mod decision;
 mod fields;
+mod metric_alarm;
+mod metric_filter;
 mod overrides;
 mod pattern;
+mod record_fields;
+mod scalar;
 mod selector;
 mod test_case;
 
@@ -19,7 +25,7 @@ use crate::decision::Decision;
 use crate::path::EventPath;
 use crate::rule::{Escalation, Exception, Group, Rule, RuleId, Severity, Source};
 use crate::title::{Title, TitleError};
-use crate::yaml::{Node, Value};
+use crate::yaml::{Entry, Node, Value};
 use cloudtrail::Delivery;
 use context::Context;
 use jiff::civil::Date;
@@ -28,7 +34,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// The keys of a rule document, in the order they are best written in.
-pub(crate) const RULE_KEYS: [&str; 18] = [
+pub(crate) const RULE_KEYS: [&str; 23] = [
     "kind",
     "id",
     "title",
@@ -43,31 +49,37 @@ pub(crate) const RULE_KEYS: [&str; 18] = [
     "where",
     "delivery",
     "except",
+    "alarm",
+    "threshold",
+    "sequence",
+    "first_seen",
+    "absent",
     "group",
     "tests",
     "allow",
     "metadata",
 ];
 
-/// Keys this version knows and cannot run, with what to do meanwhile.
-const NOT_SUPPORTED: [(&str, &str); 6] = [
-    ("alarm", "every matching event is a finding for now; count them where findings are received"),
-    ("threshold", "use `group` to fold repeated events into one finding with a count"),
-    ("sequence", "write a rule for its last step, and name the earlier ones in `first_checks`"),
-    (
-        "first_seen",
-        "name what is known in a list and leave it out with `where: \"!glob_any(…, lists.NAME)\"`",
-    ),
-    ("absent", "watch for the absence where findings are received"),
-    ("sigma", "write the selection as a `pattern`"),
+/// The keys of an alarm's document, metric or composite, beside AWS's own.
+pub(crate) const ALARM_DOCUMENT_KEYS: [&str; 11] = [
+    "kind",
+    "id",
+    "title",
+    "severity",
+    "description",
+    "first_checks",
+    "owner",
+    "tags",
+    "tests",
+    "allow",
+    "metadata",
 ];
 
-/// Kinds this version knows and cannot run.
-const KINDS_NOT_SUPPORTED: [(&str, &str); 3] = [
-    ("metric-filter", "write a rule with its `filter`: each matching event is then a finding"),
-    ("alarm", "write a rule with the filter of its metric"),
-    ("composite-alarm", "write a rule for each of its alarms"),
-];
+/// The kinds of documents.
+pub(crate) const KINDS: [&str; 4] = ["rule", "metric-filter", "alarm", "composite-alarm"];
+
+/// Keys this version knows and cannot run, with what to do meanwhile.
+const NOT_SUPPORTED: [(&str, &str); 1] = [("sigma", "write the selection as a `pattern`")];
 
 /// The longest time a group may stay open.
 const GROUP_DURATION_MAX: Duration = Duration::from_secs(7 * 24 * 60 * 60);
@@ -78,6 +90,15 @@ pub(crate) fn rule(complaints: &mut Complaints<'_>, context: &Context, document:
     let mut reader = Reader { complaints, context };
     let rule = reader.rule(document);
     (reader.complaints.errors() == errors_before).then_some(rule).flatten()
+}
+
+/// What a document says to people, and what of it is admitted.
+struct Prose {
+    description: Option<Box<str>>,
+    first_checks: Vec<Box<str>>,
+    owner: Option<Box<str>>,
+    tags: Vec<Box<str>>,
+    allow: Vec<Check>,
 }
 
 struct Reader<'r, 'c> {
@@ -92,38 +113,150 @@ impl Reader<'_, '_> {
             self.complaints.add(Check::NotAMapping, document.range.clone(), message);
             return None;
         };
-        if let Some(kind) = entries.iter().find(|entry| &*entry.key == "kind")
-            && !self.kind(&kind.value)
-        {
-            return None;
-        }
-        for entry in entries {
-            if let Some((key, meanwhile)) = NOT_SUPPORTED.iter().find(|(key, _)| *key == &*entry.key) {
-                self.complaints.push(
-                    self.complaints
-                        .diagnostic(
-                            Check::NotSupported,
-                            entry.key_range.clone(),
-                            format!("`{key}` is not supported yet"),
-                        )
-                        .help(*meanwhile),
-                );
+        let kind = entries.iter().find(|entry| &*entry.key == "kind").map(|entry| &entry.value);
+        match kind.map(|node| (node, node.as_text())) {
+            None | Some((_, Some("rule"))) => self.plain_rule(document, entries),
+            Some((_, Some("metric-filter"))) => self.metric_filter_document(document),
+            Some((_, Some("alarm"))) => self.alarm_document(
+                document,
+                metric_alarm::alarm_document_keys(),
+                "an alarm",
+                |reader, fields, id| reader.alarm(fields, id).map(|alarm| Decision::Alarm(Box::new(alarm))),
+            ),
+            Some((_, Some("composite-alarm"))) => {
+                let keys = composite::COMPOSITE_KEYS;
+                self.alarm_document(document, keys, "a composite alarm", |reader, fields, id| {
+                    reader.composite_alarm(fields, id).map(|alarm| Decision::Composite(Box::new(alarm)))
+                })
+            }
+            Some((node, _)) => {
+                self.complaints.one_of(node, "kind", KINDS);
+                None
             }
         }
-        let stateful = NOT_SUPPORTED.map(|(key, _)| key);
-        let fields = Fields::read(self.complaints, document, "a rule", &RULE_KEYS, &stateful)?;
-        let not_run = entries.iter().any(|entry| stateful.contains(&&*entry.key));
+    }
+
+    fn plain_rule(&mut self, document: &Node, entries: &[Entry]) -> Option<Rule> {
+        for entry in entries {
+            if let Some((key, meanwhile)) = NOT_SUPPORTED.iter().find(|(key, _)| *key == &*entry.key) {
+                let message = format!("`{key}` is not supported yet");
+                let diagnostic =
+                    self.complaints.diagnostic(Check::NotSupported, entry.key_range.clone(), message);
+                self.complaints.push(diagnostic.help(*meanwhile));
+            }
+        }
+        let not_run = NOT_SUPPORTED.map(|(key, _)| key);
+        let fields = Fields::read(self.complaints, document, "a rule", &RULE_KEYS, &not_run)?;
+        let not_run = entries.iter().any(|entry| not_run.contains(&&*entry.key));
 
         let id = fields.required(self.complaints, "id").and_then(|node| self.id(node));
         let title = fields.required(self.complaints, "title").and_then(|node| self.title(node));
         let severity = fields.required(self.complaints, "severity").and_then(|node| self.severity(node));
-        let selector = if not_run { None } else { self.selector(document, &fields) };
+        let selector = if not_run { None } else { self.own_selector(document, &fields) };
         let delivery = fields.get("delivery").map_or(Some(Delivery::All), |node| self.delivery(node));
         let escalate = self.each(fields.get("escalate"), Self::escalation);
         let condition = fields.get("where").map(|node| self.condition(node));
         let except = self.each(fields.get("except"), Self::exception);
+        let decision = self.decision(document, &fields, delivery);
         let group = fields.get("group").map(|node| self.group(node));
         let tests = self.each(fields.get("tests"), Self::test);
+        let prose = self.prose(document, &fields);
+        let prose = prose?;
+        Some(Rule {
+            id: id?,
+            title: title?,
+            severity: severity?,
+            escalate: escalate?,
+            description: prose.description,
+            first_checks: prose.first_checks,
+            owner: prose.owner,
+            tags: prose.tags,
+            selector: selector?,
+            delivery: delivery?,
+            condition: optional(condition)?,
+            except: except?,
+            decision: decision?,
+            group: optional(group)?,
+            tests: tests?,
+            allow: prose.allow,
+            source: self.source(document.range.clone()),
+        })
+    }
+
+    /// A metric filter makes no findings, so it has no title and no severity of its own.
+    fn metric_filter_document(&mut self, document: &Node) -> Option<Rule> {
+        let keys = metric_filter::METRIC_FILTER_KEYS;
+        let fields = Fields::read(self.complaints, document, "a metric filter", &keys, &[])?;
+        let id = fields.required(self.complaints, "id").and_then(|node| self.id(node));
+        let selector = self.selector(document, &fields, "a metric filter");
+        let delivery = fields.get("delivery").map_or(Some(Delivery::All), |node| self.delivery(node));
+        let condition = optional(fields.get("where").map(|node| self.condition(node)));
+        let except = self.each(fields.get("except"), Self::exception);
+        let filter = self.metric_filter(&fields, id.as_ref());
+        let prose = self.prose(document, &fields);
+        let (id, prose) = (id?, prose?);
+        Some(Rule {
+            title: Title::parse(id.as_str()).ok()?,
+            id,
+            severity: Severity::Info,
+            escalate: Vec::new(),
+            description: prose.description,
+            first_checks: Vec::new(),
+            owner: prose.owner,
+            tags: prose.tags,
+            selector: Some(selector?),
+            delivery: delivery?,
+            condition: condition?,
+            except: except?,
+            decision: Decision::Metric(Box::new(filter?)),
+            group: None,
+            tests: Vec::new(),
+            allow: prose.allow,
+            source: self.source(document.range.clone()),
+        })
+    }
+
+    /// An alarm looks at metrics or at other alarms, not at events: it has no selector.
+    fn alarm_document(
+        &mut self,
+        document: &Node,
+        aws_keys: impl IntoIterator<Item = &'static str>,
+        what: &'static str,
+        read: impl FnOnce(&mut Self, &Fields<'_>, Option<&RuleId>) -> Option<Decision>,
+    ) -> Option<Rule> {
+        let keys: Vec<&'static str> = ALARM_DOCUMENT_KEYS.into_iter().chain(aws_keys).collect();
+        let fields = Fields::read(self.complaints, document, what, &keys, &[])?;
+        let id = fields.required(self.complaints, "id").and_then(|node| self.id(node));
+        let title = fields.required(self.complaints, "title").and_then(|node| self.title(node));
+        let severity = fields.required(self.complaints, "severity").and_then(|node| self.severity(node));
+        let decision = read(self, &fields, id.as_ref());
+        let tests = self.each(fields.get("tests"), Self::test);
+        let described = fields.text(self.complaints, "alarm_description");
+        let prose = self.prose(document, &fields);
+        let prose = prose?;
+        Some(Rule {
+            id: id?,
+            title: title?,
+            severity: severity?,
+            escalate: Vec::new(),
+            description: prose.description.or(described?),
+            first_checks: prose.first_checks,
+            owner: prose.owner,
+            tags: prose.tags,
+            selector: None,
+            delivery: Delivery::All,
+            condition: None,
+            except: Vec::new(),
+            decision: decision?,
+            group: None,
+            tests: tests?,
+            allow: prose.allow,
+            source: self.source(document.range.clone()),
+        })
+    }
+
+    /// What a document says to people, and what of it is admitted.
+    fn prose(&mut self, document: &Node, fields: &Fields<'_>) -> Option<Prose> {
         let description = fields.text(self.complaints, "description");
         let first_checks = self.each(fields.get("first_checks"), Self::text);
         let owner = fields.text(self.complaints, "owner");
@@ -137,47 +270,13 @@ impl Reader<'_, '_> {
         {
             self.wrong_type(metadata, "`metadata` is a mapping of whatever you like");
         }
-        Some(Rule {
-            id: id?,
-            title: title?,
-            severity: severity?,
-            escalate: escalate?,
+        Some(Prose {
             description: description?,
             first_checks: first_checks?,
             owner: owner?,
             tags: tags?,
-            selector: Some(selector?),
-            delivery: delivery?,
-            condition: match condition {
-                Some(condition) => Some(condition?),
-                None => None,
-            },
-            except: except?,
-            decision: Decision::Each,
-            group: match group {
-                Some(group) => Some(group?),
-                None => None,
-            },
-            tests: tests?,
-            source: self.source(document.range.clone()),
+            allow: allow?,
         })
-    }
-
-    /// Whether the document is a rule.
-    fn kind(&mut self, node: &Node) -> bool {
-        let kind = node.as_text().unwrap_or_default();
-        if kind == "rule" {
-            return true;
-        }
-        if let Some((_, meanwhile)) = KINDS_NOT_SUPPORTED.iter().find(|(name, _)| *name == kind) {
-            let message = format!("documents of kind `{kind}` are not supported yet");
-            let diagnostic = self.complaints.diagnostic(Check::NotSupported, node.range.clone(), message);
-            self.complaints.push(diagnostic.help(*meanwhile));
-        } else {
-            let known = std::iter::once("rule").chain(KINDS_NOT_SUPPORTED.iter().map(|(name, _)| *name));
-            self.one_of(node, "kind", known);
-        }
-        false
     }
 
     fn id(&mut self, node: &Node) -> Option<RuleId> {
@@ -331,7 +430,8 @@ impl Reader<'_, '_> {
     fn group(&mut self, node: &Node) -> Option<Group> {
         let fields = Fields::read(self.complaints, node, "a group", &["by", "for"], &[])?;
         let by = fields.required(self.complaints, "by").and_then(|node| self.each(Some(node), Self::path));
-        let duration = fields.required(self.complaints, "for").and_then(|node| self.duration(node));
+        let duration =
+            fields.required(self.complaints, "for").and_then(|node| self.span(node, GROUP_DURATION_MAX));
         Some(Group { by: by?, duration: duration? })
     }
 
@@ -350,21 +450,6 @@ impl Reader<'_, '_> {
                 None
             }
         }
-    }
-
-    fn duration(&mut self, node: &Node) -> Option<Duration> {
-        let duration = node.as_text().and_then(parse_duration);
-        let Some(duration) = duration.filter(|duration| *duration <= GROUP_DURATION_MAX) else {
-            let message = if duration.is_some() {
-                "a group stays open for at most 7d"
-            } else {
-                "this is not a length of time"
-            };
-            let diagnostic = self.complaints.diagnostic(Check::InvalidValue, node.range.clone(), message);
-            self.complaints.push(diagnostic.help("write it as `30s`, `10m`, `1h` or `2d`"));
-            return None;
-        };
-        Some(duration)
     }
 
     fn text(&mut self, node: &Node) -> Option<Box<str>> {
@@ -424,6 +509,14 @@ impl Reader<'_, '_> {
     fn source(&self, range: Range<usize>) -> Source {
         let file = Arc::clone(self.complaints.file());
         Source { file, span: self.complaints.span(range) }
+    }
+}
+
+/// What was read of a key that may be left out: `None` if it is there and cannot be read.
+fn optional<T>(read: Option<Option<T>>) -> Option<Option<T>> {
+    match read {
+        None => Some(None),
+        Some(read) => read.map(Some),
     }
 }
 

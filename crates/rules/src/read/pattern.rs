@@ -41,6 +41,7 @@ impl Reader<'_, '_> {
                     self.complaints.push(diagnostic);
                 }
                 self.values_never_written(&pattern, &|reader, span| place(reader, span));
+                self.record_fields(node, &|reader, span| place(reader, span));
                 Some(Arc::new(pattern))
             }
             Err(errors) => {
@@ -55,7 +56,7 @@ impl Reader<'_, '_> {
         }
     }
 
-    fn pattern_node(&self, node: &Node) -> json::Node {
+    pub(super) fn pattern_node(&self, node: &Node) -> json::Node {
         let value = match &node.value {
             Value::Null => NodeValue::Null,
             Value::Bool(value) => NodeValue::Bool(*value),

@@ -8,25 +8,34 @@ use filter_pattern::Filter;
 use std::sync::Arc;
 
 impl Reader<'_, '_> {
-    pub(super) fn selector(&mut self, document: &Node, fields: &Fields<'_>) -> Option<Selector> {
-        match (fields.get("pattern"), fields.get("filter")) {
-            (Some(pattern), None) => self.pattern(pattern).map(Selector::Pattern),
-            (None, Some(filter)) => self.filter(filter).map(Selector::Filter),
-            (Some(pattern), Some(filter)) => {
-                // Both are read, so that what is wrong inside them is told too.
-                let _ = (self.pattern(pattern), self.filter(filter));
-                let message = "a rule has one selector: either `pattern` or `filter`";
-                self.complaints.add(Check::InvalidValue, filter.range.clone(), message);
-                None
-            }
-            (None, None) if fields.was_meant("pattern") || fields.was_meant("filter") => None,
-            (None, None) => {
-                let range = document.range.start..document.range.start;
-                let message =
-                    "a rule needs a selector that says which events it is about: `pattern` or `filter`";
+    /// `what` has the selector: a rule, a step, a metric filter, which may also write it as in AWS.
+    pub(super) fn selector(&mut self, node: &Node, fields: &Fields<'_>, what: &str) -> Option<Selector> {
+        let keys = ["pattern", "filter", "filter_pattern"];
+        let mut given = keys.iter().filter_map(|key| Some((*key, fields.get(key)?)));
+        let Some((key, selector)) = given.next() else {
+            if !keys.iter().any(|key| fields.was_meant(key)) {
+                let range = node.range.start..node.range.start;
+                let message = format!(
+                    "{what} needs a selector that says which events it is about: `pattern` or `filter`"
+                );
                 self.complaints.add(Check::MissingKey, range, message);
-                None
             }
+            return None;
+        };
+        let read = self.one_selector(key, selector);
+        let Some((other_key, other)) = given.next() else { return read };
+        // Both are read, so that what is wrong inside them is told too.
+        let _ = self.one_selector(other_key, other);
+        let message = format!("{what} has one selector: either `{key}` or `{other_key}`");
+        self.complaints.add(Check::InvalidValue, other.range.clone(), message);
+        None
+    }
+
+    fn one_selector(&mut self, key: &str, node: &Node) -> Option<Selector> {
+        if key == "pattern" {
+            self.pattern(node).map(Selector::Pattern)
+        } else {
+            self.filter(node).map(Selector::Filter)
         }
     }
 
