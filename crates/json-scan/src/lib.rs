@@ -35,10 +35,11 @@
 //!
 //! Brackets are checked to the end of a container, by type and with a limit of [`MAX_DEPTH`]. The text of a member is checked
 //! when it is stepped over or looked at: keys are strings, a colon follows, scalars are one of JSON's. What lies inside
-//! a nested container that nobody opens is checked for brackets only. A view never yields anything from
+//! a nested container that nobody opens is checked for brackets only; [`Object::check`] checks everything. A view never yields anything from
 //! beyond its own closing bracket, whatever the bytes are.
 
 mod block;
+mod check;
 mod malformed;
 mod name_table;
 mod names;

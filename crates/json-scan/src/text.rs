@@ -56,7 +56,7 @@ impl<'a> Text<'a> {
     /// [`Reason::NotAString`] for a bad escape, a lone surrogate, a raw control character or a stray quote (which the
     /// neighbours of this text then lack); [`Reason::NotUtf8`].
     pub fn unescape(&self) -> Result<Cow<'a, str>, Malformed> {
-        if !self.raw.iter().any(|&byte| needs_escape(byte)) {
+        if is_plain(self.raw) {
             return match std::str::from_utf8(self.raw) {
                 Ok(text) => Ok(Cow::Borrowed(text)),
                 Err(error) => Err(Malformed::at(self.offset + error.valid_up_to(), Reason::NotUtf8)),
@@ -69,6 +69,11 @@ impl<'a> Text<'a> {
             Ok(text) => Ok(Cow::Owned(text)),
             Err(_) => Err(Malformed::at(self.offset, Reason::NotUtf8)),
         }
+    }
+
+    /// Whether what is escaped is escaped as it must be; the bytes are known to be UTF-8.
+    pub(crate) fn check_escapes(&self) -> Result<(), Malformed> {
+        if is_plain(self.raw) { Ok(()) } else { self.unescape().map(drop) }
     }
 
     /// Appends the string itself to `out`, which may be a buffer used again and again. After an error `out` ends with a part of it.
@@ -99,6 +104,14 @@ impl<'a> Text<'a> {
             }
         }
     }
+}
+
+/// Whether the bytes are a string as they stand. Whole blocks are looked at without leaving early, so that the compiler can look at
+/// all bytes of one at once.
+fn is_plain(raw: &[u8]) -> bool {
+    let (blocks, rest) = raw.as_chunks::<16>();
+    let escapes = |bytes: &[u8]| bytes.iter().fold(false, |found, &byte| found | needs_escape(byte));
+    !blocks.iter().any(|block| escapes(block)) && !escapes(rest)
 }
 
 /// Bytes that stand in a JSON string only behind a backslash.

@@ -3,6 +3,7 @@
 //! Views borrow the scanner's marks and are `Copy`. What they yield lies between their own brackets by construction: they hold
 //! no mark beyond their closing one.
 
+use crate::check;
 use crate::malformed::{Malformed, Reason};
 use crate::names::Names;
 use crate::text::Text;
@@ -58,7 +59,7 @@ impl<'a> Marks<'a> {
         open + self.closes.get(open).map_or(0, |&marks| marks as usize) + 1
     }
 
-    fn whole(&self) -> &'a [u8] {
+    pub(crate) fn whole(&self) -> &'a [u8] {
         self.bytes.get(self.offset(0)..=self.offset(self.last())).unwrap_or_default()
     }
 
@@ -178,6 +179,23 @@ impl<'a> Object<'a> {
         Ok(found)
     }
 
+    /// Checks the whole text, at every depth: that it is UTF-8, and JSON by RFC 8259.
+    ///
+    /// ```
+    /// let mut scanner = json_scan::Scanner::new(br#"{"a":{"b":oops}}"#)?;
+    /// let object = scanner.object()?;
+    /// assert!(object.get("a")?.is_some(), "nobody looked inside");
+    /// assert_eq!(object.check().unwrap_err().to_string(), "not a JSON value at byte 10");
+    /// # Ok::<(), json_scan::Malformed>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// The first fault.
+    pub fn check(&self) -> Result<(), Malformed> {
+        check::check(&self.0)
+    }
+
     /// Whether [`Object::write_compact`] would write the text as it stands.
     pub fn is_compact(&self) -> bool {
         let marks = &self.0;
@@ -191,6 +209,9 @@ impl<'a> Object<'a> {
     /// Appends the text without insignificant white space, which is how CloudTrail hands a record to CloudWatch Logs.
     pub fn write_compact(&self, out: &mut Vec<u8>) {
         let marks = &self.0;
+        if self.is_compact() {
+            return out.extend_from_slice(self.bytes());
+        }
         for mark in 0..marks.offsets.len() {
             out.push(marks.byte(mark));
             if mark < marks.last() {
@@ -311,7 +332,7 @@ impl<'a> Iterator for Elements<'a> {
 }
 
 /// A string, number or word.
-fn scalar(at: usize, text: &[u8]) -> Result<Value<'_>, Malformed> {
+pub(crate) fn scalar(at: usize, text: &[u8]) -> Result<Value<'_>, Malformed> {
     let value = match text {
         [b'"', ..] => Text::quoted(at, text).map(Value::String),
         b"null" => Some(Value::Null),

@@ -38,6 +38,16 @@ fn scan(text: &[u8]) -> Result<Tree, Malformed> {
     Ok(tree)
 }
 
+/// Whether checking finds a fault exactly where opening everything finds one.
+fn check_agrees(text: &[u8]) -> Result<(), TestCaseError> {
+    let mut scanner = Scanner::new(text).unwrap();
+    if let Ok(object) = scanner.object() {
+        let (checked, opened) = (object.check(), object_tree(object));
+        prop_assert_eq!(checked.is_ok(), opened.is_ok(), "{:?} {:?}", checked, opened);
+    }
+    Ok(())
+}
+
 fn json() -> impl Strategy<Value = Tree> {
     let leaf = prop_oneof![
         Just(Tree::Null),
@@ -63,6 +73,7 @@ proptest! {
     #[test]
     fn trees_agree(tree in object(), pretty: bool) {
         let text = if pretty { serde_json::to_vec_pretty(&tree) } else { serde_json::to_vec(&tree) }.unwrap();
+        prop_assert_eq!(Scanner::new(&text).unwrap().object().unwrap().check(), Ok(()));
         prop_assert_eq!(scan(&text).unwrap(), tree);
     }
 
@@ -83,6 +94,7 @@ proptest! {
         let mut text = serde_json::to_vec(&tree).unwrap();
         let at = at.index(text.len());
         text[at] = byte;
+        check_agrees(&text)?;
         if let Ok(seen) = scan(&text) {
             // Text behind the first object is another container's business.
             let mut parser = serde_json::Deserializer::from_slice(&text).into_iter::<Tree>();
@@ -108,6 +120,7 @@ proptest! {
     /// Names are as strict as members are about everything but scalars nobody takes.
     #[test]
     fn names_of_broken_text(text in "\\{[{}:,\"a1 \\[\\]]{0,12}\\}") {
+        check_agrees(text.as_bytes())?;
         let mut scanner = Scanner::new(text.as_bytes()).unwrap();
         let Ok(object) = scanner.object() else { return Ok(()) };
         let members: Result<Vec<_>, _> = object.members().map(|m| m.map(|m| m.key.raw())).collect();
@@ -136,6 +149,7 @@ proptest! {
         while let Some(mark) = scanner.peek() {
             match scanner.object() {
                 Ok(object) => {
+                    check_agrees(object.bytes())?;
                     prop_assert_eq!(object.bytes().first(), Some(&b'{'));
                     prop_assert_eq!(object.bytes().last(), Some(&b'}'));
                     if let Ok(tree) = object_tree(object) {

@@ -125,9 +125,10 @@ impl PatternCheck {
         // Fields that stand in array elements wherever they are satisfied.
         let mut bound = 0;
         for (asked, &field) in alternative.fields().iter().zip(&self.fields) {
-            let (mut is_present, mut is_accepted, mut is_free) = (false, false, false);
+            let (mut is_present, mut is_scoped, mut is_accepted, mut is_free) = (false, false, false, false);
             for leaf in leaves.of(field) {
                 is_present = true;
+                is_scoped |= leaf.scope.is_some();
                 if !is_free
                     && (leaf.scope.is_none() || !is_accepted)
                     && with_leaf(leaves, leaf.value, |leaf| accepts(asked, leaf))?
@@ -136,11 +137,14 @@ impl PatternCheck {
                     is_free = leaf.scope.is_none();
                 }
             }
-            if asked.allows_absence() {
-                if is_present {
-                    return self.is_consistent(alternative, leaves);
-                }
-            } else if !is_accepted {
+            if asked.allows_absence() && !is_present {
+                continue;
+            }
+            if asked.allows_absence() && is_scoped {
+                // Whether it is absent depends on the elements that the other fields choose.
+                return self.is_consistent(alternative, leaves);
+            }
+            if !is_accepted {
                 return Ok(false);
             } else if !is_free {
                 bound += 1;

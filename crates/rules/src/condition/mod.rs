@@ -197,14 +197,40 @@ fn nothing_there(absent: Absent) -> Truth {
     }
 }
 
-/// Event text may stand in an error: it is held to a line.
+/// Event text may stand in an error: it is held to a line. Of lists and maps the kind is told: their order of members differs from
+/// run to run.
 fn bounded(error: &ExecutionError) -> String {
     const LENGTH_MAX: usize = 200;
+    use ExecutionError as E;
     let text = match error {
-        ExecutionError::FunctionError { function, message } => format!("{function}: {message}"),
+        E::FunctionError { function, message } => format!("{function}: {message}"),
+        E::UnsupportedUnaryOperator(operator, of) => format!("`{operator}` cannot be done to {}", shown(of)),
+        E::UnsupportedBinaryOperator(operator, left, right) => {
+            format!("`{operator}` cannot be done to {} and {}", shown(left), shown(right))
+        }
+        E::ValuesNotComparable(left, right) => {
+            format!("{} cannot be compared with {}", shown(left), shown(right))
+        }
+        E::UnsupportedKeyType(of) | E::UnsupportedMapIndex(of) | E::UnsupportedListIndex(of) => {
+            format!("{} cannot be an index", shown(of))
+        }
+        E::UnsupportedIndex(index, of) => format!("{} has no element {}", shown(of), shown(index)),
+        E::UnsupportedTargetType { target } => format!("{} is not what the function takes", shown(target)),
+        E::NotSupportedAsMethod { method, target } => format!("{} has no `{method}`", shown(target)),
+        E::DuplicateKey(key) => format!("{} is twice a key", shown(key)),
         error => error.to_string(),
     };
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(LENGTH_MAX).collect()
+}
+
+/// A single value as it is, anything else by its kind.
+fn shown(value: &Value) -> String {
+    match value {
+        Value::Map(_) | Value::Struct(_) => "a map".to_owned(),
+        Value::List(_) => "a list".to_owned(),
+        Value::Null => "null".to_owned(),
+        single => format!("{single:?}"),
+    }
 }
 
 fn syntax_fault(text: &str, error: &cel::parser::ParseError) -> Fault {

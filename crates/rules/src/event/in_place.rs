@@ -1,6 +1,5 @@
 //! An event where it stands: questions are answered from its bytes.
 
-use super::tree;
 use super::value::{Found, member};
 use super::{EventView, UnreadableEvent, nobody};
 use cloudtrail::eventbridge::{self, VERSION};
@@ -34,7 +33,7 @@ impl<'e> EventInPlace<'e> {
     ///
     /// Where it is not, and why.
     pub fn check(&self) -> Result<(), UnreadableEvent> {
-        Ok(tree::check(&Raw::Object(self.event.json()))?)
+        Ok(self.event.json().check()?)
     }
 
     /// Who did it.

@@ -44,21 +44,3 @@ pub(crate) fn number(text: &str) -> Number {
     let nearest = text.parse::<f64>().unwrap_or_default().clamp(f64::MIN, f64::MAX);
     Number::from_f64(nearest).unwrap_or_else(|| Number::from(0))
 }
-
-/// Whether a value's text is JSON through and through.
-///
-/// # Errors
-///
-/// The first place where it is not.
-pub(super) fn check(value: &Raw<'_>) -> Result<(), Malformed> {
-    match value {
-        Raw::Null | Raw::True | Raw::False | Raw::Number(_) => Ok(()),
-        Raw::String(text) => text.unescape().map(drop),
-        Raw::Array(array) => array.elements().try_for_each(|element| check(&element?)),
-        Raw::Object(object) => object.members().try_for_each(|member| {
-            let member = member?;
-            member.key.unescape()?;
-            check(&member.value)
-        }),
-    }
-}

@@ -10,30 +10,44 @@ use tempfile::SpooledTempFile;
 
 /// Beyond this, records go to disk.
 const MEMORY_MAX: usize = 8 << 20;
+/// How much is written at once.
+const BUFFER: usize = 256 << 10;
 
 pub(super) struct Spool {
     file: SpooledTempFile,
+    /// What is kept and not written yet.
+    buffer: Vec<u8>,
     /// Where the next record goes.
     end: u64,
 }
 
 impl Spool {
     pub(super) fn new() -> Self {
-        Spool { file: SpooledTempFile::new(MEMORY_MAX), end: 0 }
+        Spool { file: SpooledTempFile::new(MEMORY_MAX), buffer: Vec::new(), end: 0 }
     }
 
     /// Keeps a record; the handle finds it again.
     pub(super) fn keep(&mut self, record: &[u8]) -> io::Result<RecordHandle> {
         let handle = RecordHandle(self.end);
         let length = u64::try_from(record.len()).map_err(io::Error::other)?;
-        self.file.write_all(&length.to_le_bytes())?;
-        self.file.write_all(record)?;
+        self.buffer.extend_from_slice(&length.to_le_bytes());
+        self.buffer.extend_from_slice(record);
         self.end += 8 + length;
+        if self.buffer.len() >= BUFFER {
+            self.flush()?;
+        }
         Ok(handle)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.write_all(&self.buffer)?;
+        self.buffer.clear();
+        Ok(())
     }
 
     /// Reads a record back into `record`. Nothing can be kept after the first read.
     pub(super) fn read(&mut self, handle: RecordHandle, record: &mut Vec<u8>) -> io::Result<()> {
+        self.flush()?;
         self.file.seek(SeekFrom::Start(handle.0))?;
         let mut length = [0; 8];
         self.file.read_exact(&mut length)?;
