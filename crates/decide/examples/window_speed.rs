@@ -8,17 +8,18 @@ use std::time::{Duration, Instant};
 
 use cloudtrail::{EventId, EventTime};
 use decide::{
-    FirstSeen, FirstSeenDefinition, KeyedSignal, LaneId, RecordHandle, Sequence, SequenceDefinition,
-    Threshold, ThresholdDefinition, Watermark, WindowKey,
+    Bounds, FirstSeen, FirstSeenDefinition, Part, RecordHandle, Sequence, SequenceDefinition, Signal,
+    Threshold, ThresholdDefinition, Watermark, WindowKey, Windows,
 };
 
 const SIGNALS: u64 = 1_000_000;
+const BOUNDS: Bounds = Bounds { keys_max: 1_000_000, durable: true };
 
 fn main() {
     for keys in [100, 10_000, 1_000_000] {
         let signals = signals(keys);
         for (name, distinct) in [("threshold", false), ("threshold, distinct", true)] {
-            let mut rule = Threshold::new(threshold(distinct));
+            let mut rule = Windows::new(Threshold::new(threshold(distinct)), BOUNDS);
             let mut said = Vec::new();
             run(name, keys, &signals, |n, signal| {
                 rule.take(signal, &mut said);
@@ -29,16 +30,17 @@ fn main() {
             println!("    {} keys live, {} said", rule.keys(), said.len());
             black_box(rule);
         }
-        let mut rule = Sequence::new(sequence());
+        let mut rule = Windows::new(Sequence::new(sequence()), BOUNDS);
         let mut said = Vec::new();
         run("sequence", keys, &signals, |n, signal| {
-            rule.take(u8::try_from(n % 3).unwrap_or_default(), signal, &mut said);
+            let step = u8::try_from(n % 3).unwrap_or_default();
+            rule.take(&Signal { part: Part::Step(step), ..signal.clone() }, &mut said);
             if n % 1_000 == 0 {
                 rule.advance(behind(signal), &mut said);
             }
         });
         println!("    {} keys live, {} said", rule.keys(), said.len());
-        let mut rule = FirstSeen::new(first_seen());
+        let mut rule = Windows::new(FirstSeen::new(first_seen()), BOUNDS);
         let mut said = Vec::new();
         run("first seen", keys, &signals, |n, signal| {
             rule.take(signal, &mut said);
@@ -50,7 +52,7 @@ fn main() {
     }
 }
 
-fn run(name: &str, keys: u64, signals: &[KeyedSignal], mut take: impl FnMut(usize, &KeyedSignal)) {
+fn run(name: &str, keys: u64, signals: &[Signal], mut take: impl FnMut(usize, &Signal)) {
     let (before, start) = (resident(), Instant::now());
     for (n, signal) in signals.iter().enumerate() {
         take(n, signal);
@@ -61,22 +63,23 @@ fn run(name: &str, keys: u64, signals: &[KeyedSignal], mut take: impl FnMut(usiz
 }
 
 /// A thousand events a second, keys and values spread by a multiplier without a common factor.
-fn signals(keys: u64) -> Vec<KeyedSignal> {
+fn signals(keys: u64) -> Vec<Signal> {
     let signal = |n: u64| {
         let key = n.wrapping_mul(7_919) % keys;
-        KeyedSignal {
+        Signal {
+            rule: 0,
+            severity: rules::Severity::Low,
             time: EventTime::from_micros(i64::try_from(n).unwrap_or_default() * 1_000),
             event: EventId::Uuid(u128::from(n)),
             key: WindowKey::of([format!("arn:aws:iam::111122223333:role/key-{key}").as_str()]),
-            distinct: Some(format!("203.0.{}.{}", n % 7, n % 250).into()),
+            part: Part::of_value(&format!("203.0.{}.{}", n % 7, n % 250)),
             record: RecordHandle(n),
-            lane: LaneId(0),
         }
     };
     (0..SIGNALS).map(signal).collect()
 }
 
-fn behind(signal: &KeyedSignal) -> Watermark {
+fn behind(signal: &Signal) -> Watermark {
     Watermark::at(EventTime::from_micros(signal.time.as_micros() - 120_000_000))
 }
 
@@ -96,8 +99,6 @@ fn threshold(distinct: bool) -> ThresholdDefinition {
         distinct,
         early: true,
         reopen: MINUTES_10,
-        keys_max: 1_000_000,
-        durable: true,
     }
 }
 
@@ -111,8 +112,6 @@ fn sequence() -> SequenceDefinition {
         strict: false,
         early: true,
         reopen: MINUTES_10,
-        keys_max: 1_000_000,
-        durable: true,
     }
 }
 
@@ -125,7 +124,5 @@ fn first_seen() -> FirstSeenDefinition {
         begin: EventTime::EPOCH,
         say_cold: false,
         early: true,
-        keys_max: 1_000_000,
-        durable: true,
     }
 }

@@ -82,7 +82,12 @@ impl Finding {
             },
             principal: PrincipalDetail::of(first),
             source_ip: first.json().pointer("/detail/sourceIPAddress").and_then(Value::as_str).map(owned),
-            key: incident.key.iter().map(|(path, value)| (owned(path), owned(value))).collect(),
+            key: rule
+                .key_paths(0)
+                .iter()
+                .map(ToString::to_string)
+                .zip(incident.key.values().map(owned))
+                .collect(),
             window: Window { from: incident.first_time.to_string(), to: incident.window_end.to_string() },
             count: incident.count,
             first_time: incident.first_time.to_string(),

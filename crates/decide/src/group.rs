@@ -17,13 +17,15 @@ use rustc_hash::{FxBuildHasher, FxHashMap};
 use crate::finding::{EVENT_IDS_MAX, RECORDS_MAX};
 use crate::identity::Parts;
 use crate::outcome::SignalOutcome;
-use crate::signal::{Key, RecordHandle, Signal};
+use crate::signal::{RecordHandle, Signal, WindowKey, named};
 
 /// What groups need to know of a rule.
 #[derive(Debug, Clone)]
 pub struct Grouping {
     /// The rule's id: part of a finding's identity, so that indices may change between runs.
     pub rule: Box<str>,
+    /// The paths of its key.
+    pub by: Box<[Box<str>]>,
     /// How long one finding goes on taking events; `None` makes each event its own.
     pub span: Option<Duration>,
 }
@@ -38,7 +40,7 @@ pub struct Incident {
     /// Hash of rule, key, window and all events.
     pub fingerprint: String,
     /// What its events have in common.
-    pub key: Key,
+    pub key: WindowKey,
     /// The highest of its events.
     pub severity: Severity,
     /// How many events.
@@ -59,9 +61,9 @@ pub struct Incident {
 #[derive(Debug)]
 pub struct Groups {
     rules: Vec<Grouping>,
-    open: FxHashMap<(u32, Key), Open>,
+    open: FxHashMap<(u32, WindowKey), Open>,
     /// Open groups by the time they close, so that closing costs what closes. The id breaks ties.
-    closing: BTreeMap<(EventTime, String), (u32, Key)>,
+    closing: BTreeMap<(EventTime, String), (u32, WindowKey)>,
     /// Events each rule has decided on, of the time that open state covers.
     decided: HashSet<(u32, EventId), FxBuildHasher>,
     /// The time whose events `decided` holds.
@@ -147,17 +149,18 @@ impl Groups {
     }
 
     fn begin(&self, signal: Signal, span: Duration) -> Open {
-        let rule = self.rules.get(signal.rule as usize).map(|rule| &*rule.rule).unwrap_or_default();
+        let (rule, by) =
+            self.rules.get(signal.rule as usize).map(|rule| (&*rule.rule, &*rule.by)).unwrap_or_default();
         let mut identity = Parts::of("finding");
         identity.text(rule);
-        identity.key(&signal.key);
+        identity.key(named(by, signal.key.text()));
         identity.event(signal.time, &signal.event);
         let mut events = Parts::of("fingerprint");
         events.text(rule);
-        events.key(&signal.key);
+        events.key(named(by, signal.key.text()));
         let window_end = later(signal.time, span);
-        events.text(&signal.time.to_string());
-        events.text(&window_end.to_string());
+        events.time(signal.time);
+        events.time(window_end);
         events.event(signal.time, &signal.event);
         let incident = Incident {
             rule: signal.rule,
@@ -213,8 +216,8 @@ mod tests {
     fn groups() -> Groups {
         let span = Some(Duration::from_secs(3_600));
         Groups::new(vec![
-            Grouping { rule: "hourly".into(), span },
-            Grouping { rule: "single".into(), span: None },
+            Grouping { rule: "hourly".into(), by: ["principal".into()].into(), span },
+            Grouping { rule: "single".into(), by: ["principal".into()].into(), span: None },
         ])
     }
 
@@ -224,7 +227,8 @@ mod tests {
             time: EventTime::from_micros(seconds * 1_000_000),
             event: EventId::new(&format!("{who} at {seconds}")),
             severity: Severity::Low,
-            key: [("principal".into(), who.into())].into(),
+            key: WindowKey::of([who]),
+            part: crate::signal::Part::Event,
             record: RecordHandle(seconds.unsigned_abs()),
         }
     }

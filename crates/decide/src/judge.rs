@@ -5,17 +5,19 @@ use context::Context;
 use rules::{Evaluation, Rule, Seen, Severity, Verdict};
 
 use crate::outcome::SignalOutcome;
-use crate::signal::Key;
+use crate::signal::{Part, WindowKey};
 
 /// What a rule says of an event its selector matched.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Judgement {
     /// It fires, so gravely, in this group.
     Fires {
         /// After `escalate`.
         severity: Severity,
         /// The values of `group.by`; empty where the rule does not group.
-        key: Key,
+        key: WindowKey,
+        /// What else the decision needs.
+        part: Part,
     },
     /// It does not.
     Ends(SignalOutcome),
@@ -30,7 +32,10 @@ pub fn is_delivered(rule: &Rule, event: &Event<'_>) -> bool {
 pub fn judge<'a>(rule: &'a Rule, event: impl Into<Seen<'a>>, context: &'a Context) -> Judgement {
     let evaluation = Evaluation::new(rule, event, context);
     match evaluation.verdict() {
-        Verdict::Fires => Judgement::Fires { severity: evaluation.severity(), key: evaluation.group_key() },
+        Verdict::Fires => {
+            let key = WindowKey::of(evaluation.group_key().iter().map(|(_, value)| &**value));
+            Judgement::Fires { severity: evaluation.severity(), key, part: Part::Event }
+        }
         Verdict::WhereFalse => Judgement::Ends(SignalOutcome::WhereFalse),
         Verdict::WhereMissing(_) => Judgement::Ends(SignalOutcome::WhereMissing),
         Verdict::WhereError(_) => Judgement::Ends(SignalOutcome::Error),

@@ -28,11 +28,11 @@ pub use outcome::{SignalOutcome, SignalTally, Unaccounted};
 pub use progress::{
     Evidence, FUTURE_MAX, Heard, Lane, LaneId, Lanes, LanesState, Lateness, Progress, SourceClass, Watermark,
 };
-pub use signal::{Key, RecordHandle, Signal};
+pub use signal::{Part, RecordHandle, Signal, WindowKey};
 pub use window::{
-    Absent, AbsentDefinition, DistinctCount, FirstSeen, FirstSeenDefinition, KEYS_MAX, KeyedSignal,
-    Occurrence, RestoreError, Sequence, SequenceDefinition, StateChange, Taken, Threshold,
-    ThresholdDefinition, WindowKey,
+    Absent, AbsentDefinition, Bounds, DistinctCount, Due, FirstSeen, FirstSeenDefinition, KEYS_MAX, Kind,
+    Occurrence, RestoreError, Sequence, SequenceDefinition, StateChange, StoredRow, Taken, Threshold,
+    ThresholdDefinition, Turn, Windows,
 };
 
 /// The JSON Schema of a [`Finding`].

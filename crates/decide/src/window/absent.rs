@@ -16,16 +16,17 @@
 
 use std::time::Duration;
 
-use cloudtrail::EventTime;
+use cloudtrail::{EventId, EventTime};
 use serde::{Deserialize, Serialize};
 
 use crate::finding::State;
 use crate::identity::Parts;
 use crate::progress::Watermark;
+use crate::signal::{Signal, WindowKey};
 use crate::window::event::Entry;
-use crate::window::keyed::{Due, Keys, RestoreError, StateChange};
+use crate::window::keyed::{Due, Keys, RestoreError, StateChange, StoredRow};
 use crate::window::occurrence::{Occurrence, Subject};
-use crate::window::signal::{KeyedSignal, Taken, WindowKey};
+use crate::window::windows::{Bounds, Taken};
 
 /// What gives an absence its meaning.
 #[derive(Debug, Clone)]
@@ -42,10 +43,6 @@ pub struct AbsentDefinition {
     pub accept_assumed: bool,
     /// How long after the deadline to answer unknown where no lane carries the key; the greatest lateness is right.
     pub patience: Duration,
-    /// How many keys are kept; see [`KEYS_MAX`](crate::KEYS_MAX).
-    pub keys_max: usize,
-    /// Whether [`Absent::changes`] will be asked for.
-    pub durable: bool,
 }
 
 /// One absence rule with the state of its keys.
@@ -95,17 +92,16 @@ enum Answer {
 
 impl Absent {
     /// With no key expected.
-    pub fn new(definition: AbsentDefinition) -> Self {
-        let keys = Keys::new(definition.keys_max, definition.durable);
-        Absent { terms: Terms::of(definition), keys }
+    pub fn new(definition: AbsentDefinition, bounds: Bounds) -> Self {
+        Absent { terms: Terms::of(definition), keys: Keys::new(bounds.keys_max, bounds.durable) }
     }
 
     /// Hash of what gives the state its meaning: state of another meaning must not be restored.
-    pub fn meaning(&self) -> String {
+    pub fn meaning(&self) -> [u8; 32] {
         let mut parts = Parts::of("absent");
         self.terms.definition.per.iter().for_each(|path| parts.text(path));
         parts.text(&self.terms.within.to_string());
-        parts.hex()
+        parts.digest()
     }
 
     /// Expects a key from `since` on: one of a list, or of the organization. One that is expected already goes on as it is.
@@ -114,31 +110,31 @@ impl Absent {
         let within = self.terms.within;
         let run = Run { first: None, from: since, last: since };
         let create = || Runs { runs: vec![run], told: None };
-        self.keys.with(key.text(), create, |runs| ((), runs.due(within)));
+        self.keys.with(key.text().as_bytes(), create, |runs| ((), runs.due(within)));
     }
 
     /// Expects a key no longer: it left the list. What was said of it is resolved.
     pub fn dismiss(&mut self, key: &WindowKey, said: &mut Vec<Occurrence>) {
-        if self.keys.get(key.text()).is_none() {
+        if self.keys.get(key.text().as_bytes()).is_none() {
             return;
         }
         let terms = &self.terms;
         let create = || Runs { runs: Vec::new(), told: None };
-        self.keys.with(key.text(), create, |runs| {
+        self.keys.with(key.text().as_bytes(), create, |runs| {
             runs.resolve(terms, terms.subject(key.text()), None, said);
             ((), Due::Never)
         });
     }
 
     /// Takes a sighting, in any order.
-    pub fn take(&mut self, signal: &KeyedSignal, said: &mut Vec<Occurrence>) -> Taken {
+    pub fn take(&mut self, signal: &Signal, said: &mut Vec<Occurrence>) -> Taken {
         let key = signal.key.text();
-        if !self.terms.definition.expect_seen && self.keys.get(key).is_none() {
+        if !self.terms.definition.expect_seen && self.keys.get(key.as_bytes()).is_none() {
             return Taken::Absorbed;
         }
         let (terms, sighting) = (&self.terms, Entry::of(signal));
         let create = || Runs { runs: Vec::new(), told: None };
-        self.keys.with(key, create, |runs| {
+        self.keys.with(key.as_bytes(), create, |runs| {
             let first = said.len();
             let taken = runs.see(terms, terms.subject(key), &sighting, said);
             let taken = if said.len() > first { Taken::Fired } else { taken };
@@ -184,25 +180,20 @@ impl Absent {
     /// When a row was written by a later version, or is damaged.
     pub fn restore<'r>(
         definition: AbsentDefinition,
-        rows: impl IntoIterator<Item = (&'r [u8], u32, &'r [u8])>,
+        bounds: Bounds,
+        rows: impl IntoIterator<Item = StoredRow<'r>>,
     ) -> Result<Self, RestoreError> {
-        let (keys, _) = Keys::restore::<()>(definition.keys_max, definition.durable, rows)?;
+        let (keys, _) = Keys::restore::<()>(bounds.keys_max, bounds.durable, rows)?;
         Ok(Absent { terms: Terms::of(definition), keys })
     }
 
     fn decide(&mut self, now: i64, watermark: impl Fn(&WindowKey) -> Watermark, said: &mut Vec<Occurrence>) {
-        // Those that cannot be decided yet are due still, so they go back only when all others were asked.
-        let mut asked = Vec::new();
-        while let Some((key, mut runs)) = self.keys.pop_due(now) {
-            let told = watermark(&WindowKey::from_text(&key));
-            runs.decide(&self.terms, self.terms.subject(&key), told, now, said);
-            asked.push((key, runs));
-        }
-        for (key, runs) in asked {
-            if let Due::By(time) = runs.due(self.terms.within) {
-                self.keys.put(&key, runs, time);
-            }
-        }
+        let terms = &self.terms;
+        self.keys.settle_due(now, |name, runs| {
+            let key = WindowKey::from_text(&String::from_utf8_lossy(name));
+            runs.decide(terms, terms.subject(key.text()), watermark(&key), now, said);
+            runs.due(terms.within)
+        });
     }
 }
 
@@ -350,7 +341,8 @@ impl Runs {
         if let Some(by) = by {
             let time = Some(EventTime::from_micros(by.time));
             (one.count, one.first_time, one.last_time) = (1, time, time);
-            one.event_ids.push(by.event.clone());
+            one.event_ids.push(EventId::from(&by.event));
+            one.severity = Some(by.severity);
             one.records.push(by.handle());
         }
         said.push(one);

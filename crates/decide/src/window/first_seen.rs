@@ -12,7 +12,7 @@
 //! Early: a new value is said at once. An earlier sighting that arrives afterwards moves the occurrence to it, or joins
 //! the value to what was known before; then the settled revision says `resolved`: it was not new after all.
 
-use std::sync::Arc;
+use std::borrow::Cow;
 use std::time::Duration;
 
 use cloudtrail::EventTime;
@@ -20,11 +20,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::finding::State;
 use crate::identity::Parts;
-use crate::progress::Watermark;
+use crate::signal::Signal;
 use crate::window::event::{Entry, insert, strong_hash};
-use crate::window::keyed::{Due, Keys, RestoreError, StateChange};
+use crate::window::keyed::Due;
 use crate::window::occurrence::{Occurrence, Subject};
-use crate::window::signal::{KeyedSignal, Taken};
+use crate::window::windows::{Kind, Taken, Turn};
 
 /// What gives a first-seen rule its meaning.
 #[derive(Debug, Clone)]
@@ -43,22 +43,11 @@ pub struct FirstSeenDefinition {
     pub say_cold: bool,
     /// Whether to say it before it is settled. A scan wants settled occurrences only.
     pub early: bool,
-    /// How many values are kept; see [`KEYS_MAX`](crate::KEYS_MAX).
-    pub keys_max: usize,
-    /// Whether [`FirstSeen::changes`] will be asked for.
-    pub durable: bool,
 }
 
-/// One first-seen rule with the values it knows.
+/// A value not seen before: the definition with spans in microseconds.
 #[derive(Debug, Clone)]
 pub struct FirstSeen {
-    terms: Terms,
-    values: Keys<Value>,
-    watermark: i64,
-}
-
-#[derive(Debug, Clone)]
-struct Terms {
     definition: FirstSeenDefinition,
     forget: i64,
     learnt: i64,
@@ -66,10 +55,12 @@ struct Terms {
 
 /// What is known of one value.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
-struct Value {
+pub struct Value {
     /// The last sighting of which it is settled whether it was new.
+    #[serde(rename = "s")]
     seen: Option<i64>,
     /// What is not settled; most values have nothing of the kind.
+    #[serde(rename = "o", default, skip_serializing_if = "Option::is_none")]
     open: Option<Box<Open>>,
 }
 
@@ -77,112 +68,69 @@ struct Value {
 struct Open {
     key: Box<str>,
     /// In order.
-    sightings: Vec<Entry>,
-    /// Said, by time.
-    early: Vec<Early>,
+    sightings: Vec<Sighting>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
-struct Early {
-    id: String,
-    sighting: Entry,
+struct Sighting {
+    #[serde(flatten)]
+    entry: Entry,
+    /// The id under which it was said, as a number: it is a UUID.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "written_uuid")]
+    said: Option<[u8; 16]>,
+}
+
+impl Kind for FirstSeen {
+    type State = Value;
+
+    fn meaning(&self) -> [u8; 32] {
+        let mut parts = Parts::of("first seen");
+        self.definition.of.iter().for_each(|path| parts.text(path));
+        parts.text(&self.forget.to_string());
+        parts.digest()
+    }
+
+    /// As short for a long ARN as for a word.
+    fn name<'k>(&self, key: &'k str) -> Cow<'k, [u8]> {
+        Cow::Owned(strong_hash(key).to_be_bytes().to_vec())
+    }
+
+    /// A sighting before the last one known changes nothing, however late it comes.
+    fn keep(&self) -> i64 {
+        i64::MAX
+    }
+
+    fn create(&self) -> Value {
+        Value::default()
+    }
+
+    fn take(&self, value: &mut Value, signal: &Signal, turn: &mut Turn<'_>) -> Taken {
+        value.take(self, self.subject(signal.key.text()), signal, turn)
+    }
+
+    fn settle(&self, value: &mut Value, _name: &[u8], turn: &mut Turn<'_>) {
+        value.settle(self, turn);
+        // What is forgotten by now goes.
+        if value.open.is_none()
+            && value.seen.is_some_and(|seen| seen.saturating_add(self.forget) <= turn.watermark)
+        {
+            value.seen = None;
+        }
+    }
+
+    fn due(&self, value: &Value) -> Due {
+        let first = value.open.as_ref().and_then(|open| open.sightings.first());
+        let settles = first.map(|one| one.entry.time.saturating_add(1));
+        let forgotten = value.seen.map(|seen| seen.saturating_add(self.forget));
+        settles.or(forgotten).map_or(Due::Never, Due::By)
+    }
 }
 
 impl FirstSeen {
-    /// Knowing nothing.
+    /// Checks nothing: what is out of range is brought into it.
     pub fn new(definition: FirstSeenDefinition) -> Self {
-        let values = Keys::new(definition.keys_max, definition.durable);
-        FirstSeen { terms: Terms::of(definition), values, watermark: i64::MIN }
-    }
-
-    /// Hash of what gives the state its meaning: state of another meaning must not be restored.
-    pub fn meaning(&self) -> String {
-        let mut parts = Parts::of("first seen");
-        self.terms.definition.of.iter().for_each(|path| parts.text(path));
-        parts.text(&self.terms.forget.to_string());
-        parts.hex()
-    }
-
-    /// Takes a sighting, in any order.
-    pub fn take(&mut self, signal: &KeyedSignal, said: &mut Vec<Occurrence>) -> Taken {
-        let (terms, watermark, exact) = (&self.terms, self.watermark, self.values.evicted() == 0);
-        let key = signal.key.text();
-        self.values.with(&name(key), Value::default, |value| {
-            let subject = terms.subject(key);
-            let first = said.len();
-            let taken = value.take(terms, subject, signal, watermark, said);
-            said.iter_mut().skip(first).for_each(|one| one.exact = exact);
-            (taken, value.due(terms))
-        })
-    }
-
-    /// Settles what happened before the watermark. A watermark that goes back changes nothing.
-    pub fn advance(&mut self, watermark: Watermark, said: &mut Vec<Occurrence>) {
-        self.settle(watermark.assumed.as_micros(), said);
-    }
-
-    /// Settles everything: the end of a history.
-    pub fn finish(&mut self, said: &mut Vec<Occurrence>) {
-        self.settle(i64::MAX, said);
-    }
-
-    /// How many values are known.
-    pub fn keys(&self) -> usize {
-        self.values.len()
-    }
-
-    /// How many values were given up because there were too many.
-    pub fn evicted(&self) -> u64 {
-        self.values.evicted()
-    }
-
-    /// What has to be stored since the last time this was asked.
-    pub fn changes(&mut self) -> Vec<StateChange> {
-        self.values.changes(&self.watermark)
-    }
-
-    /// Goes on from all that is stored.
-    ///
-    /// # Errors
-    ///
-    /// When a row was written by a later version, or is damaged.
-    pub fn restore<'r>(
-        definition: FirstSeenDefinition,
-        rows: impl IntoIterator<Item = (&'r [u8], u32, &'r [u8])>,
-    ) -> Result<Self, RestoreError> {
-        let (values, watermark) = Keys::restore(definition.keys_max, definition.durable, rows)?;
-        Ok(FirstSeen { terms: Terms::of(definition), values, watermark: watermark.unwrap_or(i64::MIN) })
-    }
-
-    fn settle(&mut self, watermark: i64, said: &mut Vec<Occurrence>) {
-        if watermark <= self.watermark {
-            return;
-        }
-        self.watermark = watermark;
-        while let Some((name, mut value)) = self.values.pop_due(watermark) {
-            let exact = self.values.evicted() == 0;
-            let first = said.len();
-            value.settle(&self.terms, watermark, said);
-            said.iter_mut().skip(first).for_each(|one| one.exact = exact);
-            if let Due::By(time) = value.due(&self.terms) {
-                // What is forgotten by now goes.
-                if time > watermark {
-                    self.values.put(&name, value, time);
-                }
-            }
-        }
-    }
-}
-
-/// Under which a value is kept: as short for a long ARN as for a word.
-fn name(key: &str) -> Arc<str> {
-    Arc::from(format!("{:032x}", strong_hash(key)))
-}
-
-impl Terms {
-    fn of(definition: FirstSeenDefinition) -> Self {
         let micros = |span: Duration| i64::try_from(span.as_micros()).unwrap_or(i64::MAX);
-        Terms {
+        FirstSeen {
             forget: micros(definition.forget).max(1),
             learnt: definition.begin.as_micros().saturating_add(micros(definition.learn)),
             definition,
@@ -202,9 +150,17 @@ impl Terms {
         self.definition.say_cold || time >= self.learnt
     }
 
-    fn occurrence(&self, subject: Subject<'_>, id: String, sighting: &Entry, state: State) -> Occurrence {
+    fn occurrence(
+        &self,
+        subject: Subject<'_>,
+        id: String,
+        sighting: &Entry,
+        state: State,
+        turn: &Turn<'_>,
+    ) -> Occurrence {
         let mut one = subject.occurrence(id, (sighting.time, sighting.time), state, [sighting]);
         one.cold = sighting.time < self.learnt;
+        one.exact = turn.evicted == 0;
         one
     }
 }
@@ -212,11 +168,10 @@ impl Terms {
 impl Value {
     fn take(
         &mut self,
-        terms: &Terms,
+        terms: &FirstSeen,
         subject: Subject<'_>,
-        signal: &KeyedSignal,
-        watermark: i64,
-        said: &mut Vec<Occurrence>,
+        signal: &Signal,
+        turn: &mut Turn<'_>,
     ) -> Taken {
         let time = signal.time.as_micros();
         if let Some(seen) = self.seen {
@@ -231,69 +186,112 @@ impl Value {
         }
         let open =
             self.open.get_or_insert_with(|| Box::new(Open { key: subject.key.into(), ..Open::default() }));
-        let place = open.sightings.binary_search_by(|one| one.order().cmp(&(time, &signal.event)));
+        let entry = Entry::of(signal);
+        let place = open.sightings.binary_search_by(|one| one.entry.order().cmp(&entry.order()));
         let Err(place) = place else { return Taken::Duplicate };
-        let sighting = Entry::of(signal);
-        let before =
-            place.checked_sub(1).and_then(|at| open.sightings.get(at)).map(|one| one.time).max(self.seen);
-        let known = before.is_some_and(|before| !terms.apart(before, time));
-        let near = |early: &Early| early.sighting.time.abs_diff(time) < terms.forget.unsigned_abs();
-        let tell = !known && terms.said_at(time) && !open.early.iter().any(near);
-        insert(&mut open.sightings, place, sighting.clone());
-        let first = said.len();
-        if tell && terms.definition.early && time >= watermark {
-            let id = subject.mint(&sighting);
-            let mut one = terms.occurrence(subject, id.clone(), &sighting, State::Firing);
+        let before = place.checked_sub(1).and_then(|at| open.sightings.get(at)).map(|one| one.entry.time);
+        let known = before.max(self.seen).is_some_and(|before| !terms.apart(before, time));
+        let near = |one: &Sighting| {
+            one.said.is_some() && one.entry.time.abs_diff(time) < terms.forget.unsigned_abs()
+        };
+        let tell = !known
+            && terms.said_at(time)
+            && terms.definition.early
+            && time >= turn.watermark
+            && !open.sightings.iter().any(near);
+        let first = turn.said.len();
+        let mut said = None;
+        if tell {
+            let id = subject.mint(&entry);
+            said = written_uuid::bytes(&id);
+            let mut one = terms.occurrence(subject, id, &entry, State::Firing, turn);
             one.settled = false;
-            said.push(one);
-            let at = open.early.partition_point(|early| early.sighting.order() < sighting.order());
-            open.early.insert(at, Early { id, sighting });
+            turn.said.push(one);
         }
-        if time < watermark {
-            self.settle(terms, watermark, said);
+        insert(&mut open.sightings, place, Sighting { entry, said });
+        if time < turn.watermark {
+            self.settle(terms, turn);
         }
-        if said.len() > first { Taken::Fired } else { Taken::Absorbed }
+        if turn.said.len() > first { Taken::Fired } else { Taken::Absorbed }
     }
 
-    fn settle(&mut self, terms: &Terms, watermark: i64, said: &mut Vec<Occurrence>) {
+    fn settle(&mut self, terms: &FirstSeen, turn: &mut Turn<'_>) {
         let Some(mut open) = self.open.take() else { return };
-        let settled = open.sightings.partition_point(|one| one.time < watermark);
+        let settled = open.sightings.partition_point(|one| one.entry.time < turn.watermark);
         let subject = terms.subject(&open.key);
-        for sighting in open.sightings.drain(..settled) {
-            let known = self.seen.is_some_and(|seen| !terms.apart(seen, sighting.time));
-            self.seen = self.seen.max(Some(sighting.time));
-            if known || !terms.said_at(sighting.time) {
+        // Ids that were said for sightings which follow closely on a new one go to that one; the others were not new.
+        let mut ids: Vec<(Entry, [u8; 16])> = Vec::new();
+        for one in &mut open.sightings {
+            if let Some(id) = one.said {
+                ids.push((one.entry.clone(), id));
+            }
+        }
+        for sighting in open.sightings.get(..settled).unwrap_or_default() {
+            let entry = &sighting.entry;
+            let known = self.seen.is_some_and(|seen| !terms.apart(seen, entry.time));
+            self.seen = self.seen.max(Some(entry.time));
+            if known || !terms.said_at(entry.time) {
                 continue;
             }
-            let joined = |early: &Early| {
-                let early = early.sighting.time;
-                early >= sighting.time && !terms.apart(sighting.time, early)
-            };
-            let one = if let Some(at) = open.early.iter().position(joined) {
-                let early = open.early.remove(at);
-                let mut one = terms.occurrence(subject, early.id, &sighting, State::Firing);
+            let joined =
+                |(said, _): &(Entry, _)| said.time >= entry.time && !terms.apart(entry.time, said.time);
+            let one = if let Some(at) = ids.iter().position(joined) {
+                let (_, id) = ids.remove(at);
+                let mut one = terms.occurrence(subject, written_uuid::text(&id), entry, State::Firing, turn);
                 one.revision = 1;
                 one
             } else {
-                terms.occurrence(subject, subject.mint(&sighting), &sighting, State::Firing)
+                terms.occurrence(subject, subject.mint(entry), entry, State::Firing, turn)
             };
-            said.push(one);
+            turn.said.push(one);
         }
-        let passed = open.early.partition_point(|early| early.sighting.time < watermark);
-        for early in open.early.drain(..passed) {
-            let mut one = terms.occurrence(subject, early.id, &early.sighting, State::Resolved);
+        // Those still waited for keep theirs.
+        let passed = ids.partition_point(|(said, _)| said.time < turn.watermark);
+        for (said, id) in ids.drain(..passed) {
+            let mut one = terms.occurrence(subject, written_uuid::text(&id), &said, State::Resolved, turn);
             one.revision = 1;
-            said.push(one);
+            turn.said.push(one);
+        }
+        open.sightings.drain(..settled);
+        for one in open.sightings.iter_mut().filter(|one| one.said.is_some()) {
+            // One that was joined to a settled sighting is said no more under its own id.
+            if !ids.iter().any(|(_, id)| Some(*id) == one.said) {
+                one.said = None;
+            }
         }
         if !open.sightings.is_empty() {
             self.open = Some(open);
         }
     }
+}
 
-    fn due(&self, terms: &Terms) -> Due {
-        let first = self.open.as_ref().and_then(|open| open.sightings.first());
-        let settles = first.map(|one| one.time.saturating_add(1));
-        let forgotten = self.seen.map(|seen| seen.saturating_add(terms.forget));
-        settles.or(forgotten).map_or(Due::Never, Due::By)
+/// A UUID as sixteen bytes in memory and as text in storage.
+mod written_uuid {
+    use cloudtrail::EventId;
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    pub(super) fn bytes(text: &str) -> Option<[u8; 16]> {
+        match EventId::new(text) {
+            EventId::Uuid(number) => Some(number.to_be_bytes()),
+            EventId::Text(_) | EventId::Content(_) => None,
+        }
+    }
+
+    pub(super) fn text(bytes: &[u8; 16]) -> String {
+        EventId::Uuid(u128::from_be_bytes(*bytes)).to_string()
+    }
+
+    pub(super) fn serialize<S: Serializer>(id: &Option<[u8; 16]>, serializer: S) -> Result<S::Ok, S::Error> {
+        match id {
+            Some(id) => serializer.serialize_str(&text(id)),
+            None => serializer.serialize_none(),
+        }
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<[u8; 16]>, D::Error> {
+        let Some(text) = Option::<String>::deserialize(deserializer)? else { return Ok(None) };
+        bytes(&text).map(Some).ok_or_else(|| D::Error::custom("the id of a finding is a UUID"))
     }
 }

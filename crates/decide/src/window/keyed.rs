@@ -1,13 +1,22 @@
 //! State by key: bounded, with a time at which each key wants attention, and a list of what changed.
 //!
-//! Invariants: `due` holds each key once, with the time in its slot; that time is never after the one at which the key
-//! really has something to do, but may be before it, so that most signals leave it alone. At the limit the key that is due
-//! first makes room, which is counted: it is the one whose state would have ended soonest.
+//! ```text
+//!  index   hash of a key ─▶ place           4 bytes a key and a byte of hash
+//!  slots   place ─▶ key, time, state        one row of memory, no node of a tree
+//!  heap    (time, place), earliest first    may hold times that no longer count
+//! ```
+//!
+//! Invariants: each key's time is in the heap; that time is never after the one at which the key really has something to
+//! do, but may be before it, so that most signals leave the heap alone. An entry of the heap counts only while it shows the
+//! slot's own time. At the limit the key that is due first makes room, which is counted: it is the one whose state would have
+//! ended soonest. Nothing that is said depends on places, so going on from stored state says the same as going on.
 
-use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::hash::Hasher as _;
 
-use rustc_hash::FxHashMap;
+use hashbrown::HashTable;
+use rustc_hash::FxHasher;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -28,6 +37,9 @@ pub struct StateChange {
     /// The format of the value and the value; none to delete it.
     pub value: Option<(u32, Vec<u8>)>,
 }
+
+/// One stored value: its key, the format of the value, the value.
+pub type StoredRow<'r> = (&'r [u8], u32, &'r [u8]);
 
 /// Stored state that cannot be gone on from.
 #[derive(Debug, thiserror::Error)]
@@ -51,8 +63,9 @@ pub enum RestoreError {
 }
 
 /// When a key wants attention next.
-pub(crate) enum Due {
-    /// At this time, if not before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Due {
+    /// At this time, in microseconds, if not before.
     By(i64),
     /// Nothing is left of it.
     Never,
@@ -60,148 +73,248 @@ pub(crate) enum Due {
 
 #[derive(Debug, Clone)]
 pub(crate) struct Keys<S> {
-    map: FxHashMap<Arc<str>, Slot<S>>,
-    due: BTreeSet<(i64, Arc<str>)>,
-    /// Keys that changed or went since the last [`Keys::changes`].
-    changed: Vec<Arc<str>>,
+    index: HashTable<u32>,
+    slots: Vec<Slot<S>>,
+    /// Places of slots that are empty.
+    free: Vec<u32>,
+    /// Time, a part of the key's hash so that ties do not depend on places, and the place.
+    due: BinaryHeap<Reverse<(i64, u32, u32)>>,
+    /// Places of keys that changed since the last [`Keys::changes`].
+    changed: Vec<u32>,
+    /// Keys that went since then.
+    gone: Vec<Box<[u8]>>,
     limit: usize,
     durable: bool,
     evicted: u64,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone)]
 struct Slot<S> {
+    key: Box<[u8]>,
     due: i64,
-    #[serde(skip)]
     changed: bool,
+    /// None while the slot is free.
+    state: Option<S>,
+}
+
+/// A slot as it is stored.
+#[derive(Serialize)]
+struct Written<'s, S> {
+    due: i64,
+    state: &'s S,
+}
+
+#[derive(Deserialize)]
+struct Read<S> {
+    due: i64,
     state: S,
+}
+
+fn hash_of(key: &[u8]) -> u64 {
+    let mut hasher = FxHasher::default();
+    hasher.write(key);
+    hasher.finish()
+}
+
+/// The half of the hash that orders ties.
+fn tie(hash: u64) -> u32 {
+    #[expect(clippy::cast_possible_truncation, reason = "half of a hash is a hash")]
+    let half = (hash >> 32) as u32;
+    half
 }
 
 impl<S: Serialize + DeserializeOwned> Keys<S> {
     /// `durable` says that changes will be asked for; else they are not collected.
     pub(crate) fn new(limit: usize, durable: bool) -> Self {
         Keys {
-            map: FxHashMap::default(),
-            due: BTreeSet::new(),
+            index: HashTable::new(),
+            slots: Vec::new(),
+            free: Vec::new(),
+            due: BinaryHeap::new(),
             changed: Vec::new(),
-            limit: limit.max(1),
+            gone: Vec::new(),
+            limit: limit.clamp(1, u32::MAX as usize),
             durable,
             evicted: 0,
         }
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.map.len()
+        self.index.len()
     }
 
     pub(crate) fn evicted(&self) -> u64 {
         self.evicted
     }
 
-    pub(crate) fn get(&self, key: &str) -> Option<&S> {
-        self.map.get(key).map(|slot| &slot.state)
+    pub(crate) fn get(&self, key: &[u8]) -> Option<&S> {
+        let place = self.place(hash_of(key), key)?;
+        self.slot(place)?.state.as_ref()
     }
 
     /// Changes a key's state in place; `create` makes it where there is none.
     pub(crate) fn with<R>(
         &mut self,
-        key: &str,
+        key: &[u8],
         create: impl FnOnce() -> S,
         act: impl FnOnce(&mut S) -> (R, Due),
     ) -> R {
-        if let Some(slot) = self.map.get_mut(key) {
-            let (result, due) = act(&mut slot.state);
-            if self.durable && !slot.changed {
-                slot.changed = true;
-                if let Some((name, _)) = self.map.get_key_value(key) {
-                    self.changed.push(Arc::clone(name));
-                }
-            }
-            match due {
-                Due::By(time) => self.hasten(key, time),
-                Due::Never => self.remove(key),
+        let hash = hash_of(key);
+        let Some(place) = self.place(hash, key) else {
+            let mut state = create();
+            let (result, due) = act(&mut state);
+            if let Due::By(time) = due {
+                self.put(hash, key, state, time);
             }
             return result;
+        };
+        let durable = self.durable;
+        let Some(slot) = self.slots.get_mut(place as usize) else { return act(&mut create()).0 };
+        let (result, due) = act(slot.state.get_or_insert_with(create));
+        if durable && !slot.changed {
+            slot.changed = true;
+            self.changed.push(place);
         }
-        let mut state = create();
-        let (result, due) = act(&mut state);
-        if let Due::By(time) = due {
-            self.put(&Arc::from(key), state, time);
+        match due {
+            Due::By(time) => {
+                if time < slot.due {
+                    slot.due = time;
+                    push(&mut self.due, time, hash, place);
+                }
+            }
+            Due::Never => self.remove(hash, place),
         }
         result
     }
 
-    /// Takes out a key that is due; whoever does puts it back or lets it go.
-    pub(crate) fn pop_due(&mut self, now: i64) -> Option<(Arc<str>, S)> {
-        if self.due.first()?.0 > now {
-            return None;
+    /// Has every key looked at that is due by `now`, once, in the order of time and then of key; `act` says when it is due
+    /// again.
+    pub(crate) fn settle_due(&mut self, now: i64, mut act: impl FnMut(&[u8], &mut S) -> Due) {
+        let mut places = Vec::new();
+        while let Some(Reverse((time, _, place))) = self.due.peek().copied() {
+            if time > now {
+                break;
+            }
+            self.due.pop();
+            if self.slot(place).is_some_and(|slot| slot.state.is_some() && slot.due == time) {
+                places.push((time, place));
+            }
         }
-        let (_, key) = self.due.pop_first()?;
-        let slot = self.map.remove(&key)?;
-        if self.durable && !slot.changed {
-            self.changed.push(Arc::clone(&key));
+        let slots = &self.slots;
+        let key = |place: u32| slots.get(place as usize).map(|slot| &slot.key);
+        places.sort_by(|a, b| a.0.cmp(&b.0).then_with(|| key(a.1).cmp(&key(b.1))));
+        // A slot that was hastened to the same time twice is there twice.
+        places.dedup();
+        for (_, place) in places {
+            let durable = self.durable;
+            let Some(slot) = self.slots.get_mut(place as usize) else { continue };
+            let Some(state) = &mut slot.state else { continue };
+            let due = act(&slot.key, state);
+            if durable && !slot.changed {
+                slot.changed = true;
+                self.changed.push(place);
+            }
+            let hash = hash_of(&slot.key);
+            match due {
+                Due::By(time) => {
+                    slot.due = time;
+                    push(&mut self.due, time, hash, place);
+                }
+                Due::Never => self.remove(hash, place),
+            }
         }
-        Some((key, slot.state))
+    }
+
+    /// The earliest time at which a key may want attention.
+    pub(crate) fn next_due(&self) -> Option<i64> {
+        self.due.peek().map(|Reverse((time, ..))| *time)
+    }
+
+    fn place(&self, hash: u64, key: &[u8]) -> Option<u32> {
+        let is_it = |place: &u32| self.slot(*place).is_some_and(|slot| *slot.key == *key);
+        self.index.find(hash, is_it).copied()
+    }
+
+    fn slot(&self, place: u32) -> Option<&Slot<S>> {
+        self.slots.get(place as usize)
     }
 
     /// Puts in a key that is not in.
-    pub(crate) fn put(&mut self, key: &Arc<str>, state: S, due: i64) {
-        while self.map.len() >= self.limit {
-            let Some((_, oldest)) = self.due.pop_first() else { break };
-            if let Some(slot) = self.map.remove(&oldest) {
+    fn put(&mut self, hash: u64, key: &[u8], state: S, due: i64) {
+        while self.index.len() >= self.limit {
+            let Some(Reverse((time, _, place))) = self.due.pop() else { break };
+            let oldest = self.slot(place).filter(|slot| slot.state.is_some() && slot.due == time);
+            if let Some(hash) = oldest.map(|slot| hash_of(&slot.key)) {
                 self.evicted += 1;
-                if self.durable && !slot.changed {
-                    self.changed.push(oldest);
+                self.remove(hash, place);
+            }
+        }
+        let slot = Slot { key: key.into(), due, changed: self.durable, state: Some(state) };
+        let place = match self.free.pop() {
+            Some(place) => {
+                if let Some(free) = self.slots.get_mut(place as usize) {
+                    *free = slot;
                 }
+                place
             }
-        }
+            None => {
+                let Ok(place) = u32::try_from(self.slots.len()) else { return };
+                if self.slots.len() == self.slots.capacity() {
+                    // Doubling would leave half of a million slots empty.
+                    self.slots.reserve_exact((self.slots.len() / 8).max(4));
+                }
+                self.slots.push(slot);
+                place
+            }
+        };
+        let slots = &self.slots;
+        let rehash = |place: &u32| slots.get(*place as usize).map_or(0, |slot| hash_of(&slot.key));
+        self.index.insert_unique(hash, place, rehash);
+        push(&mut self.due, due, hash, place);
         if self.durable {
-            self.changed.push(Arc::clone(key));
-        }
-        self.due.insert((due, Arc::clone(key)));
-        self.map.insert(Arc::clone(key), Slot { due, changed: self.durable, state });
-    }
-
-    fn hasten(&mut self, key: &str, time: i64) {
-        let Some((name, slot)) = self.map.get_key_value(key) else { return };
-        if time >= slot.due {
-            return;
-        }
-        let name = Arc::clone(name);
-        if let Some(slot) = self.map.get_mut(key) {
-            let before = std::mem::replace(&mut slot.due, time);
-            self.due.remove(&(before, Arc::clone(&name)));
-            self.due.insert((time, name));
+            self.changed.push(place);
         }
     }
 
-    fn remove(&mut self, key: &str) {
-        if let Some((name, slot)) = self.map.remove_entry(key) {
-            if self.durable && !slot.changed {
-                self.changed.push(Arc::clone(&name));
+    fn remove(&mut self, hash: u64, place: u32) {
+        if let Ok(entry) = self.index.find_entry(hash, |other| *other == place) {
+            entry.remove();
+        }
+        if let Some(slot) = self.slots.get_mut(place as usize) {
+            slot.state = None;
+            let key = std::mem::take(&mut slot.key);
+            if self.durable {
+                self.gone.push(key);
             }
-            self.due.remove(&(slot.due, name));
+            self.free.push(place);
         }
     }
 
     /// What has to be stored since the last time: the rule's own row, and each changed key's.
     pub(crate) fn changes(&mut self, rule: &impl Serialize) -> Vec<StateChange> {
-        let mut changed = std::mem::take(&mut self.changed);
-        changed.sort_unstable();
-        changed.dedup();
-        let mut changes = Vec::with_capacity(changed.len() + 1);
+        let (changed, mut gone) = (std::mem::take(&mut self.changed), std::mem::take(&mut self.gone));
+        if changed.is_empty() && gone.is_empty() && !self.durable {
+            return Vec::new();
+        }
+        let mut changes = Vec::with_capacity(changed.len() + gone.len() + 1);
         changes.push(StateChange {
             key: RULE_ROW.to_vec(),
             value: Some((VERSION, written(&(self.evicted, rule)))),
         });
-        for key in changed {
-            let value = self.map.get_mut(&key).map(|slot| {
-                slot.changed = false;
-                (VERSION, written(slot))
-            });
-            let mut row = vec![KEY_ROW];
-            row.extend_from_slice(key.as_bytes());
-            changes.push(StateChange { key: row, value });
+        // What went and came again is written after it is deleted.
+        gone.sort_unstable();
+        gone.dedup();
+        changes.extend(gone.iter().map(|key| StateChange { key: row(key), value: None }));
+        let first = changes.len();
+        for place in changed {
+            let Some(slot) = self.slots.get_mut(place as usize) else { continue };
+            let Some(state) = slot.state.as_ref().filter(|_| slot.changed) else { continue };
+            let value = written(&Written { due: slot.due, state });
+            slot.changed = false;
+            changes.push(StateChange { key: row(&slot.key), value: Some((VERSION, value)) });
+        }
+        if let Some(written) = changes.get_mut(first..) {
+            written.sort_unstable_by(|a, b| a.key.cmp(&b.key));
         }
         changes
     }
@@ -210,7 +323,7 @@ impl<S: Serialize + DeserializeOwned> Keys<S> {
     pub(crate) fn restore<'r, R: DeserializeOwned>(
         limit: usize,
         durable: bool,
-        rows: impl IntoIterator<Item = (&'r [u8], u32, &'r [u8])>,
+        rows: impl IntoIterator<Item = StoredRow<'r>>,
     ) -> Result<(Self, Option<R>), RestoreError> {
         let mut keys = Keys::new(limit, false);
         let mut rule = None;
@@ -225,14 +338,28 @@ impl<S: Serialize + DeserializeOwned> Keys<S> {
                 let own: (u64, R) = serde_json::from_slice(value).map_err(damaged)?;
                 (evicted, rule) = (own.0, Some(own.1));
             } else if let Some(key) = row.strip_prefix(&[KEY_ROW]) {
-                let slot: Slot<S> = serde_json::from_slice(value).map_err(damaged)?;
-                keys.put(&Arc::from(String::from_utf8_lossy(key)), slot.state, slot.due);
+                let slot: Read<S> = serde_json::from_slice(value).map_err(damaged)?;
+                keys.put(hash_of(key), key, slot.state, slot.due);
             }
         }
         keys.durable = durable;
         keys.evicted += evicted;
         Ok((keys, rule))
     }
+}
+
+fn push(heap: &mut BinaryHeap<Reverse<(i64, u32, u32)>>, time: i64, hash: u64, place: u32) {
+    if heap.len() == heap.capacity() {
+        heap.reserve_exact((heap.len() / 8).max(4));
+    }
+    heap.push(Reverse((time, tie(hash), place)));
+}
+
+fn row(key: &[u8]) -> Vec<u8> {
+    let mut row = Vec::with_capacity(key.len() + 1);
+    row.push(KEY_ROW);
+    row.extend_from_slice(key);
+    row
 }
 
 /// State is made of numbers, texts and lists, none of which JSON refuses.

@@ -1,8 +1,8 @@
 //! Decisions over several events: thresholds, sequences, what is new, what is absent.
 //!
 //! ```text
-//!  KeyedSignal ─▶ Threshold │ Sequence │ FirstSeen │ Absent ─▶ Occurrence
-//!  Watermark ───▶                                             early, then settled, then revised
+//!  Signal ────▶ Windows<Threshold │ Sequence │ FirstSeen>, Absent ─▶ Occurrence
+//!  Watermark ─▶                                                     early, then settled, then revised
 //! ```
 //!
 //! Every kind has the same four doors: `take` a signal, `advance` to a watermark, `changes` to be stored since the last
@@ -19,14 +19,15 @@ mod first_seen;
 mod keyed;
 mod occurrence;
 mod sequence;
-mod signal;
 mod sketch;
 mod threshold;
+mod windows;
 
 pub use absent::{Absent, AbsentDefinition};
+pub(crate) use event::{StoredId, strong_hash};
 pub use first_seen::{FirstSeen, FirstSeenDefinition};
-pub use keyed::{KEYS_MAX, RestoreError, StateChange};
+pub use keyed::{Due, KEYS_MAX, RestoreError, StateChange, StoredRow};
 pub use occurrence::{DistinctCount, Occurrence};
 pub use sequence::{Sequence, SequenceDefinition};
-pub use signal::{KeyedSignal, Taken, WindowKey};
 pub use threshold::{Threshold, ThresholdDefinition};
+pub use windows::{Bounds, Kind, Taken, Turn, Windows};

@@ -1,12 +1,12 @@
 //! What a window says: something occurred, in this revision, settled or not.
 
 use cloudtrail::{EventId, EventTime};
+use rules::Severity;
 
 use crate::finding::{EVENT_IDS_MAX, RECORDS_MAX, State};
 use crate::identity::Parts;
-use crate::signal::{Key, RecordHandle};
+use crate::signal::{RecordHandle, WindowKey, named};
 use crate::window::event::Entry;
-use crate::window::signal::named;
 
 /// A decision over several events; becomes a finding once somebody has its first record at hand.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,8 +21,10 @@ pub struct Occurrence {
     pub state: State,
     /// Hash of rule, key, window, state and events: of settled occurrences equal between any two runs over the same data.
     pub fingerprint: String,
-    /// The rule's key paths with their values.
-    pub key: Key,
+    /// The values at the rule's key paths.
+    pub key: WindowKey,
+    /// The highest of its events; none where nothing happened.
+    pub severity: Option<Severity>,
     /// Where the window begins.
     pub from: EventTime,
     /// Where it ends; it takes events up to its end, and not at it.
@@ -68,12 +70,12 @@ impl Subject<'_> {
     pub(crate) fn mint(&self, event: &Entry) -> String {
         let mut parts = Parts::of("finding");
         parts.text(self.rule);
-        parts.key(&named(self.by, self.key));
-        parts.event(EventTime::from_micros(event.time), &event.event);
+        parts.key(named(self.by, self.key));
+        parts.stored_event(event.time, &event.event);
         parts.uuid()
     }
 
-    /// An exact occurrence of these events in this window: firing, settled, revision 0.
+    /// An exact occurrence of these events in this window: settled, revision 0.
     pub(crate) fn occurrence<'e>(
         &self,
         id: String,
@@ -81,28 +83,28 @@ impl Subject<'_> {
         state: State,
         events: impl IntoIterator<Item = &'e Entry>,
     ) -> Occurrence {
-        let key = named(self.by, self.key);
         let (from, end) = (EventTime::from_micros(from), EventTime::from_micros(end));
         let mut parts = Parts::of("fingerprint");
         parts.text(self.rule);
-        parts.key(&key);
-        parts.text(&from.to_string());
-        parts.text(&end.to_string());
-        parts.text(match state {
-            State::Firing => "firing",
-            State::Resolved => "resolved",
-            State::Unknown => "unknown",
-        });
+        parts.key(named(self.by, self.key));
+        parts.time(from);
+        parts.time(end);
+        match state {
+            State::Firing => {}
+            State::Resolved => parts.text("resolved"),
+            State::Unknown => parts.text("unknown"),
+        }
         let (mut count, mut event_ids, mut records) = (0, Vec::new(), Vec::new());
-        let (mut first_time, mut last_time) = (None, None);
+        let (mut first_time, mut last_time, mut severity) = (None, None, None);
         for entry in events {
-            let time = EventTime::from_micros(entry.time);
-            parts.event(time, &entry.event);
+            parts.stored_event(entry.time, &entry.event);
             count += 1;
+            let time = EventTime::from_micros(entry.time);
             first_time.get_or_insert(time);
             last_time = Some(time);
+            severity = severity.max(Some(entry.severity));
             if event_ids.len() < EVENT_IDS_MAX {
-                event_ids.push(entry.event.clone());
+                event_ids.push(EventId::from(&entry.event));
             }
             if records.len() < RECORDS_MAX {
                 records.push(entry.handle());
@@ -114,7 +116,8 @@ impl Subject<'_> {
             settled: true,
             state,
             fingerprint: parts.hex(),
-            key,
+            key: WindowKey::from_text(self.key),
+            severity,
             from,
             end,
             count,
@@ -127,4 +130,11 @@ impl Subject<'_> {
             last_time,
         }
     }
+}
+
+/// Another id where one key's windows moved so that two would have been made by the same event.
+pub(crate) fn again(id: &str) -> String {
+    let mut parts = Parts::of("finding again");
+    parts.text(id);
+    parts.uuid()
 }

@@ -15,20 +15,23 @@
 //! passes its span. A sequence with a `not` waits for the watermark and is said settled; what must not follow and comes too
 //! late for that resolves it.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use crate::finding::State;
 use crate::identity::Parts;
-use crate::progress::Watermark;
-use crate::window::event::Entry;
-use crate::window::keyed::{Due, Keys, RestoreError, StateChange};
-use crate::window::occurrence::{Occurrence, Subject};
-use crate::window::signal::{KeyedSignal, Taken};
+use crate::signal::{Part, Signal};
+use crate::window::event::{Entry, insert};
+use crate::window::keyed::Due;
+use crate::window::occurrence::{Occurrence, Subject, again};
+use crate::window::windows::{Kind, Taken, Turn};
 
 /// Up to how many events of a key are kept.
-const EVENTS_MAX: usize = 1_024;
+const EVENTS_MAX: usize = 4_096;
+/// Up to how many events every start is tried for an early occurrence; beyond, only the last that can lead to the end.
+const TRIED_MAX: usize = 64;
 /// CloudTrail cuts times to seconds.
 const SECOND: i64 = 1_000_000;
 
@@ -51,23 +54,11 @@ pub struct SequenceDefinition {
     pub early: bool,
     /// For how long after the watermark passed a span later events may still complete or resolve it.
     pub reopen: Duration,
-    /// How many keys are kept; see [`KEYS_MAX`](crate::KEYS_MAX).
-    pub keys_max: usize,
-    /// Whether [`Sequence::changes`] will be asked for.
-    pub durable: bool,
 }
 
-/// One sequence rule with the state of its keys.
+/// Steps in order within a span: the definition with spans in microseconds.
 #[derive(Debug, Clone)]
 pub struct Sequence {
-    terms: Terms,
-    keys: Keys<Attempts>,
-    watermark: i64,
-    dropped: u64,
-}
-
-#[derive(Debug, Clone)]
-struct Terms {
     definition: SequenceDefinition,
     steps: u8,
     within: i64,
@@ -75,23 +66,46 @@ struct Terms {
 }
 
 /// The state of one key.
+///
+/// Which step an event is and who has it stands apart from the event in `marks`, a byte or two each, so that a look through
+/// thousands of events reads a few kilobytes.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-struct Attempts {
+pub struct Attempts {
     /// By time, then event, then step.
-    events: Vec<Step>,
-    told: Vec<Told>,
+    #[serde(rename = "e")]
+    events: Vec<Entry>,
+    /// As many.
+    #[serde(rename = "m")]
+    marks: Vec<Mark>,
+    /// Said and not settled, by where they end.
+    early: VecDeque<Told>,
+    /// Settled, by where they begin.
+    told: VecDeque<Told>,
     /// First steps before this are decided, but for events that are late.
+    #[serde(rename = "c")]
     cursor: i64,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Step {
-    step: u8,
-    /// Whether a settled sequence has it.
-    used: bool,
-    /// Whether an early one has it: the next early one is made of others.
-    claimed: bool,
-    entry: Entry,
+/// The step an event is, and whether a sequence has it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+struct Mark(u16);
+
+impl Mark {
+    /// A settled sequence has the event.
+    const USED: u16 = 1 << 8;
+    /// An early one has it: the next early one is made of others.
+    const CLAIMED: u16 = 1 << 9;
+    /// An occurrence has its id from it.
+    const MINTED: u16 = 1 << 10;
+
+    fn step(self) -> u8 {
+        self.0.to_le_bytes()[0]
+    }
+
+    fn is(self, what: u16) -> bool {
+        self.0 & what != 0
+    }
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -105,110 +119,61 @@ struct Told {
     events: Vec<Entry>,
 }
 
-impl Sequence {
-    /// With no event seen.
-    pub fn new(definition: SequenceDefinition) -> Self {
-        let keys = Keys::new(definition.keys_max, definition.durable);
-        Sequence { terms: Terms::of(definition), keys, watermark: i64::MIN, dropped: 0 }
-    }
+impl Kind for Sequence {
+    type State = Attempts;
 
-    /// Hash of what gives the state its meaning: state of another meaning must not be restored.
-    pub fn meaning(&self) -> String {
-        let (definition, mut parts) = (&self.terms.definition, Parts::of("sequence"));
+    fn meaning(&self) -> [u8; 32] {
+        let (definition, mut parts) = (&self.definition, Parts::of("sequence"));
         definition.by.iter().for_each(|path| parts.text(path));
-        parts.text(&format!("{} {}", self.terms.steps, self.terms.within));
+        parts.text(&format!("{} {}", self.steps, self.within));
         parts.text(&format!("{} {}", definition.then_not, definition.strict));
-        parts.hex()
+        parts.digest()
     }
 
-    /// Takes a signal of a step, counted from 0, in any order. An event that fits several steps is handed in for each.
-    pub fn take(&mut self, step: u8, signal: &KeyedSignal, said: &mut Vec<Occurrence>) -> Taken {
-        let (terms, watermark, dropped) = (&self.terms, self.watermark, &mut self.dropped);
-        let time = signal.time.as_micros();
-        if time.saturating_add(terms.keep) <= watermark || step > terms.last_step() {
-            return Taken::Late;
+    fn keep(&self) -> i64 {
+        self.keep
+    }
+
+    fn wants(&self, signal: &Signal, _known: bool) -> bool {
+        signal.part.step() <= self.last_step()
+    }
+
+    fn create(&self) -> Attempts {
+        Attempts {
+            events: Vec::new(),
+            marks: Vec::new(),
+            early: VecDeque::new(),
+            told: VecDeque::new(),
+            cursor: i64::MIN,
         }
-        let key = signal.key.text();
-        let create = || Attempts { events: Vec::new(), told: Vec::new(), cursor: i64::MIN };
-        self.keys.with(key, create, |attempts| {
-            let first = said.len();
-            let step = Step { step, used: false, claimed: false, entry: Entry::of(signal) };
-            let taken = attempts.take(terms, terms.subject(key), step, watermark, dropped, said);
-            let taken = if said.len() > first { Taken::Fired } else { taken };
-            let due = if time < watermark {
-                attempts.due(terms)
-            } else {
-                Due::By(time.saturating_add(terms.within))
-            };
-            (taken, due)
-        })
     }
 
-    /// Settles what ended up to the watermark. A watermark that goes back changes nothing.
-    pub fn advance(&mut self, watermark: Watermark, said: &mut Vec<Occurrence>) {
-        self.settle(watermark.assumed.as_micros(), said);
+    fn take(&self, attempts: &mut Attempts, signal: &Signal, turn: &mut Turn<'_>) -> Taken {
+        attempts.take(self, self.subject(signal.key.text()), signal, turn)
     }
 
-    /// Settles everything: the end of a history.
-    pub fn finish(&mut self, said: &mut Vec<Occurrence>) {
-        self.settle(i64::MAX, said);
+    fn settle(&self, attempts: &mut Attempts, name: &[u8], turn: &mut Turn<'_>) {
+        let key = String::from_utf8_lossy(name);
+        attempts.settle(self, self.subject(&key), turn.watermark, turn.said);
     }
 
-    /// How many keys have state.
-    pub fn keys(&self) -> usize {
-        self.keys.len()
+    fn due(&self, attempts: &Attempts) -> Due {
+        attempts.due(self)
     }
 
-    /// How many keys lost their state because there were too many.
-    pub fn evicted(&self) -> u64 {
-        self.keys.evicted()
-    }
-
-    /// How many events were forgotten because their key had too many.
-    pub fn dropped(&self) -> u64 {
-        self.dropped
-    }
-
-    /// What has to be stored since the last time this was asked.
-    pub fn changes(&mut self) -> Vec<StateChange> {
-        self.keys.changes(&(self.watermark, self.dropped))
-    }
-
-    /// Goes on from all that is stored.
-    ///
-    /// # Errors
-    ///
-    /// When a row was written by a later version, or is damaged.
-    pub fn restore<'r>(
-        definition: SequenceDefinition,
-        rows: impl IntoIterator<Item = (&'r [u8], u32, &'r [u8])>,
-    ) -> Result<Self, RestoreError> {
-        let (keys, rule) = Keys::restore(definition.keys_max, definition.durable, rows)?;
-        let (watermark, dropped) = rule.unwrap_or((i64::MIN, 0));
-        Ok(Sequence { terms: Terms::of(definition), keys, watermark, dropped })
-    }
-
-    fn settle(&mut self, watermark: i64, said: &mut Vec<Occurrence>) {
-        if watermark <= self.watermark {
-            return;
-        }
-        self.watermark = watermark;
-        while let Some((key, mut attempts)) = self.keys.pop_due(watermark) {
-            attempts.settle(&self.terms, self.terms.subject(&key), watermark, said);
-            if let Due::By(time) = attempts.due(&self.terms) {
-                self.keys.put(&key, attempts, time);
-            }
-        }
+    fn due_after(&self, _attempts: &Attempts, time: i64) -> Due {
+        Due::By(time.saturating_add(self.within))
     }
 }
 
-impl Terms {
-    fn of(definition: SequenceDefinition) -> Self {
+impl Sequence {
+    /// Checks nothing: what is out of range is brought into it.
+    pub fn new(definition: SequenceDefinition) -> Self {
         let micros = |span: Duration| i64::try_from(span.as_micros()).unwrap_or(i64::MAX).max(1);
         let within = micros(definition.within);
         // Another second, because a first step may follow the next one within its second.
         let keep = within.saturating_add(micros(definition.reopen)).saturating_add(SECOND);
-        Terms { steps: definition.steps.clamp(1, 63), within, keep, definition }
+        Sequence { steps: definition.steps.clamp(1, 63), within, keep, definition }
     }
 
     /// The highest number a step can have.
@@ -225,166 +190,227 @@ impl Terms {
         let (before, time) = (before.div_euclid(SECOND), time.div_euclid(SECOND));
         if self.definition.strict { before < time } else { before <= time }
     }
+
+    /// From when on an event can be in one sequence with one at `time`.
+    fn since(&self, time: i64) -> i64 {
+        time.saturating_sub(self.within).saturating_sub(SECOND)
+    }
 }
 
 impl Attempts {
     fn take(
         &mut self,
-        terms: &Terms,
+        terms: &Sequence,
         subject: Subject<'_>,
-        step: Step,
-        watermark: i64,
-        dropped: &mut u64,
-        said: &mut Vec<Occurrence>,
+        signal: &Signal,
+        turn: &mut Turn<'_>,
     ) -> Taken {
-        let Err(mut place) = self.events.binary_search_by(|other| other.order().cmp(&step.order())) else {
-            return Taken::Duplicate;
-        };
+        let Part::Step(step) = signal.part else { return Taken::Absorbed };
+        let entry = Entry::of(signal);
+        let Err(mut place) = self.search(&entry, step) else { return Taken::Duplicate };
         if self.events.len() >= EVENTS_MAX {
-            self.events.drain(..EVENTS_MAX / 2);
-            *dropped += EVENTS_MAX as u64 / 2;
-            place = place.saturating_sub(EVENTS_MAX / 2);
+            *turn.dropped += self.make_room();
+            place = self.search(&entry, step).unwrap_or_else(|place| place);
         }
-        if self.events.len() < 2 {
-            self.events.reserve_exact(1);
-        }
-        let (time, number, event) = (step.entry.time, step.step, step.entry.event.clone());
-        self.events.insert(place, step);
-        let first = said.len();
-        if time < watermark {
-            if number == terms.steps {
-                self.resolve(terms, subject, time, said);
+        let (time, event) = (entry.time, entry.event.clone());
+        insert(&mut self.events, place, entry);
+        insert(&mut self.marks, place, Mark(u16::from(step)));
+        let first = turn.said.len();
+        if time < turn.watermark {
+            if step == terms.steps {
+                self.resolve(terms, subject, time, turn.said);
             }
-            self.cursor = self.cursor.min(time.saturating_sub(terms.within).saturating_sub(SECOND));
-            self.settle(terms, subject, watermark, said);
+            self.cursor = self.cursor.min(terms.since(time));
+            self.settle(terms, subject, turn.watermark, turn.said);
         }
-        if said.len() > first || !terms.definition.early || terms.definition.then_not || !self.has_all(terms)
-        {
-            return Taken::Absorbed;
-        }
-        // Only a sequence with the new event in it is new.
-        for start in self.starts(time.saturating_sub(terms.within).saturating_sub(SECOND)) {
-            if self.events.get(start).is_some_and(|one| one.claimed) {
-                continue;
-            }
-            let Some(found) = self.complete(terms, start, |one| !one.claimed) else { continue };
-            let entries = self.entries(&found);
-            if entries.iter().any(|one| one.time == time && one.event == event) {
-                let window = self.window(terms, start, &entries);
-                for at in found {
-                    if let Some(one) = self.events.get_mut(at) {
-                        one.claimed = true;
-                    }
+        if turn.said.len() == first && terms.definition.early && !terms.definition.then_not {
+            // Only a sequence with the new event in it is new.
+            if let Some(found) = self.early_with(terms, step, time) {
+                let entries = self.entries(&found);
+                if entries.iter().any(|one| one.time == time && one.event == event) {
+                    self.say(terms, subject, &found, entries, false, turn.said);
                 }
-                self.say(subject, window, entries, false, said);
+            }
+        }
+        if turn.said.len() > first { Taken::Fired } else { Taken::Absorbed }
+    }
+
+    fn search(&self, entry: &Entry, step: u8) -> Result<usize, usize> {
+        // Most signals come in order.
+        if self.events.last().is_none_or(|last| last.order() < entry.order()) {
+            return Err(self.events.len());
+        }
+        let mut at = self.events.partition_point(|other| other.order() < entry.order());
+        while let (Some(other), Some(mark)) = (self.events.get(at), self.marks.get(at)) {
+            if other.order() != entry.order() || mark.step() > step {
+                break;
+            }
+            if mark.step() == step {
+                return Ok(at);
+            }
+            at += 1;
+        }
+        Err(at)
+    }
+
+    /// Forgets settled events, and if those are not enough the older half. Gives how many were not settled.
+    fn make_room(&mut self) -> u64 {
+        let keep: Vec<bool> = self.marks.iter().map(|mark| !mark.is(Mark::USED)).collect();
+        let retain = |keep: &[bool]| keep.to_vec().into_iter();
+        let mut flags = retain(&keep);
+        self.events.retain(|_| flags.next().unwrap_or(true));
+        let mut flags = retain(&keep);
+        self.marks.retain(|_| flags.next().unwrap_or(true));
+        if self.events.len() * 4 <= EVENTS_MAX * 3 {
+            return 0;
+        }
+        let half = self.events.len() / 2;
+        self.events.drain(..half);
+        self.marks.drain(..half);
+        half as u64
+    }
+
+    /// A complete sequence of events no other has, around a new event.
+    fn early_with(&self, terms: &Sequence, step: u8, time: i64) -> Option<Vec<usize>> {
+        let first = self.events.partition_point(|one| one.time < terms.since(time));
+        let taken = Mark::USED | Mark::CLAIMED;
+        let recent = self.marks.get(first..).unwrap_or_default();
+        // An event of each step must be there; mostly one is not.
+        let (wanted, mut seen) = ((1_u64 << terms.steps) - 1, 1_u64 << step);
+        for mark in recent.iter().rev().filter(|mark| !mark.is(taken)) {
+            seen |= 1 << mark.step().min(63);
+            if seen & wanted == wanted {
                 break;
             }
         }
-        Taken::Absorbed
-    }
-
-    /// Whether there is an event of each step that no sequence has.
-    fn has_all(&self, terms: &Terms) -> bool {
-        if self.events.len() < usize::from(terms.steps) {
-            return false;
+        if seen & wanted != wanted {
+            return None;
         }
-        let wanted = (1_u64 << terms.steps) - 1;
-        let mut seen = 0;
-        self.events.iter().filter(|one| !one.used && !one.claimed).any(|one| {
-            seen |= 1_u64 << one.step;
-            seen & wanted == wanted
-        })
+        let free = |(at, mark): (usize, &Mark)| (!mark.is(taken)).then_some((first + at, mark.step()));
+        let starts = || recent.iter().enumerate().filter_map(free).filter(|(_, step)| *step == 0);
+        if starts().nth(TRIED_MAX).is_none() {
+            let has_new = |found: &Vec<usize>| {
+                found.iter().any(|at| {
+                    self.events.get(*at).is_some_and(|one| one.time == time)
+                        && self.marks.get(*at).is_some_and(|mark| mark.step() == step)
+                })
+            };
+            return starts().find_map(|(at, _)| self.complete(terms, at, taken).filter(has_new));
+        }
+        // One pass: the latest start from which each step was reached.
+        let mut reached = vec![None; usize::from(terms.steps)];
+        for (at, step) in recent.iter().enumerate().filter_map(free) {
+            let Some(time) = self.events.get(at).map(|one| one.time) else { break };
+            let from = if step == 0 {
+                Some(at)
+            } else {
+                let before = reached.get(usize::from(step) - 1).copied().flatten();
+                before.filter(|start: &usize| {
+                    self.events.get(*start).is_some_and(|one| time < one.time.saturating_add(terms.within))
+                })
+            };
+            if let Some(place) = reached.get_mut(usize::from(step)) {
+                *place = from.or(*place);
+            }
+        }
+        let start = reached.last().copied().flatten()?;
+        self.complete(terms, start, taken)
     }
 
-    /// First steps that are free, from a time on.
-    fn starts(&self, from: i64) -> Vec<usize> {
-        let first = self.events.partition_point(|one| one.entry.time < from);
-        let free = |(_, one): &(usize, &Step)| one.step == 0 && !one.used;
-        self.events.iter().enumerate().skip(first).filter(free).map(|(at, _)| at).collect()
-    }
-
-    /// The events of the sequence that begins with `start`, if it comes to its end.
-    fn complete(&self, terms: &Terms, start: usize, free: impl Fn(&Step) -> bool) -> Option<Vec<usize>> {
-        let begin = self.events.get(start)?.entry.time;
+    /// The events of the sequence that begins with `start`, if it comes to its end without those that are `taken`.
+    fn complete(&self, terms: &Sequence, start: usize, taken: u16) -> Option<Vec<usize>> {
+        let begin = self.events.get(start)?.time;
         let second = begin.div_euclid(SECOND).saturating_mul(SECOND);
-        let first = self.events.partition_point(|one| one.entry.time < second);
         let end = begin.saturating_add(terms.within);
         let (mut found, mut before) = (vec![start], begin);
         for step in 1..=terms.last_step() {
-            let next = self.events.iter().enumerate().skip(first).take_while(|(_, one)| one.entry.time < end);
-            let mut next = next.filter(|(at, one)| {
-                one.step == step
-                    && !one.used
-                    && free(one)
-                    && !self.shares(&found, *at)
-                    && terms.follows(before, one.entry.time)
-            });
-            let next = next.next();
+            // A step may stand before the one it follows only within its second.
+            let earliest = second.max(before.div_euclid(SECOND).saturating_mul(SECOND));
+            let first = self.events.partition_point(|one| one.time < earliest);
+            let next = self.marks.get(first..)?.iter().enumerate().map(|(at, mark)| (first + at, mark));
+            let next = next.filter(|(_, mark)| mark.step() == step && !mark.is(taken | Mark::USED));
+            let next = next
+                .filter_map(|(at, _)| Some((at, self.events.get(at)?.time)))
+                .take_while(|(_, time)| *time < end)
+                .find(|(at, time)| !self.shares(&found, *at) && terms.follows(before, *time));
             if step == terms.steps {
                 return next.is_none().then_some(found);
             }
-            let (at, one) = next?;
+            let (at, time) = next?;
             found.push(at);
-            before = one.entry.time;
+            before = time;
         }
         Some(found)
     }
 
     /// Whether an event is in a sequence already, as another step.
     fn shares(&self, found: &[usize], at: usize) -> bool {
-        let entry = |at: usize| self.events.get(at).map(|one| &one.entry);
-        found.iter().any(|other| entry(*other) == entry(at))
+        let order = |at: usize| self.events.get(at).map(Entry::order);
+        found.iter().any(|other| order(*other) == order(at))
     }
 
     fn entries(&self, found: &[usize]) -> Vec<Entry> {
-        let mut entries: Vec<_> =
-            found.iter().filter_map(|at| self.events.get(*at)).map(|one| one.entry.clone()).collect();
+        let mut entries: Vec<_> = found.iter().filter_map(|at| self.events.get(*at)).cloned().collect();
         entries.sort_by(|a, b| a.order().cmp(&b.order()));
         entries
     }
 
-    fn window(&self, terms: &Terms, start: usize, entries: &[Entry]) -> (i64, i64) {
-        let begin = self.events.get(start).map_or(0, |one| one.entry.time);
-        let from = entries.first().map_or(begin, |one| one.time.min(begin));
-        (from, begin.saturating_add(terms.within))
-    }
-
     /// Decides every first step whose span ended up to the watermark, and puts away what nothing can change any more.
-    fn settle(&mut self, terms: &Terms, subject: Subject<'_>, watermark: i64, said: &mut Vec<Occurrence>) {
-        for start in self.starts(self.cursor) {
-            let Some(begin) = self.events.get(start).map(|one| one.entry.time) else { break };
+    fn settle(&mut self, terms: &Sequence, subject: Subject<'_>, watermark: i64, said: &mut Vec<Occurrence>) {
+        let mut at = self.events.partition_point(|one| one.time < self.cursor);
+        while let (Some(mark), Some(begin)) = (self.marks.get(at), self.events.get(at).map(|one| one.time)) {
+            if mark.step() != 0 || mark.is(Mark::USED) {
+                at += 1;
+                continue;
+            }
             if begin.saturating_add(terms.within) > watermark {
                 break;
             }
-            if let Some(found) = self.complete(terms, start, |_| true) {
+            if let Some(found) = self.complete(terms, at, 0) {
                 let entries = self.entries(&found);
-                let window = self.window(terms, start, &entries);
-                // All copies of an event, as whatever step, belong to the sequence now.
-                for one in self.events.iter_mut().filter(|one| entries.contains(&one.entry)) {
-                    one.used = true;
-                }
-                self.say(subject, window, entries, true, said);
+                self.use_up(&entries);
+                self.say(terms, subject, &found, entries, true, said);
             }
             self.cursor = begin.saturating_add(1);
+            at += 1;
         }
         self.settle_leftovers(terms, subject, watermark, said);
-        self.told.retain(|told| !told.settled || told.from.saturating_add(terms.keep) > watermark);
-        let gone = self.events.partition_point(|one| one.entry.time.saturating_add(terms.keep) <= watermark);
+        while self.told.front().is_some_and(|told| told.from.saturating_add(terms.keep) <= watermark) {
+            self.told.pop_front();
+        }
+        let gone = self.events.partition_point(|one| one.time.saturating_add(terms.keep) <= watermark);
         self.events.drain(..gone);
+        self.marks.drain(..gone);
+        if self.events.len() * 4 < self.events.capacity() {
+            self.events.shrink_to_fit();
+            self.marks.shrink_to_fit();
+        }
+    }
+
+    /// All copies of an event, as whatever step, belong to the sequence now.
+    fn use_up(&mut self, entries: &[Entry]) {
+        for entry in entries {
+            let mut at = self.events.partition_point(|other| other.order() < entry.order());
+            while self.events.get(at).is_some_and(|other| other.order() == entry.order()) {
+                if let Some(mark) = self.marks.get_mut(at) {
+                    mark.0 |= Mark::USED;
+                }
+                at += 1;
+            }
+        }
     }
 
     /// Early sequences whose events went to others: they are settled as the one that took them.
     fn settle_leftovers(
         &mut self,
-        terms: &Terms,
+        terms: &Sequence,
         subject: Subject<'_>,
         watermark: i64,
         said: &mut Vec<Occurrence>,
     ) {
         let decided = self.undecided(terms).unwrap_or(watermark.saturating_add(1));
-        while let Some(at) = self.told.iter().position(|told| !told.settled && told.end < decided) {
-            let mut told = self.told.remove(at);
-            let over = |other: &&Told| other.settled && other.from < told.end && other.end > told.from;
+        while let Some(mut told) = self.early.pop_front_if(|told| told.end < decided) {
+            let over = |other: &&Told| other.from < told.end && other.end > told.from;
             if let Some(over) = self.told.iter().rfind(over) {
                 (told.from, told.end, told.events) = (over.from, over.end, over.events.clone());
             }
@@ -395,46 +421,74 @@ impl Attempts {
     }
 
     /// When the span ends of the first step that is decided next.
-    fn undecided(&self, terms: &Terms) -> Option<i64> {
-        let first = self.events.partition_point(|one| one.entry.time < self.cursor);
-        let mut free = self.events.iter().skip(first).filter(|one| one.step == 0 && !one.used);
-        free.next().map(|one| one.entry.time.saturating_add(terms.within))
+    fn undecided(&self, terms: &Sequence) -> Option<i64> {
+        let first = self.events.partition_point(|one| one.time < self.cursor);
+        let free = |mark: &Mark| mark.step() == 0 && !mark.is(Mark::USED);
+        let at = self.marks.get(first..)?.iter().position(free)?;
+        self.events.get(first + at).map(|one| one.time.saturating_add(terms.within))
     }
 
     fn say(
         &mut self,
+        terms: &Sequence,
         subject: Subject<'_>,
-        (from, end): (i64, i64),
+        found: &[usize],
         events: Vec<Entry>,
         settled: bool,
         said: &mut Vec<Occurrence>,
     ) {
-        let early = self.told.iter().position(|told| !told.settled && told.from < end && told.end > from);
-        let told = if let Some(early) = early.filter(|_| settled) {
-            let told = self.told.remove(early);
+        let begin = found.first().and_then(|at| self.events.get(*at)).map_or(0, |one| one.time);
+        let from = events.first().map_or(begin, |one| one.time.min(begin));
+        let end = begin.saturating_add(terms.within);
+        if !settled {
+            for at in found {
+                if let Some(mark) = self.marks.get_mut(*at) {
+                    mark.0 |= Mark::CLAIMED;
+                }
+            }
+        }
+        let overlaps = |told: &Told| told.from < end && told.end > from;
+        let first = self.early.partition_point(|told| told.end <= from);
+        let early = (first..self.early.len()).find(|at| self.early.get(*at).is_some_and(overlaps));
+        let told = if let Some(told) = early.filter(|_| settled).and_then(|at| self.early.remove(at)) {
             Told { from, end, revision: told.revision + 1, settled, events, ..told }
         } else {
-            // The last event made it.
-            let mut id = events.last().map(|last| subject.mint(last)).unwrap_or_default();
-            while self.told.iter().any(|told| told.id == id) {
-                let mut parts = Parts::of("finding again");
-                parts.text(&id);
-                id = parts.uuid();
-            }
+            let id = self.mint(subject, &events);
             Told { id, from, end, revision: 0, settled, resolved: false, events }
         };
         said.push(told.occurrence(subject));
         self.put(told);
     }
 
+    /// An id from the last of the events, which made it.
+    fn mint(&mut self, subject: Subject<'_>, events: &[Entry]) -> String {
+        let Some(last) = events.last() else { return String::new() };
+        let mut id = subject.mint(last);
+        let at = self.events.partition_point(|other| other.order() < last.order());
+        if let Some(mark) = self.marks.get_mut(at) {
+            if mark.is(Mark::MINTED) {
+                while self.told.iter().chain(&self.early).any(|told| told.id == id) {
+                    id = again(&id);
+                }
+            }
+            mark.0 |= Mark::MINTED;
+        }
+        id
+    }
+
     fn put(&mut self, told: Told) {
-        let at = self.told.partition_point(|other| other.from <= told.from);
-        self.told.insert(at, told);
+        if told.settled {
+            let at = self.told.partition_point(|other| other.from <= told.from);
+            self.told.insert(at, told);
+        } else {
+            let at = self.early.partition_point(|other| other.end <= told.end);
+            self.early.insert(at, told);
+        }
     }
 
     /// What must not follow did, but arrived after that was settled.
-    fn resolve(&mut self, terms: &Terms, subject: Subject<'_>, time: i64, said: &mut Vec<Occurrence>) {
-        for told in self.told.iter_mut().filter(|told| told.settled && !told.resolved) {
+    fn resolve(&mut self, terms: &Sequence, subject: Subject<'_>, time: i64, said: &mut Vec<Occurrence>) {
+        for told in self.told.iter_mut().filter(|told| !told.resolved) {
             let last = told.events.last().map_or(told.from, |last| last.time);
             if terms.follows(last, time) && time < told.end {
                 (told.resolved, told.revision) = (true, told.revision + 1);
@@ -443,21 +497,15 @@ impl Attempts {
         }
     }
 
-    fn due(&self, terms: &Terms) -> Due {
+    fn due(&self, terms: &Sequence) -> Due {
         let undecided = self.undecided(terms);
         // An early one waits for the first steps that may take its place.
-        let waits = |told: &Told| undecided.is_some_and(|time| time <= told.end);
-        let early = self.told.iter().filter(|told| !told.settled && !waits(told)).map(|told| told.end).min();
-        let first = self.events.first().map(|one| one.entry.time).into_iter();
-        let oldest = first.chain(self.told.iter().filter(|told| told.settled).map(|told| told.from)).min();
+        let waits = |told: &&Told| undecided.is_some_and(|time| time <= told.end);
+        let early = self.early.front().filter(|told| !waits(told)).map(|told| told.end);
+        let first = self.events.first().map(|one| one.time);
+        let oldest = first.into_iter().chain(self.told.front().map(|told| told.from)).min();
         let oldest = oldest.map(|time| time.saturating_add(terms.keep));
         [undecided, early, oldest].into_iter().flatten().min().map_or(Due::Never, Due::By)
-    }
-}
-
-impl Step {
-    fn order(&self) -> (i64, &cloudtrail::EventId, u8) {
-        (self.entry.time, &self.entry.event, self.step)
     }
 }
 

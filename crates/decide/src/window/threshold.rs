@@ -25,12 +25,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::finding::{EVENT_IDS_MAX, State};
 use crate::identity::Parts;
-use crate::progress::Watermark;
+use crate::signal::Signal;
 use crate::window::event::{Entry, insert};
-use crate::window::keyed::{Due, Keys, RestoreError, StateChange};
-use crate::window::occurrence::{DistinctCount, Occurrence, Subject};
-use crate::window::signal::{KeyedSignal, Taken};
+use crate::window::keyed::Due;
+use crate::window::occurrence::{DistinctCount, Occurrence, Subject, again};
 use crate::window::sketch::Sketch;
+use crate::window::windows::{Kind, Taken, Turn};
 
 /// Up to how many events of a key are kept one by one.
 const EXACT_MAX: usize = 4_096;
@@ -52,24 +52,11 @@ pub struct ThresholdDefinition {
     pub early: bool,
     /// For how long after the watermark passed a window later events may still revise it.
     pub reopen: Duration,
-    /// How many keys are kept; see [`KEYS_MAX`](crate::KEYS_MAX).
-    pub keys_max: usize,
-    /// Whether [`Threshold::changes`] will be asked for.
-    pub durable: bool,
 }
 
-/// One threshold rule with the state of its keys.
+/// So many events, or so many distinct values, within a span: the definition with spans in microseconds.
 #[derive(Debug, Clone)]
 pub struct Threshold {
-    terms: Terms,
-    keys: Keys<Window>,
-    watermark: i64,
-    dropped: u64,
-}
-
-/// The definition with spans in microseconds.
-#[derive(Debug, Clone)]
-struct Terms {
     definition: ThresholdDefinition,
     count: usize,
     within: i64,
@@ -79,12 +66,15 @@ struct Terms {
 
 /// The state of one key.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
-struct Window {
+pub struct Window {
     /// In order.
+    #[serde(rename = "e")]
     entries: Vec<Entry>,
     /// By where they begin.
+    #[serde(rename = "t")]
     told: Vec<Told>,
     /// No window begins before this any more, but by an event that is late.
+    #[serde(rename = "c")]
     cursor: i64,
 }
 
@@ -108,104 +98,51 @@ struct Folded {
     values: Sketch,
 }
 
-impl Threshold {
-    /// With no event seen.
-    pub fn new(definition: ThresholdDefinition) -> Self {
-        let keys = Keys::new(definition.keys_max, definition.durable);
-        Threshold { terms: Terms::of(definition), keys, watermark: i64::MIN, dropped: 0 }
-    }
+impl Kind for Threshold {
+    type State = Window;
 
-    /// Hash of what gives the state its meaning: state of another meaning must not be restored.
-    pub fn meaning(&self) -> String {
+    fn meaning(&self) -> [u8; 32] {
         let mut parts = Parts::of("threshold");
-        self.terms.definition.by.iter().for_each(|path| parts.text(path));
-        for number in [self.terms.count.to_string(), self.terms.within.to_string()] {
+        self.definition.by.iter().for_each(|path| parts.text(path));
+        for number in [self.count.to_string(), self.within.to_string()] {
             parts.text(&number);
         }
-        parts.text(if self.terms.definition.distinct { "distinct" } else { "events" });
-        parts.hex()
+        parts.text(if self.definition.distinct { "distinct" } else { "events" });
+        parts.digest()
     }
 
-    /// Takes a signal, in any order.
-    pub fn take(&mut self, signal: &KeyedSignal, said: &mut Vec<Occurrence>) -> Taken {
-        let (terms, watermark, dropped) = (&self.terms, self.watermark, &mut self.dropped);
-        let time = signal.time.as_micros();
-        if time.saturating_add(terms.keep) <= watermark {
-            return Taken::Late;
-        }
-        let create = || Window { cursor: i64::MIN, ..Window::default() };
-        self.keys.with(signal.key.text(), create, |window| {
-            let subject = terms.subject(signal.key.text());
-            let taken = window.take(terms, subject, signal, watermark, dropped, said);
-            let due =
-                if time < watermark { window.due(terms) } else { Due::By(time.saturating_add(terms.within)) };
-            (taken, due)
-        })
+    fn keep(&self) -> i64 {
+        self.keep
     }
 
-    /// Settles what ended up to the watermark. A watermark that goes back changes nothing.
-    pub fn advance(&mut self, watermark: Watermark, said: &mut Vec<Occurrence>) {
-        self.settle(watermark.assumed.as_micros(), said);
+    fn create(&self) -> Window {
+        Window { cursor: i64::MIN, ..Window::default() }
     }
 
-    /// Settles everything: the end of a history.
-    pub fn finish(&mut self, said: &mut Vec<Occurrence>) {
-        self.settle(i64::MAX, said);
+    fn take(&self, window: &mut Window, signal: &Signal, turn: &mut Turn<'_>) -> Taken {
+        window.take(self, self.subject(signal.key.text()), signal, turn)
     }
 
-    /// How many keys have state.
-    pub fn keys(&self) -> usize {
-        self.keys.len()
+    fn settle(&self, window: &mut Window, name: &[u8], turn: &mut Turn<'_>) {
+        let key = String::from_utf8_lossy(name);
+        window.settle(self, self.subject(&key), turn.watermark, turn.said);
     }
 
-    /// How many keys lost their state because there were too many.
-    pub fn evicted(&self) -> u64 {
-        self.keys.evicted()
+    fn due(&self, window: &Window) -> Due {
+        window.due(self)
     }
 
-    /// How many events were forgotten, within the exact limit of one key, before they could count.
-    pub fn dropped(&self) -> u64 {
-        self.dropped
-    }
-
-    /// What has to be stored since the last time this was asked.
-    pub fn changes(&mut self) -> Vec<StateChange> {
-        self.keys.changes(&(self.watermark, self.dropped))
-    }
-
-    /// Goes on from all that is stored.
-    ///
-    /// # Errors
-    ///
-    /// When a row was written by a later version, or is damaged.
-    pub fn restore<'r>(
-        definition: ThresholdDefinition,
-        rows: impl IntoIterator<Item = (&'r [u8], u32, &'r [u8])>,
-    ) -> Result<Self, RestoreError> {
-        let (keys, rule) = Keys::restore(definition.keys_max, definition.durable, rows)?;
-        let (watermark, dropped) = rule.unwrap_or((i64::MIN, 0));
-        Ok(Threshold { terms: Terms::of(definition), keys, watermark, dropped })
-    }
-
-    fn settle(&mut self, watermark: i64, said: &mut Vec<Occurrence>) {
-        if watermark <= self.watermark {
-            return;
-        }
-        self.watermark = watermark;
-        while let Some((key, mut window)) = self.keys.pop_due(watermark) {
-            window.settle(&self.terms, self.terms.subject(&key), watermark, said);
-            if let Due::By(time) = window.due(&self.terms) {
-                self.keys.put(&key, window, time);
-            }
-        }
+    fn due_after(&self, _window: &Window, time: i64) -> Due {
+        Due::By(time.saturating_add(self.within))
     }
 }
 
-impl Terms {
-    fn of(definition: ThresholdDefinition) -> Self {
+impl Threshold {
+    /// Checks nothing: what is out of range is brought into it.
+    pub fn new(definition: ThresholdDefinition) -> Self {
         let micros = |span: Duration| i64::try_from(span.as_micros()).unwrap_or(i64::MAX).max(1);
         let (count, within) = (definition.count.max(1), micros(definition.within));
-        Terms {
+        Threshold {
             count,
             within,
             keep: within.saturating_add(micros(definition.reopen)),
@@ -243,20 +180,25 @@ fn distinct(entries: &[Entry]) -> usize {
 impl Window {
     fn take(
         &mut self,
-        terms: &Terms,
+        terms: &Threshold,
         subject: Subject<'_>,
-        signal: &KeyedSignal,
-        watermark: i64,
-        dropped: &mut u64,
-        said: &mut Vec<Occurrence>,
+        signal: &Signal,
+        turn: &mut Turn<'_>,
     ) -> Taken {
         let time = signal.time.as_micros();
-        let place = self.entries.binary_search_by(|entry| entry.order().cmp(&(time, &signal.event)));
-        let Err(mut place) = place else { return Taken::Duplicate };
+        let (watermark, said) = (turn.watermark, &mut *turn.said);
         let entry = Entry::of(signal);
-        let told = self.told.iter().position(|told| told.from <= time && time < told.end);
+        let mut place = match self.entries.last() {
+            // Most signals come in order.
+            Some(last) if last.order() < entry.order() => self.entries.len(),
+            _ => match self.entries.binary_search_by(|other| other.order().cmp(&entry.order())) {
+                Err(place) => place,
+                Ok(_) => return Taken::Duplicate,
+            },
+        };
+        let told = self.told_of(terms, time);
         if self.entries.len() >= terms.entries_max {
-            *dropped += self.compact(terms);
+            *turn.dropped += self.compact(terms);
             place = self.entries.partition_point(|other| other.order() < entry.order());
         }
         let (id, value) = (entry.event.clone(), entry.value);
@@ -288,10 +230,24 @@ impl Window {
         if said.len() > before { Taken::Fired } else { Taken::Absorbed }
     }
 
+    /// Those said whose window may hold a time or end less than `back` before it, latest first, with their places. Windows
+    /// are no longer than `within`, so it is the few that begin close before it.
+    fn told_before(&self, terms: &Threshold, time: i64, back: i64) -> impl Iterator<Item = (usize, &Told)> {
+        let after = self.told.partition_point(|told| told.from <= time);
+        let begin = time.saturating_sub(terms.within).saturating_sub(back);
+        let before = self.told.get(..after).unwrap_or_default();
+        before.iter().enumerate().rev().take_while(move |(_, told)| told.from > begin)
+    }
+
+    /// The first occurrence whose window holds a time.
+    fn told_of(&self, terms: &Threshold, time: i64) -> Option<usize> {
+        self.told_before(terms, time, 0).filter(|(_, told)| time < told.end).last().map(|(at, _)| at)
+    }
+
     /// Says the first window around a new event that has enough events which are not told yet.
     fn tell_early(
         &mut self,
-        terms: &Terms,
+        terms: &Threshold,
         subject: Subject<'_>,
         place: usize,
         value: u64,
@@ -303,8 +259,9 @@ impl Window {
         let Some(made_by) = self.entries.get(place) else { return false };
         let time = made_by.time;
         // What is told bounds the span on both sides.
-        let after = self.told.iter().filter(|told| told.end <= time).map(|told| told.end).max();
-        let until = self.told.iter().filter(|told| told.from > time).map(|told| told.from).min();
+        let ended = self.told_before(terms, time, terms.within).filter(|(_, told)| told.end <= time);
+        let after = ended.map(|(_, told)| told.end).max();
+        let until = self.told.get(self.told.partition_point(|told| told.from <= time)).map(|told| told.from);
         let (after, until) = (after.unwrap_or(i64::MIN), until.unwrap_or(i64::MAX));
         let open = |entry: &Entry| after <= entry.time && entry.time < until;
         let start = if terms.definition.distinct {
@@ -333,7 +290,7 @@ impl Window {
 
     fn start_of_distinct(
         &self,
-        terms: &Terms,
+        terms: &Threshold,
         place: usize,
         value: u64,
         open: impl Fn(&Entry) -> bool,
@@ -377,8 +334,14 @@ impl Window {
     }
 
     /// Decides every window that ended up to the watermark, and puts away what nothing can revise any more.
-    fn settle(&mut self, terms: &Terms, subject: Subject<'_>, watermark: i64, said: &mut Vec<Occurrence>) {
-        while let Some(first) = self.undecided() {
+    fn settle(
+        &mut self,
+        terms: &Threshold,
+        subject: Subject<'_>,
+        watermark: i64,
+        said: &mut Vec<Occurrence>,
+    ) {
+        while let Some(first) = self.undecided(terms) {
             let Some(from) = self.entries.get(first).map(|entry| entry.time) else { break };
             let span_end = from.saturating_add(terms.within);
             if span_end > watermark {
@@ -403,7 +366,7 @@ impl Window {
 
     fn settle_window(
         &mut self,
-        terms: &Terms,
+        terms: &Threshold,
         subject: Subject<'_>,
         (from, end): (i64, i64),
         mut id: String,
@@ -427,13 +390,13 @@ impl Window {
     /// Early occurrences whose events all went to windows that took over other early ones.
     fn settle_leftovers(
         &mut self,
-        terms: &Terms,
+        terms: &Threshold,
         subject: Subject<'_>,
         watermark: i64,
         said: &mut Vec<Occurrence>,
     ) {
         let decided =
-            self.undecided().and_then(|at| self.entries.get(at)).map_or(watermark, |entry| entry.time);
+            self.undecided(terms).and_then(|at| self.entries.get(at)).map_or(watermark, |entry| entry.time);
         while let Some(at) = self.told.iter().position(|told| !told.settled && told.end <= decided) {
             let mut told = self.told.remove(at);
             let over = self
@@ -453,7 +416,7 @@ impl Window {
     /// A late event fell into a settled window.
     fn revise(
         &mut self,
-        terms: &Terms,
+        terms: &Threshold,
         subject: Subject<'_>,
         window: (i64, i64),
         said: &mut Vec<Occurrence>,
@@ -471,20 +434,17 @@ impl Window {
     }
 
     /// The first event no settled window has taken, from the cursor on.
-    fn undecided(&self) -> Option<usize> {
+    fn undecided(&self, terms: &Threshold) -> Option<usize> {
         let mut at = self.entries.partition_point(|entry| entry.time < self.cursor);
         loop {
             let time = self.entries.get(at)?.time;
-            let Some(told) =
-                self.told.iter().find(|told| told.settled && told.from <= time && time < told.end)
-            else {
-                return Some(at);
-            };
+            let taken = self.told_before(terms, time, 0).find(|(_, told)| told.settled && time < told.end);
+            let Some((_, told)) = taken else { return Some(at) };
             at = self.entries.partition_point(|entry| entry.time < told.end);
         }
     }
 
-    fn put_away(&mut self, terms: &Terms, watermark: i64) {
+    fn put_away(&mut self, terms: &Threshold, watermark: i64) {
         let mut gone = watermark.saturating_sub(terms.keep).saturating_add(1);
         let old = |told: &Told| told.settled && told.from.saturating_add(terms.keep) <= watermark;
         gone = self.told.iter().filter(|told| old(told)).map(|told| told.end).fold(gone, i64::max);
@@ -497,7 +457,7 @@ impl Window {
     }
 
     /// Makes room: told events beyond those a finding lists are counted only; then, if that is not enough, the oldest go.
-    fn compact(&mut self, terms: &Terms) -> u64 {
+    fn compact(&mut self, terms: &Threshold) -> u64 {
         for told in &mut self.told {
             let first = self.entries.partition_point(|entry| entry.time < told.from);
             let last = self.entries.partition_point(|entry| entry.time < told.end);
@@ -528,7 +488,7 @@ impl Window {
         (before - self.entries.len()) as u64
     }
 
-    fn occurrence(&self, terms: &Terms, subject: Subject<'_>, told: &Told) -> Occurrence {
+    fn occurrence(&self, terms: &Threshold, subject: Subject<'_>, told: &Told) -> Occurrence {
         let first = self.entries.partition_point(|entry| entry.time < told.from);
         let last = self.entries.partition_point(|entry| entry.time < told.end);
         let entries = self.entries.get(first..last).unwrap_or_default();
@@ -553,8 +513,8 @@ impl Window {
     }
 
     /// When the next window can be decided, or the oldest thing put away.
-    fn due(&self, terms: &Terms) -> Due {
-        let undecided = self.undecided().and_then(|at| self.entries.get(at)).map(|entry| entry.time);
+    fn due(&self, terms: &Threshold) -> Due {
+        let undecided = self.undecided(terms).and_then(|at| self.entries.get(at)).map(|entry| entry.time);
         // An early one waits for the events inside it to be decided, so those say when.
         let waits = |told: &Told| undecided.is_some_and(|time| time < told.end);
         let early = self.told.iter().filter(|told| !told.settled && !waits(told)).map(|told| told.end).min();
@@ -564,11 +524,4 @@ impl Window {
         let oldest = oldest.map(|time| time.saturating_add(terms.keep));
         [undecided, early, oldest].into_iter().flatten().min().map_or(Due::Never, Due::By)
     }
-}
-
-/// Another id where one key's windows moved so that two would have been made by the same event.
-fn again(id: &str) -> String {
-    let mut parts = Parts::of("finding again");
-    parts.text(id);
-    parts.uuid()
 }

@@ -7,7 +7,7 @@ use decide::{
 };
 use proptest::prelude::*;
 
-use crate::harness::{Rows, at, last_words, signal, stored};
+use crate::harness::{BOUNDS, Rows, at, last_words, signal, stored};
 
 const WITHIN: i64 = 100;
 
@@ -19,8 +19,6 @@ fn definition() -> AbsentDefinition {
         expect_seen: true,
         accept_assumed: false,
         patience: Duration::from_secs(60),
-        keys_max: 1_000,
-        durable: true,
     }
 }
 
@@ -30,7 +28,7 @@ fn words(said: &[Occurrence]) -> Vec<(State, u32, bool, i64)> {
 
 #[test]
 fn absence_fires_when_proved_and_is_resolved_by_a_sighting() {
-    let mut rule = Absent::new(definition());
+    let mut rule = Absent::new(definition(), BOUNDS);
     let mut said = Vec::new();
     rule.take(&signal(10, 1, "a"), &mut said);
     rule.advance(at(109), |_| Watermark::at(at(109)), &mut said);
@@ -48,7 +46,7 @@ fn absence_fires_when_proved_and_is_resolved_by_a_sighting() {
 fn assumed_progress_is_unknown_unless_accepted() {
     let silent = Watermark { firm: at(50), assumed: at(200) };
     for (accept_assumed, wanted) in [(false, State::Unknown), (true, State::Firing)] {
-        let mut rule = Absent::new(AbsentDefinition { accept_assumed, ..definition() });
+        let mut rule = Absent::new(AbsentDefinition { accept_assumed, ..definition() }, BOUNDS);
         let mut said = Vec::new();
         rule.take(&signal(10, 1, "a"), &mut said);
         rule.advance(at(300), |_| silent, &mut said);
@@ -60,7 +58,7 @@ fn assumed_progress_is_unknown_unless_accepted() {
 #[test]
 fn unknown_is_decided_when_the_lane_speaks_again() {
     let silent = Watermark { firm: at(50), assumed: at(200) };
-    let mut rule = Absent::new(definition());
+    let mut rule = Absent::new(definition(), BOUNDS);
     let mut said = Vec::new();
     rule.take(&signal(10, 1, "was there"), &mut said);
     rule.take(&signal(10, 1, "was not"), &mut said);
@@ -69,7 +67,7 @@ fn unknown_is_decided_when_the_lane_speaks_again() {
     rule.advance(at(301), |_| Watermark::at(at(120)), &mut said);
     let mut last: Vec<_> = last_words(&said)
         .into_values()
-        .map(|one| (one.key[0].1.to_string(), one.state, one.revision))
+        .map(|one| (one.key.values().next().unwrap().to_owned(), one.state, one.revision))
         .collect();
     last.sort_by(|a, b| a.0.cmp(&b.0));
     assert_eq!(last, [("was not".into(), State::Firing, 1), ("was there".into(), State::Resolved, 1)]);
@@ -77,7 +75,7 @@ fn unknown_is_decided_when_the_lane_speaks_again() {
 
 #[test]
 fn a_listed_key_is_expected_before_it_was_seen_and_no_other() {
-    let mut rule = Absent::new(AbsentDefinition { expect_seen: false, ..definition() });
+    let mut rule = Absent::new(AbsentDefinition { expect_seen: false, ..definition() }, BOUNDS);
     let mut said = Vec::new();
     let (listed, unheard) = (WindowKey::of(["listed"]), WindowKey::of(["unheard"]));
     rule.expect(&listed, at(0));
@@ -168,7 +166,7 @@ fn lane(account: usize) -> Lane {
 fn live(world: &World) -> Vec<Occurrence> {
     let lateness = Lateness { s3: Duration::from_secs(40), ..Lateness::default() };
     let mut lanes = Lanes::new(lateness);
-    let (mut rule, mut rows, mut said) = (Absent::new(definition()), Rows::new(), Vec::new());
+    let (mut rule, mut rows, mut said) = (Absent::new(definition(), BOUNDS), Rows::new(), Vec::new());
     let decide = |rule: &mut Absent, lanes: &Lanes, said: &mut Vec<Occurrence>| {
         let mark = |key: &WindowKey| {
             let account = key.values().next().unwrap().parse().unwrap();
@@ -188,7 +186,7 @@ fn live(world: &World) -> Vec<Occurrence> {
                     None => rows.remove(&change.key),
                 };
             }
-            rule = Absent::restore(definition(), stored(&rows)).unwrap();
+            rule = Absent::restore(definition(), BOUNDS, stored(&rows)).unwrap();
         }
         if expected {
             rule.take(&signal(time, 0, &name(account)), &mut said);
@@ -211,7 +209,7 @@ fn live(world: &World) -> Vec<Occurrence> {
 
 fn firing(said: &[Occurrence]) -> BTreeSet<(usize, i64)> {
     let firing = said.iter().filter(|one| one.state == State::Firing);
-    firing.map(|one| (one.key[0].1.parse().unwrap(), one.from.as_seconds())).collect()
+    firing.map(|one| (one.key.values().next().unwrap().parse().unwrap(), one.from.as_seconds())).collect()
 }
 
 proptest! {
@@ -231,7 +229,7 @@ proptest! {
     #[test]
     fn in_order_and_out_of_order_say_the_same(times in prop::collection::vec((0_i64..900, 0_i64..40), 0..30)) {
         let last_of = |arrivals: &[(i64, i64)], lateness: i64| {
-            let (mut rule, mut said) = (Absent::new(definition()), Vec::new());
+            let (mut rule, mut said) = (Absent::new(definition(), BOUNDS), Vec::new());
             for (arrival, time) in arrivals {
                 rule.advance(at(*arrival), |_| Watermark::at(at(arrival - lateness)), &mut said);
                 rule.take(&signal(*time, 0, "a"), &mut said);

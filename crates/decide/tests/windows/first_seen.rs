@@ -1,35 +1,10 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use cloudtrail::EventTime;
-use decide::{FirstSeen, FirstSeenDefinition, KeyedSignal, Occurrence, State, StateChange, Taken, Watermark};
+use decide::{FirstSeen, FirstSeenDefinition, Occurrence, Signal, State, Taken, Watermark, Windows};
 use proptest::prelude::*;
 
-use crate::harness::{Kind, Rows, at, delayed, in_order, interrupted, last_words, signal, stops, stored};
-
-struct Rule(FirstSeen, FirstSeenDefinition);
-
-impl Kind for Rule {
-    type Input = KeyedSignal;
-    fn take(&mut self, input: &KeyedSignal, said: &mut Vec<Occurrence>) -> Taken {
-        self.0.take(input, said)
-    }
-    fn advance(&mut self, to: EventTime, said: &mut Vec<Occurrence>) {
-        self.0.advance(Watermark::at(to), said);
-    }
-    fn finish(&mut self, said: &mut Vec<Occurrence>) {
-        self.0.finish(said);
-    }
-    fn changes(&mut self) -> Vec<StateChange> {
-        self.0.changes()
-    }
-    fn reopened(&self, rows: &Rows) -> Self {
-        Rule(FirstSeen::restore(self.1.clone(), stored(rows)).unwrap(), self.1.clone())
-    }
-    fn signal(input: &KeyedSignal) -> &KeyedSignal {
-        input
-    }
-}
+use crate::harness::{BOUNDS, at, delayed, in_order, interrupted, last_words, signal, stops};
 
 fn definition() -> FirstSeenDefinition {
     FirstSeenDefinition {
@@ -40,13 +15,15 @@ fn definition() -> FirstSeenDefinition {
         begin: at(0),
         say_cold: false,
         early: true,
-        keys_max: 1_000,
-        durable: true,
     }
 }
 
-fn rule(definition: FirstSeenDefinition) -> Rule {
-    Rule(FirstSeen::new(definition.clone()), definition)
+fn rule(definition: FirstSeenDefinition) -> FirstSeen {
+    FirstSeen::new(definition)
+}
+
+fn windows(definition: FirstSeenDefinition) -> Windows<FirstSeen> {
+    Windows::new(rule(definition), BOUNDS)
 }
 
 /// When new, by the last word of each.
@@ -84,7 +61,7 @@ fn a_cold_start_says_so() {
 
 #[test]
 fn what_turns_out_to_be_known_is_resolved() {
-    let mut rule = FirstSeen::new(definition());
+    let mut rule = windows(definition());
     let mut said = Vec::new();
     assert_eq!(rule.take(&signal(40, 1, "alice"), &mut said), Taken::Fired);
     assert_eq!(rule.take(&signal(18, 1, "alice"), &mut said), Taken::Absorbed);
@@ -95,7 +72,7 @@ fn what_turns_out_to_be_known_is_resolved() {
 
 #[test]
 fn values_given_up_are_counted_and_told() {
-    let mut rule = FirstSeen::new(definition());
+    let mut rule = windows(definition());
     let mut said = Vec::new();
     for n in 0..1_500 {
         rule.take(&signal(30, n, &format!("session-{n}")), &mut said);
@@ -106,7 +83,7 @@ fn values_given_up_are_counted_and_told() {
 
 const LATENESS: i64 = 30;
 
-fn events() -> impl Strategy<Value = Vec<(KeyedSignal, i64)>> {
+fn events() -> impl Strategy<Value = Vec<(Signal, i64)>> {
     let one = (0_i64..150, 0_u32..3, 0_usize..3, 0_i64..LATENESS);
     prop::collection::vec(one, 0..50).prop_map(|events| {
         let event = |(seconds, n, who, delay)| (signal(seconds, n, ["alice", "bob", "carol"][who]), delay);
@@ -115,7 +92,7 @@ fn events() -> impl Strategy<Value = Vec<(KeyedSignal, i64)>> {
 }
 
 /// Straight from the definition: a sighting is new if none is within `forget` before it.
-fn naive(events: &[(KeyedSignal, i64)]) -> Vec<i64> {
+fn naive(events: &[(Signal, i64)]) -> Vec<i64> {
     let mut sightings: Vec<_> =
         events.iter().map(|(one, _)| (one.key.clone(), one.time.as_seconds())).collect();
     sightings.sort();
@@ -151,7 +128,7 @@ proptest! {
     #[test]
     fn stopping_and_going_on_changes_nothing(events in events(), stops in stops(), lateness in 5..LATENESS) {
         let rule = || rule(definition());
-        let straight = interrupted(rule(), &events, lateness, &Default::default());
-        prop_assert_eq!(interrupted(rule(), &events, lateness, &stops), straight);
+        let straight = interrupted(rule, &events, lateness, &Default::default());
+        prop_assert_eq!(interrupted(rule, &events, lateness, &stops), straight);
     }
 }

@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use cloudtrail::{EventId, EventTime};
-use decide::{KeyedSignal, LaneId, Occurrence, RecordHandle, StateChange, Taken, WindowKey};
+use decide::{
+    Bounds, Kind, Occurrence, Part, RecordHandle, Signal, StoredRow, Taken, Watermark, WindowKey, Windows,
+};
 use proptest::prelude::*;
 
 pub(crate) fn at(seconds: i64) -> EventTime {
@@ -11,31 +13,24 @@ pub(crate) fn at(seconds: i64) -> EventTime {
 }
 
 /// An event that happened at some second; `n` tells events of one second apart.
-pub(crate) fn signal(seconds: i64, n: u32, key: &str) -> KeyedSignal {
-    KeyedSignal {
+pub(crate) fn signal(seconds: i64, n: u32, key: &str) -> Signal {
+    Signal {
+        rule: 0,
         time: at(seconds),
         event: EventId::Uuid(u128::from(n) << 64 | u128::from(seconds.unsigned_abs())),
+        severity: rules::Severity::Low,
         key: WindowKey::of([key]),
-        distinct: None,
+        part: Part::Event,
         record: RecordHandle(u64::from(n)),
-        lane: LaneId(0),
     }
 }
 
-/// A rule of any kind. `Input` is its signal: sequences also say which step.
-pub(crate) trait Kind: Sized {
-    type Input: Clone;
-    fn take(&mut self, input: &Self::Input, said: &mut Vec<Occurrence>) -> Taken;
-    fn advance(&mut self, to: EventTime, said: &mut Vec<Occurrence>);
-    fn finish(&mut self, said: &mut Vec<Occurrence>);
-    fn changes(&mut self) -> Vec<StateChange>;
-    fn reopened(&self, rows: &Rows) -> Self;
-    fn signal(input: &Self::Input) -> &KeyedSignal;
-}
+/// Up to a thousand keys, whose changes are asked for.
+pub(crate) const BOUNDS: Bounds = Bounds { keys_max: 1_000, durable: true };
 
 pub(crate) type Rows = BTreeMap<Vec<u8>, (u32, Vec<u8>)>;
 
-pub(crate) fn stored(rows: &Rows) -> impl Iterator<Item = (&[u8], u32, &[u8])> {
+pub(crate) fn stored(rows: &Rows) -> impl Iterator<Item = StoredRow<'_>> {
     rows.iter().map(|(key, (version, value))| (&key[..], *version, &value[..]))
 }
 
@@ -59,63 +54,57 @@ pub(crate) fn settled(said: &[Occurrence]) -> BTreeSet<String> {
 }
 
 /// Events in order, each followed by its watermark.
-pub(crate) fn in_order<K: Kind>(mut kind: K, inputs: &[K::Input]) -> Vec<Occurrence> {
+pub(crate) fn in_order<K: Kind>(kind: K, inputs: &[Signal]) -> Vec<Occurrence> {
     let mut inputs = inputs.to_vec();
-    inputs.sort_by_key(order::<K>);
-    let mut said = Vec::new();
+    inputs.sort_by_key(|input| (input.time, input.event.clone()));
+    let (mut windows, mut said) = (Windows::new(kind, BOUNDS), Vec::new());
     for input in &inputs {
-        kind.advance(K::signal(input).time, &mut said);
-        kind.take(input, &mut said);
+        windows.advance(Watermark::at(input.time), &mut said);
+        windows.take(input, &mut said);
     }
-    kind.finish(&mut said);
+    windows.finish(&mut said);
     said
 }
 
 /// Events as they arrive, each after its delay of at most `lateness` seconds; the watermark follows as it may.
-pub(crate) fn delayed<K: Kind>(mut kind: K, inputs: &[(K::Input, i64)], lateness: i64) -> Vec<Occurrence> {
-    let mut said = Vec::new();
-    for (input, arrival) in arrivals::<K>(inputs) {
-        kind.advance(at(arrival - lateness), &mut said);
-        assert_ne!(kind.take(&input, &mut said), Taken::Late);
+pub(crate) fn delayed<K: Kind>(kind: K, inputs: &[(Signal, i64)], lateness: i64) -> Vec<Occurrence> {
+    let (mut windows, mut said) = (Windows::new(kind, BOUNDS), Vec::new());
+    for (input, arrival) in arrivals(inputs) {
+        windows.advance(Watermark::at(at(arrival - lateness)), &mut said);
+        assert_ne!(windows.take(&input, &mut said), Taken::Late);
     }
-    kind.finish(&mut said);
+    windows.finish(&mut said);
     said
 }
 
 /// The same, but the state goes through storage at some arrivals.
 pub(crate) fn interrupted<K: Kind>(
-    mut kind: K,
-    inputs: &[(K::Input, i64)],
+    kind: impl Fn() -> K,
+    inputs: &[(Signal, i64)],
     lateness: i64,
     stops: &BTreeSet<usize>,
 ) -> Vec<Occurrence> {
-    let (mut said, mut rows) = (Vec::new(), Rows::new());
-    for (n, (input, arrival)) in arrivals::<K>(inputs).into_iter().enumerate() {
+    let (mut windows, mut said, mut rows) = (Windows::new(kind(), BOUNDS), Vec::new(), Rows::new());
+    for (n, (input, arrival)) in arrivals(inputs).into_iter().enumerate() {
         if stops.contains(&n) {
-            for change in kind.changes() {
+            for change in windows.changes() {
                 match change.value {
                     Some(value) => rows.insert(change.key, value),
                     None => rows.remove(&change.key),
                 };
             }
-            kind = kind.reopened(&rows);
+            windows = Windows::restore(kind(), BOUNDS, stored(&rows)).unwrap();
         }
-        kind.advance(at(arrival - lateness), &mut said);
-        kind.take(&input, &mut said);
+        windows.advance(Watermark::at(at(arrival - lateness)), &mut said);
+        windows.take(&input, &mut said);
     }
-    kind.finish(&mut said);
+    windows.finish(&mut said);
     said
 }
 
-fn order<K: Kind>(input: &K::Input) -> (EventTime, EventId) {
-    (K::signal(input).time, K::signal(input).event.clone())
-}
-
-fn arrivals<K: Kind>(inputs: &[(K::Input, i64)]) -> Vec<(K::Input, i64)> {
-    let mut arrivals: Vec<_> = inputs
-        .iter()
-        .map(|(input, delay)| (input.clone(), K::signal(input).time.as_seconds() + delay))
-        .collect();
+fn arrivals(inputs: &[(Signal, i64)]) -> Vec<(Signal, i64)> {
+    let mut arrivals: Vec<_> =
+        inputs.iter().map(|(input, delay)| (input.clone(), input.time.as_seconds() + delay)).collect();
     arrivals.sort_by_key(|(_, arrival)| *arrival);
     arrivals
 }

@@ -1,36 +1,10 @@
 use std::time::Duration;
 
 use cloudtrail::EventTime;
-use decide::{KeyedSignal, Occurrence, Sequence, SequenceDefinition, State, StateChange, Taken, Watermark};
+use decide::{Occurrence, Part, Sequence, SequenceDefinition, Signal, State, Taken, Watermark, Windows};
 use proptest::prelude::*;
 
-use crate::harness::{
-    Kind, Rows, at, delayed, in_order, interrupted, last_words, settled, signal, stops, stored,
-};
-
-struct Rule(Sequence, SequenceDefinition);
-
-impl Kind for Rule {
-    type Input = (u8, KeyedSignal);
-    fn take(&mut self, (step, signal): &(u8, KeyedSignal), said: &mut Vec<Occurrence>) -> Taken {
-        self.0.take(*step, signal, said)
-    }
-    fn advance(&mut self, to: EventTime, said: &mut Vec<Occurrence>) {
-        self.0.advance(Watermark::at(to), said);
-    }
-    fn finish(&mut self, said: &mut Vec<Occurrence>) {
-        self.0.finish(said);
-    }
-    fn changes(&mut self) -> Vec<StateChange> {
-        self.0.changes()
-    }
-    fn reopened(&self, rows: &Rows) -> Self {
-        Rule(Sequence::restore(self.1.clone(), stored(rows)).unwrap(), self.1.clone())
-    }
-    fn signal((_, signal): &(u8, KeyedSignal)) -> &KeyedSignal {
-        signal
-    }
-}
+use crate::harness::{BOUNDS, at, delayed, in_order, interrupted, last_words, settled, signal, stops};
 
 fn definition(steps: u8) -> SequenceDefinition {
     SequenceDefinition {
@@ -42,17 +16,19 @@ fn definition(steps: u8) -> SequenceDefinition {
         strict: false,
         early: true,
         reopen: Duration::from_secs(60),
-        keys_max: 1_000,
-        durable: true,
     }
 }
 
-fn rule(definition: SequenceDefinition) -> Rule {
-    Rule(Sequence::new(definition.clone()), definition)
+fn rule(definition: SequenceDefinition) -> Sequence {
+    Sequence::new(definition)
 }
 
-fn step(step: u8, seconds: i64) -> (u8, KeyedSignal) {
-    (step, signal(seconds, u32::from(step), "alice"))
+fn windows(definition: SequenceDefinition) -> Windows<Sequence> {
+    Windows::new(rule(definition), BOUNDS)
+}
+
+fn step(step: u8, seconds: i64) -> Signal {
+    Signal { part: Part::Step(step), ..signal(seconds, u32::from(step), "alice") }
 }
 
 #[test]
@@ -89,13 +65,13 @@ fn steps_come_in_order_within_the_span() {
 
 #[test]
 fn it_is_said_early_and_settled_once() {
-    let mut rule = Sequence::new(definition(2));
+    let mut rule = windows(definition(2));
     let mut said = Vec::new();
-    let mut take =
-        |(number, event): (u8, KeyedSignal), said: &mut Vec<Occurrence>| rule.take(number, &event, said);
-    assert_eq!(take(step(1, 103), &mut said), Taken::Absorbed);
-    assert_eq!(take(step(0, 101), &mut said), Taken::Fired);
-    assert_eq!(take(step(0, 101), &mut said), Taken::Duplicate);
+    let take =
+        |rule: &mut Windows<Sequence>, event: Signal, said: &mut Vec<Occurrence>| rule.take(&event, said);
+    assert_eq!(take(&mut rule, step(1, 103), &mut said), Taken::Absorbed);
+    assert_eq!(take(&mut rule, step(0, 101), &mut said), Taken::Fired);
+    assert_eq!(take(&mut rule, step(0, 101), &mut said), Taken::Duplicate);
     rule.advance(Watermark::at(at(110)), &mut said);
     assert_eq!(said.len(), 1);
     rule.advance(Watermark::at(at(111)), &mut said);
@@ -106,48 +82,48 @@ fn it_is_said_early_and_settled_once() {
 
 #[test]
 fn what_must_not_follow_is_waited_for_and_resolves_when_late() {
-    let mut rule = Sequence::new(SequenceDefinition { then_not: true, ..definition(2) });
+    let mut rule = windows(SequenceDefinition { then_not: true, ..definition(2) });
     let mut said = Vec::new();
-    for (number, event) in [step(0, 100), step(1, 102)] {
-        assert_eq!(rule.take(number, &event, &mut said), Taken::Absorbed);
+    for event in [step(0, 100), step(1, 102)] {
+        assert_eq!(rule.take(&event, &mut said), Taken::Absorbed);
     }
     rule.advance(Watermark::at(at(110)), &mut said);
-    let (number, event) = step(2, 105);
-    assert_eq!(rule.take(number, &event, &mut said), Taken::Fired);
+    assert_eq!(rule.take(&step(2, 105), &mut said), Taken::Fired);
     let words: Vec<_> = said.iter().map(|one| (one.state, one.revision, one.settled)).collect();
     assert_eq!(words, [(State::Firing, 0, true), (State::Resolved, 1, true)]);
 }
 
 #[test]
 fn a_late_event_completes_what_was_decided_against() {
-    let mut rule = Sequence::new(definition(2));
+    let mut rule = windows(definition(2));
     let mut said = Vec::new();
-    let ((first, start), (second, end)) = (step(0, 100), step(1, 104));
-    rule.take(first, &start, &mut said);
+    rule.take(&step(0, 100), &mut said);
     rule.advance(Watermark::at(at(130)), &mut said);
-    assert_eq!(rule.take(second, &end, &mut said), Taken::Fired);
+    assert_eq!(rule.take(&step(1, 104), &mut said), Taken::Fired);
     assert!(said[0].settled);
 }
 
 #[test]
 fn one_key_with_very_many_events_is_bounded_and_counted() {
-    let mut rule = Sequence::new(definition(2));
+    let mut rule = windows(definition(2));
     let mut said = Vec::new();
-    for n in 0..5_000 {
-        rule.take(0, &signal(0, n, "alice"), &mut said);
+    let numbered = |step, seconds, n| Signal { part: Part::Step(step), ..signal(seconds, n, "alice") };
+    for n in 0..20_000 {
+        rule.take(&numbered(0, 0, n), &mut said);
     }
-    assert!(rule.dropped() > 3_000);
-    rule.take(1, &signal(1, 9_999, "alice"), &mut said);
+    assert!(rule.dropped() > 12_000);
+    rule.take(&numbered(1, 1, 99_999), &mut said);
     assert_eq!(said.len(), 1);
 }
 
 const LATENESS: i64 = 30;
 
-fn events() -> impl Strategy<Value = Vec<((u8, KeyedSignal), i64)>> {
+fn events() -> impl Strategy<Value = Vec<(Signal, i64)>> {
     let one = (0_i64..80, 0_u32..2, 0_usize..2, 0_i64..LATENESS, 0_u8..4);
     prop::collection::vec(one, 0..40).prop_map(|events| {
         let event = |(seconds, n, who, delay, step): (i64, u32, usize, i64, u8)| {
-            ((step, signal(seconds, n * 4 + u32::from(step), ["alice", "bob"][who])), delay)
+            let event = signal(seconds, n * 4 + u32::from(step), ["alice", "bob"][who]);
+            (Signal { part: Part::Step(step), ..event }, delay)
         };
         events.into_iter().map(event).collect()
     })
@@ -164,7 +140,7 @@ proptest! {
     ) {
         let definition = SequenceDefinition { strict, then_not, early, ..definition(steps) };
         let last_step = if then_not { steps } else { steps - 1 };
-        let events: Vec<_> = events.into_iter().filter(|((step, _), _)| *step <= last_step).collect();
+        let events: Vec<_> = events.into_iter().filter(|(event, _)| event.part.step() <= last_step).collect();
         let plain: Vec<_> = events.iter().map(|(event, _)| event.clone()).collect();
         let ordered = in_order(rule(SequenceDefinition { early: false, ..definition.clone() }), &plain);
         prop_assert!(ordered.iter().all(|one| one.revision == 0 && one.settled));
@@ -180,7 +156,7 @@ proptest! {
         lateness in 5..LATENESS,
     ) {
         let rule = || rule(SequenceDefinition { then_not, ..definition(steps) });
-        let straight = interrupted(rule(), &events, lateness, &Default::default());
-        prop_assert_eq!(interrupted(rule(), &events, lateness, &stops), straight);
+        let straight = interrupted(rule, &events, lateness, &Default::default());
+        prop_assert_eq!(interrupted(rule, &events, lateness, &stops), straight);
     }
 }

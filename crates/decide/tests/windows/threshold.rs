@@ -1,36 +1,9 @@
 use std::time::Duration;
 
-use cloudtrail::EventTime;
-use decide::{KeyedSignal, Occurrence, StateChange, Taken, Threshold, ThresholdDefinition, Watermark};
+use decide::{Part, Signal, Taken, Threshold, ThresholdDefinition, Watermark, Windows};
 use proptest::prelude::*;
 
-use crate::harness::{
-    Kind, Rows, at, delayed, in_order, interrupted, last_words, settled, signal, stops, stored,
-};
-
-struct Rule(Threshold, ThresholdDefinition);
-
-impl Kind for Rule {
-    type Input = KeyedSignal;
-    fn take(&mut self, input: &KeyedSignal, said: &mut Vec<Occurrence>) -> Taken {
-        self.0.take(input, said)
-    }
-    fn advance(&mut self, to: EventTime, said: &mut Vec<Occurrence>) {
-        self.0.advance(Watermark::at(to), said);
-    }
-    fn finish(&mut self, said: &mut Vec<Occurrence>) {
-        self.0.finish(said);
-    }
-    fn changes(&mut self) -> Vec<StateChange> {
-        self.0.changes()
-    }
-    fn reopened(&self, rows: &Rows) -> Self {
-        Rule(Threshold::restore(self.1.clone(), stored(rows)).unwrap(), self.1.clone())
-    }
-    fn signal(input: &KeyedSignal) -> &KeyedSignal {
-        input
-    }
-}
+use crate::harness::{BOUNDS, at, delayed, in_order, interrupted, last_words, settled, signal, stops};
 
 fn definition(count: usize, distinct: bool) -> ThresholdDefinition {
     ThresholdDefinition {
@@ -41,17 +14,19 @@ fn definition(count: usize, distinct: bool) -> ThresholdDefinition {
         distinct,
         early: true,
         reopen: Duration::from_secs(60),
-        keys_max: 1_000,
-        durable: true,
     }
 }
 
-fn rule(definition: ThresholdDefinition) -> Rule {
-    Rule(Threshold::new(definition.clone()), definition)
+fn rule(definition: ThresholdDefinition) -> Threshold {
+    Threshold::new(definition)
 }
 
-fn valued(seconds: i64, n: u32, value: &str) -> KeyedSignal {
-    KeyedSignal { distinct: Some(value.into()), ..signal(seconds, n, "alice") }
+fn windows(definition: ThresholdDefinition) -> Windows<Threshold> {
+    Windows::new(rule(definition), BOUNDS)
+}
+
+fn valued(seconds: i64, n: u32, value: &str) -> Signal {
+    Signal { part: Part::of_value(value), ..signal(seconds, n, "alice") }
 }
 
 #[test]
@@ -79,7 +54,7 @@ fn windows_begin_where_enough_follows_and_take_the_whole_span() {
 
 #[test]
 fn it_is_said_early_then_settled_once_then_revised_by_what_is_late() {
-    let mut rule = Threshold::new(definition(3, false));
+    let mut rule = windows(definition(3, false));
     let mut said = Vec::new();
     assert_eq!(rule.take(&signal(100, 1, "alice"), &mut said), Taken::Absorbed);
     assert_eq!(rule.take(&signal(101, 1, "alice"), &mut said), Taken::Absorbed);
@@ -103,7 +78,7 @@ fn it_is_said_early_then_settled_once_then_revised_by_what_is_late() {
 
 #[test]
 fn a_late_event_can_make_a_window_of_what_was_too_few() {
-    let mut rule = Threshold::new(definition(3, false));
+    let mut rule = windows(definition(3, false));
     let mut said = Vec::new();
     rule.take(&signal(100, 1, "alice"), &mut said);
     rule.take(&signal(105, 1, "alice"), &mut said);
@@ -115,7 +90,7 @@ fn a_late_event_can_make_a_window_of_what_was_too_few() {
 
 #[test]
 fn only_distinct_values_count() {
-    let mut rule = Threshold::new(definition(3, true));
+    let mut rule = windows(definition(3, true));
     let mut said = Vec::new();
     for (seconds, value) in [(0, "a"), (1, "a"), (2, "b"), (3, "b"), (4, "a")] {
         assert_eq!(rule.take(&valued(seconds, 1, value), &mut said), Taken::Absorbed);
@@ -128,7 +103,7 @@ fn only_distinct_values_count() {
 
 #[test]
 fn beyond_the_exact_limit_it_counts_on_and_says_so() {
-    let mut rule = Threshold::new(definition(100, true));
+    let mut rule = windows(definition(100, true));
     let mut said = Vec::new();
     for n in 0..20_000 {
         rule.take(&valued(i64::from(n % 10), n, &format!("203.0.113.{n}")), &mut said);
@@ -144,7 +119,7 @@ fn beyond_the_exact_limit_it_counts_on_and_says_so() {
 
 #[test]
 fn one_value_repeated_does_not_crowd_out_the_others() {
-    let mut rule = Threshold::new(definition(3, true));
+    let mut rule = windows(definition(3, true));
     let mut said = Vec::new();
     rule.take(&valued(0, 0, "a"), &mut said);
     for n in 1..20_000 {
@@ -158,7 +133,7 @@ fn one_value_repeated_does_not_crowd_out_the_others() {
 
 #[test]
 fn a_key_with_very_many_values_is_bounded_and_counted() {
-    let mut rule = Threshold::new(definition(2, false));
+    let mut rule = windows(definition(2, false));
     let mut said = Vec::new();
     for n in 0..5_000 {
         rule.take(&signal(i64::from(n), 1, &format!("session-{n}")), &mut said);
@@ -170,7 +145,7 @@ fn a_key_with_very_many_values_is_bounded_and_counted() {
 
 const LATENESS: i64 = 30;
 
-fn events(distinct: bool) -> impl Strategy<Value = Vec<(KeyedSignal, i64)>> {
+fn events(distinct: bool) -> impl Strategy<Value = Vec<(Signal, i64)>> {
     let one = (0_i64..90, 0_u32..3, 0_usize..2, 0_i64..LATENESS, 0_u32..5);
     prop::collection::vec(one, 0..60).prop_map(move |events| {
         events
@@ -180,7 +155,7 @@ fn events(distinct: bool) -> impl Strategy<Value = Vec<(KeyedSignal, i64)>> {
                 if distinct {
                     // An event has one value, whichever copy of it one reads.
                     let value = (seconds + i64::from(n) * 7) % (i64::from(value) / 5 + 4);
-                    event.distinct = Some(value.to_string().into());
+                    event.part = Part::of_value(&value.to_string());
                 }
                 (event, delay)
             })
@@ -212,7 +187,7 @@ proptest! {
         lateness in 5..LATENESS,
     ) {
         let rule = || rule(definition(count, distinct));
-        let straight = interrupted(rule(), &events, lateness, &Default::default());
-        prop_assert_eq!(interrupted(rule(), &events, lateness, &stops), straight);
+        let straight = interrupted(rule, &events, lateness, &Default::default());
+        prop_assert_eq!(interrupted(rule, &events, lateness, &stops), straight);
     }
 }

@@ -105,7 +105,7 @@ impl<'i> Collector<'i> {
         for (rule, judgement) in hit.judgements {
             match judgement {
                 Judgement::Ends(outcome) => tally.ended(outcome),
-                Judgement::Fires { severity, key } => {
+                Judgement::Fires { severity, key, part } => {
                     let record = match record {
                         Some(record) => record,
                         None => {
@@ -123,6 +123,7 @@ impl<'i> Collector<'i> {
                         event: event.clone(),
                         severity,
                         key,
+                        part,
                         record,
                     });
                 }

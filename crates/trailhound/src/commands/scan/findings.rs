@@ -69,6 +69,7 @@ fn group(
 ) -> Result<Vec<Incident>, Failure> {
     let groupings = loaded.rules().map(|rule| Grouping {
         rule: rule.id.as_str().into(),
+        by: rule.key_paths(0).iter().map(|path| path.to_string().into_boxed_str()).collect(),
         span: rule.group.as_ref().map(|group| group.duration),
     });
     let mut groups = Groups::new(groupings.collect());

@@ -1,0 +1,204 @@
+//! What all kinds of windows have in common: the doors, the watermark, the limits, and the way to storage and back.
+//!
+//! A kind says what one key's state is, what a signal does to it, and what is decided when the watermark moves; [`Windows`]
+//! does the rest once for all of them.
+
+use std::borrow::Cow;
+use std::fmt::Debug;
+
+use cloudtrail::EventTime;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::progress::Watermark;
+use crate::signal::Signal;
+use crate::window::keyed::{Due, Keys, RestoreError, StateChange, StoredRow};
+use crate::window::occurrence::Occurrence;
+
+/// What became of a signal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Taken {
+    /// It made an occurrence.
+    Fired,
+    /// It is counted: towards an occurrence, or in one that is open.
+    Absorbed,
+    /// It was counted before.
+    Duplicate,
+    /// It came after all that it could have changed was settled and put away.
+    Late,
+}
+
+/// How many keys a rule keeps, and whether what changes will be asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bounds {
+    /// How many keys are kept; see [`KEYS_MAX`](crate::KEYS_MAX).
+    pub keys_max: usize,
+    /// Whether [`Windows::changes`] will be asked for.
+    pub durable: bool,
+}
+
+/// One kind of decision over several events. Implemented by this crate's kinds only.
+pub trait Kind: Debug {
+    /// What is kept of a key.
+    type State: Debug + Clone + Serialize + DeserializeOwned;
+
+    /// Hash of what gives the state its meaning: state of another meaning must not be restored.
+    fn meaning(&self) -> [u8; 32];
+
+    /// Under which bytes a key's state is kept.
+    fn name<'k>(&self, key: &'k str) -> Cow<'k, [u8]> {
+        Cow::Borrowed(key.as_bytes())
+    }
+
+    /// For how long behind the watermark, in microseconds, an event can still change anything.
+    fn keep(&self) -> i64;
+
+    /// Whether the kind takes a signal at all; else it is absorbed.
+    fn wants(&self, _signal: &Signal, _known: bool) -> bool {
+        true
+    }
+
+    /// Nothing known.
+    fn create(&self) -> Self::State;
+
+    /// Takes a signal that is not late.
+    fn take(&self, state: &mut Self::State, signal: &Signal, turn: &mut Turn<'_>) -> Taken;
+
+    /// Decides what is due.
+    fn settle(&self, state: &mut Self::State, name: &[u8], turn: &mut Turn<'_>);
+
+    /// When there is something to do for the key.
+    fn due(&self, state: &Self::State) -> Due;
+
+    /// When there is something to do after a signal of `time` that is not behind the watermark: the same, but it may be earlier,
+    /// so that most signals need not work it out.
+    fn due_after(&self, state: &Self::State, _time: i64) -> Due {
+        self.due(state)
+    }
+}
+
+/// What a kind may use of what surrounds a key.
+#[derive(Debug)]
+pub struct Turn<'a> {
+    /// Up to where everything is held to have arrived, in microseconds.
+    pub(crate) watermark: i64,
+    /// How many events were forgotten because their key had too many.
+    pub(crate) dropped: &'a mut u64,
+    /// How many keys lost their state.
+    pub(crate) evicted: u64,
+    /// What is said.
+    pub(crate) said: &'a mut Vec<Occurrence>,
+}
+
+/// One rule of some kind with the state of its keys.
+#[derive(Debug, Clone)]
+pub struct Windows<K: Kind> {
+    kind: K,
+    keys: Keys<K::State>,
+    watermark: i64,
+    dropped: u64,
+}
+
+impl<K: Kind> Windows<K> {
+    /// With no event seen.
+    pub fn new(kind: K, bounds: Bounds) -> Self {
+        Windows { kind, keys: Keys::new(bounds.keys_max, bounds.durable), watermark: i64::MIN, dropped: 0 }
+    }
+
+    /// What it decides.
+    pub fn kind(&self) -> &K {
+        &self.kind
+    }
+
+    /// Takes a signal, in any order.
+    pub fn take(&mut self, signal: &Signal, said: &mut Vec<Occurrence>) -> Taken {
+        let time = signal.time.as_micros();
+        if time.saturating_add(self.kind.keep()) <= self.watermark {
+            return Taken::Late;
+        }
+        let name = self.kind.name(signal.key.text());
+        if !self.kind.wants(signal, self.keys.get(&name).is_some()) {
+            return Taken::Absorbed;
+        }
+        let (kind, watermark, evicted) = (&self.kind, self.watermark, self.keys.evicted());
+        let dropped = &mut self.dropped;
+        self.keys.with(
+            &name,
+            || kind.create(),
+            |state| {
+                let taken = kind.take(state, signal, &mut Turn { watermark, dropped, evicted, said });
+                let due = if time < watermark { kind.due(state) } else { kind.due_after(state, time) };
+                (taken, due)
+            },
+        )
+    }
+
+    /// Settles what ended up to the watermark. A watermark that goes back changes nothing.
+    pub fn advance(&mut self, watermark: Watermark, said: &mut Vec<Occurrence>) {
+        let watermark = watermark.assumed.as_micros();
+        if watermark <= self.watermark {
+            return;
+        }
+        self.watermark = watermark;
+        let (kind, dropped, evicted) = (&self.kind, &mut self.dropped, self.keys.evicted());
+        self.keys.settle_due(watermark, |name, state| {
+            kind.settle(state, name, &mut Turn { watermark, dropped, evicted, said });
+            kind.due(state)
+        });
+    }
+
+    /// Settles everything: the end of a history.
+    pub fn finish(&mut self, said: &mut Vec<Occurrence>) {
+        self.advance(Watermark::end(), said);
+    }
+
+    /// The time up to which everything is settled.
+    pub fn watermark(&self) -> EventTime {
+        EventTime::from_micros(self.watermark)
+    }
+
+    /// Whether the next [`Windows::advance`] to this watermark has anything to do.
+    pub fn is_due(&self, watermark: Watermark) -> bool {
+        self.keys.next_due().is_some_and(|due| due <= watermark.assumed.as_micros())
+    }
+
+    /// How many keys have state.
+    pub fn keys(&self) -> usize {
+        self.keys.len()
+    }
+
+    /// The state of a key.
+    pub fn get(&self, key: &str) -> Option<&K::State> {
+        self.keys.get(&self.kind.name(key))
+    }
+
+    /// How many keys lost their state because there were too many.
+    pub fn evicted(&self) -> u64 {
+        self.keys.evicted()
+    }
+
+    /// How many events were forgotten, within the limit of one key, before they could count.
+    pub fn dropped(&self) -> u64 {
+        self.dropped
+    }
+
+    /// What has to be stored since the last time this was asked.
+    pub fn changes(&mut self) -> Vec<StateChange> {
+        self.keys.changes(&(self.watermark, self.dropped))
+    }
+
+    /// Goes on from all that is stored.
+    ///
+    /// # Errors
+    ///
+    /// When a row was written by a later version, or is damaged.
+    pub fn restore<'r>(
+        kind: K,
+        bounds: Bounds,
+        rows: impl IntoIterator<Item = StoredRow<'r>>,
+    ) -> Result<Self, RestoreError> {
+        let (keys, rule) = Keys::restore(bounds.keys_max, bounds.durable, rows)?;
+        let (watermark, dropped) = rule.unwrap_or((i64::MIN, 0));
+        Ok(Windows { kind, keys, watermark, dropped })
+    }
+}
