@@ -1,0 +1,286 @@
+//! A file → what it says: every key known, every value of its type, every fault told at once.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use rules::yaml::{self, Node, Value};
+use rules::{Check, Complaints, Diagnostic, Fields, Files, Organization, Override};
+
+use crate::secret::Found;
+use crate::{Analysis, Configuration, Lateness, Listener, LogLevel, RulesFrom, Secrets, Shown};
+
+/// What reading gives: the value, if nothing is wrong, and everything there is to say of the file.
+#[derive(Debug)]
+pub struct Read<T> {
+    /// What was read; `None` if there is an error among the diagnostics.
+    pub value: Option<T>,
+    /// Errors and warnings, by place; those of the accounts file last.
+    pub diagnostics: Vec<Diagnostic>,
+    /// How many references to secrets there are that nobody asked to look up.
+    pub not_looked_up: usize,
+    path: Arc<str>,
+    /// The file's text without what may be secret.
+    masked: Arc<str>,
+}
+
+impl<T> Read<T> {
+    /// The files to render diagnostics from: they do not hold the secrets that somebody wrote into the configuration.
+    #[must_use]
+    pub fn shown<'f>(&self, files: &'f dyn Files) -> Shown<'f> {
+        Shown::new(files, Arc::clone(&self.path), Arc::clone(&self.masked))
+    }
+
+    fn map<U>(self, make: impl FnOnce(T) -> Option<U>) -> Read<U> {
+        let Read { value, diagnostics, not_looked_up, path, masked } = self;
+        Read { value: value.and_then(make), diagnostics, not_looked_up, path, masked }
+    }
+}
+
+/// The keys of a configuration, in the order they are best written in.
+pub(crate) const KEYS: [&str; 13] = [
+    "state", "sources", "lateness", "rules", "override", "accounts", "lists", "hours", "targets", "routes",
+    "http", "log", "metadata",
+];
+
+/// Keys this version knows and cannot act upon, with what to do meanwhile.
+pub(crate) const NOT_BUILT: [(&str, &str); 3] = [
+    ("change_windows", "leave known changes out with `except` under `override`, and let it expire"),
+    ("enrich", "add what is known to `accounts` and `lists`"),
+    ("forward", "send events on where they come from"),
+];
+
+/// Keys that only the service needs.
+const OF_THE_SERVICE: [&str; 6] = ["state", "sources", "lateness", "targets", "routes", "http"];
+
+pub(crate) const ACCOUNTS_KEYS: [&str; 1] = ["file"];
+
+/// Whether a YAML document is meant as a configuration: it has keys of one, and is no rule.
+///
+/// ```
+/// assert!(configuration::looks_like_one("state: /var/lib/trailhound"));
+/// assert!(!configuration::looks_like_one("id: a\ntitle: b\nrules: []"));
+/// ```
+#[must_use]
+pub fn looks_like_one(text: &str) -> bool {
+    let read = yaml::parse(&"".into(), text);
+    let Some(Node { value: Value::Mapping(entries), .. }) = read.documents.first() else { return false };
+    let has = |keys: &[&str]| entries.iter().any(|entry| keys.contains(&&*entry.key));
+    let own: Vec<&str> = KEYS.iter().copied().filter(|key| *key != "metadata").collect();
+    has(&own) && !has(&["id", "kind", "pattern", "filter", "title"])
+}
+
+/// What has to be there.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Needs {
+    Nothing,
+    /// What the service needs, if anything of it is there.
+    WhatItBegins,
+    Everything,
+}
+
+pub(crate) fn configuration(path: &str, files: &dyn Files, secrets: &dyn Secrets) -> Read<Configuration> {
+    read(path, files, Some(secrets), Needs::Everything).map(|whole| {
+        let Whole { analysis, state, sources, lateness, targets, routes, http, log } = whole;
+        let http = match http {
+            Some(http) => Some(http.value()?),
+            None => None,
+        };
+        Some(Configuration {
+            analysis,
+            state: state?,
+            sources: sources?.value()?,
+            lateness,
+            targets,
+            routes: routes?,
+            http,
+            log,
+        })
+    })
+}
+
+pub(crate) fn analysis(path: &str, files: &dyn Files) -> Read<Analysis> {
+    read(path, files, None, Needs::Nothing).map(|whole| Some(whole.analysis))
+}
+
+pub(crate) fn check(path: &str, files: &dyn Files, secrets: Option<&dyn Secrets>) -> Read<Analysis> {
+    read(path, files, secrets, Needs::WhatItBegins).map(|whole| Some(whole.analysis))
+}
+
+/// Everything in a file.
+struct Whole {
+    analysis: Analysis,
+    state: Option<crate::State>,
+    sources: Option<Found<Vec<crate::Source>>>,
+    lateness: Lateness,
+    targets: Vec<crate::Target>,
+    routes: Option<route::Routes>,
+    http: Option<Found<Listener>>,
+    log: LogLevel,
+}
+
+/// Reads nodes, complains, and looks secrets up.
+pub(crate) struct Reader<'r, 't> {
+    pub(crate) complaints: &'r mut Complaints<'t>,
+    pub(crate) secrets: Option<&'r dyn Secrets>,
+    /// How many references were met while there is nobody to ask.
+    pub(crate) not_looked_up: usize,
+    /// Addresses that something listens on.
+    pub(crate) listening: Vec<SocketAddr>,
+    files: &'r dyn Files,
+    /// What is wrong with other files.
+    elsewhere: Vec<Diagnostic>,
+}
+
+fn read(path: &str, files: &dyn Files, secrets: Option<&dyn Secrets>, needs: Needs) -> Read<Whole> {
+    let file: Arc<str> = path.into();
+    let Some(text) = files.text(path) else {
+        let span = rules::Span::of("", 0..0);
+        let message = format!("there is no file `{path}`");
+        let diagnostics = vec![Diagnostic::new(Check::FileNotFound, &file, span, message)];
+        return Read { value: None, diagnostics, not_looked_up: 0, path: file, masked: Arc::from("") };
+    };
+    let parsed = yaml::parse(&file, &text);
+    let broken = !parsed.diagnostics.is_empty();
+    let masked = if broken {
+        crate::masked::masked_blindly(&text)
+    } else {
+        crate::masked::masked(&text, &parsed.documents)
+    };
+    let mut complaints = Complaints::new(Arc::clone(&file), &text, parsed.diagnostics);
+    let mut reader = Reader {
+        complaints: &mut complaints,
+        secrets,
+        not_looked_up: 0,
+        listening: Vec::new(),
+        files,
+        elsewhere: Vec::new(),
+    };
+    let value = match parsed.documents.as_slice() {
+        // Half a file is not complained about for what it lacks.
+        _ if broken => None,
+        [] => {
+            let diagnostic =
+                reader.complaints.diagnostic(Check::NotAMapping, 0..0, "the file holds no configuration");
+            reader.complaints.push(diagnostic.help("begin with `rules:` or `state:`"));
+            None
+        }
+        [document] => reader.document(document, needs),
+        [_, second, ..] => {
+            let at = second.range.start..second.range.start;
+            let message = "a configuration is one document, and here begins another";
+            let diagnostic = reader.complaints.diagnostic(Check::NotAMapping, at, message);
+            reader.complaints.push(diagnostic.help("remove the line `---`"));
+            None
+        }
+    };
+    let Reader { not_looked_up, elsewhere, .. } = reader;
+    let mut diagnostics = complaints.into_list();
+    diagnostics.sort_by_key(|diagnostic| (diagnostic.span.offset, diagnostic.level, diagnostic.id));
+    diagnostics.extend(elsewhere);
+    let value = value.filter(|_| !diagnostics.iter().any(Diagnostic::is_error));
+    Read { value, diagnostics, not_looked_up, path: file, masked }
+}
+
+impl Reader<'_, '_> {
+    fn document(&mut self, document: &Node, needs: Needs) -> Option<Whole> {
+        let later: Vec<&'static str> = NOT_BUILT.iter().map(|(key, _)| *key).collect();
+        let fields = self.fields(document, "a configuration", &KEYS, &later)?;
+        let Value::Mapping(entries) = &document.value else { return None };
+        for entry in entries {
+            if let Some((key, meanwhile)) = NOT_BUILT.iter().find(|(key, _)| *key == &*entry.key) {
+                self.not_supported(entry.key_range.clone(), &format!("`{key}`"), meanwhile);
+            }
+        }
+        let begun = OF_THE_SERVICE.iter().any(|key| fields.get(key).is_some() || fields.was_meant(key));
+        if needs == Needs::Everything || (needs == Needs::WhatItBegins && begun) {
+            for key in ["state", "sources", "targets", "routes"] {
+                fields.required(self.complaints, key);
+            }
+        }
+        let organization = self.organization(&fields);
+        let rules = fields.get("rules").map_or(Some(vec![RulesFrom::BuiltIn]), |node| self.rules(node));
+        let overrides = fields
+            .get("override")
+            .map_or(Some(Vec::new()), |node| Override::read(self.complaints, &organization.context(0), node));
+        let state = fields.get("state").and_then(|node| self.state(node));
+        let sources = fields.get("sources").and_then(|node| self.sources(node));
+        let lateness = fields.get("lateness").map_or(Some(Lateness::default()), |node| self.lateness(node));
+        let targets = fields.get("targets").and_then(|node| self.targets(node));
+        let routing = fields.get("routes").map(|node| self.routing(node, targets.as_ref()));
+        let http = fields.get("http").and_then(|node| self.http(node));
+        let log = fields.get("log").map_or(Some(LogLevel::default()), |node| self.log(node));
+        if let Some(node) = fields.get("metadata").filter(|node| !matches!(node.value, Value::Mapping(_))) {
+            let message = "`metadata` is a mapping of whatever you like";
+            self.complaints.add(Check::WrongType, node.range.clone(), message);
+        }
+        let (routes, routed) = routing.map_or((None, Vec::new()), |routing| (routing.routes, routing.rules));
+        Some(Whole {
+            analysis: Analysis { organization, rules: rules?, overrides: overrides?, routed },
+            state,
+            sources,
+            lateness: lateness?,
+            targets: targets.map_or(Vec::new(), |targets| targets.targets),
+            routes,
+            http,
+            log: log?,
+        })
+    }
+
+    fn organization(&mut self, fields: &Fields<'_>) -> Organization {
+        let mut organization = Organization::new();
+        if let Some(node) = fields.get("lists") {
+            organization.read_lists(self.complaints, node);
+        }
+        if let Some(node) = fields.get("hours") {
+            organization.read_hours(self.complaints, node);
+        }
+        if let Some(node) = fields.get("accounts") {
+            self.accounts(node, &mut organization);
+        }
+        organization
+    }
+
+    fn accounts(&mut self, node: &Node, organization: &mut Organization) {
+        let Some(fields) = self.fields(node, "`accounts`", &ACCOUNTS_KEYS, &["organizations"]) else {
+            return;
+        };
+        if let Some(asked) = fields.get("organizations") {
+            let meanwhile = "list the accounts in a file, and name it as `file`";
+            self.not_supported(asked.range.clone(), "reading accounts from AWS Organizations", meanwhile);
+            if fields.get("file").is_none() {
+                return;
+            }
+        }
+        let Some(file) = fields.required(self.complaints, "file") else { return };
+        let Some(path) = self.path(file, "`file`") else { return };
+        let path = path.display().to_string();
+        match self.files.text(&path) {
+            Some(text) => self.elsewhere.extend(organization.read_accounts(&path, &text)),
+            None => {
+                let message = format!("there is no file `{}`", rules::shown(&path));
+                let help = "a relative path begins at the folder of the configuration";
+                self.wrong(Check::FileNotFound, file, message, help);
+            }
+        }
+    }
+
+    fn rules(&mut self, node: &Node) -> Option<Vec<RulesFrom>> {
+        let rules = self.each(node, "`rules`", |reader, node| {
+            if node.as_text() == Some("builtin") {
+                return Some(RulesFrom::BuiltIn);
+            }
+            let path = reader.path(node, "what names rules")?;
+            Some(RulesFrom::Path(path.display().to_string()))
+        })?;
+        if rules.is_empty() {
+            self.wrong(
+                Check::InvalidValue,
+                node,
+                "`rules` is empty: nothing would be decided",
+                "write `[builtin]`, or leave it out",
+            );
+            return None;
+        }
+        Some(rules)
+    }
+}

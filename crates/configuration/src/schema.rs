@@ -1,0 +1,366 @@
+//! The JSON Schema of the configuration, for editors.
+//!
+//! The reader is the authority and says more than a schema can; the schema says what helps while typing. Tests hold the two together.
+
+use rules::Severity;
+use serde_json::{Map, Value, json};
+
+use crate::log::LogLevel;
+
+/// The JSON Schema (draft 2020-12) of a configuration.
+#[must_use]
+pub fn configuration() -> Value {
+    let rule = rules::schema::rule_document();
+    let of_rules = |pointer: &str| rule.pointer(pointer).cloned().unwrap_or_default();
+    let mut definitions = of_rules("/$defs").as_object().cloned().unwrap_or_else(Map::new);
+    definitions.extend([
+        ("duration".to_owned(), duration_definition()),
+        ("size".to_owned(), size_definition()),
+        ("secret".to_owned(), secret_definition()),
+    ]);
+    let strict = object(
+        "",
+        &[],
+        json!({
+            "state": state(),
+            "sources": sources(),
+            "lateness": lateness(),
+            "rules": texts("Where rules come from: `builtin`, rule files, folders of them. Without it, `builtin`.", 1),
+            "override": overrides(&of_rules("/properties/escalate"), &of_rules("/properties/except")),
+            "accounts": object("What is known of the accounts.", &["file"], json!({
+                "file": text("A file of account numbers with names, units, tags and owners."),
+            })),
+            "lists": json!({
+                "description": "Named lists of globs that rules ask about.",
+                "type": "object",
+                "additionalProperties": texts("The globs of one list.", 0),
+            }),
+            "hours": hours(),
+            "targets": targets(),
+            "routes": routes(),
+            "http": object("Where the service itself answers, with metrics and health.", &["listen"], json!({
+                "listen": listen(),
+                "keys": keys("Keys of which a caller has to show one; needed where others than this machine can reach the address."),
+            })),
+            "log": object("How much the service says of itself.", &[], json!({
+                "level": json!({ "description": "The least grave lines that are written.", "enum": LogLevel::ALL.map(LogLevel::name), "default": "info" }),
+            })),
+            "metadata": { "description": "Whatever you like; nothing reads it.", "type": "object" },
+        }),
+    );
+    let mut schema = json!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Trailhound configuration",
+        "description": "What the service reads, decides and tells; a scan takes its rules, accounts, lists and hours from it.",
+    });
+    if let (Some(schema), Value::Object(strict)) = (schema.as_object_mut(), strict) {
+        schema.extend(strict.into_iter().filter(|(word, _)| word != "description" && word != "required"));
+        schema.insert("$defs".to_owned(), Value::Object(definitions));
+    }
+    schema
+}
+
+fn duration_definition() -> Value {
+    json!({ "description": "A length of time: `30s`, `10m`, `1h`, `2d`.", "type": "string", "pattern": "^[0-9]+[smhd]$" })
+}
+
+fn size_definition() -> Value {
+    json!({ "description": "A size: `64KiB`, `16MiB`, `20GiB`.", "type": "string", "pattern": "^[0-9]+ *[KMGT]iB$" })
+}
+
+fn secret_definition() -> Value {
+    json!({
+        "description": "A secret: `${NAME}` from the environment, `${file:/run/secrets/name}` from a file; `$$` is a dollar sign.",
+        "type": "string",
+        "minLength": 1,
+    })
+}
+
+fn state() -> Value {
+    let retention = object(
+        "How long things are kept once nothing is owed any more.",
+        &[],
+        json!({
+            "findings": duration("Findings, with their sample records.", "400d"),
+            "deliveries": duration("What was sent, and the receipts.", "30d"),
+            "keys": duration("That something was sent, so that a late replay sends nothing twice; at least as long as `deliveries`.", "800d"),
+        }),
+    );
+    let whole = object(
+        "",
+        &["folder"],
+        json!({
+            "folder": text("The folder of the database."),
+            "durability": {
+                "description": "What a committed transaction survives: `power-loss`, or the end of the process alone (`crash`), which is faster.",
+                "enum": ["power-loss", "crash"],
+                "default": "power-loss",
+            },
+            "size_max": size("The most the database may grow to.", None),
+            "retention": retention,
+        }),
+    );
+    let mut whole = whole;
+    if let Some(whole) = whole.as_object_mut() {
+        whole.insert("description".to_owned(), json!("What is remembered: a folder, or a mapping."));
+        whole.insert("type".to_owned(), json!(["string", "object"]));
+        whole.insert("minLength".to_owned(), json!(1));
+    }
+    whole
+}
+
+fn sources() -> Value {
+    let queue = json!({
+        "queue": text("The queue's URL."),
+        "region": text("The queue's region, where the URL does not say it."),
+        "endpoint": text("Another endpoint than the region's."),
+        "visibility": duration("How long a message that was taken is hidden from others.", "5m"),
+        "tries": count("How often a message that cannot be used is tried before it is set aside.", 1, 1000, 5),
+    });
+    let with = |more: Value| {
+        let mut properties = queue.as_object().cloned().unwrap_or_default();
+        properties.extend(more.as_object().cloned().unwrap_or_default());
+        Value::Object(properties)
+    };
+    let s3 = object(
+        "Log files in S3, told of by messages in a queue.",
+        &["queue"],
+        with(json!({
+            "concurrency": count("How many files are fetched at once.", 1, 256, 8),
+            "object_max": size("The largest file that is fetched.", Some("256MiB")),
+            "buckets": texts("The buckets that may be read; any, if none is named.", 0),
+        })),
+    );
+    let sqs = object(
+        "Events in a queue.",
+        &["queue"],
+        with(json!({
+            "class": { "description": "How the events came into the queue.", "enum": ["eventbridge", "logs"], "default": "eventbridge" },
+        })),
+    );
+    let http = object(
+        "Events that others push: API destinations of EventBridge, Firehose, SNS, NDJSON.",
+        &["listen"],
+        json!({
+            "listen": listen(),
+            "keys": keys("Keys of which a caller has to show one; needed where others than this machine can reach the address."),
+            "body_max": size("The largest request, as it is sent.", Some("16MiB")),
+            "sns": texts("ARNs of the SNS topics that may push; none, if none is named.", 0),
+        }),
+    );
+    let directory = object(
+        "Log files in a folder.",
+        &["path"],
+        json!({
+            "path": text("The folder."),
+            "watch": truth("Whether it is watched for new files; otherwise it is read once.", true),
+            "poll": duration("How often it is looked into.", "2s"),
+            "settle": duration("How long a file has to be left alone before it is read.", "2s"),
+        }),
+    );
+    json!({
+        "description": "Where events come from.",
+        "type": "array",
+        "minItems": 1,
+        "items": one_kind("One source.", json!({ "s3": s3, "sqs": sqs, "http": http, "directory": directory }), json!({
+            "name": text("Its name, unique among the sources; what has been read is remembered under it. Without it, the kind."),
+        })),
+    })
+}
+
+fn lateness() -> Value {
+    object(
+        "How long after an event it may still arrive and be decided in its place.",
+        &[],
+        json!({
+            "eventbridge": duration("Of events that EventBridge delivers.", "2m"),
+            "logs": duration("Of events that CloudWatch Logs delivers.", "20m"),
+            "s3": duration("Of events in log files.", "60m"),
+        }),
+    )
+}
+
+fn overrides(escalate: &Value, except: &Value) -> Value {
+    let entry = object(
+        "One rule.",
+        &["id"],
+        json!({
+            "id": text("The rule's id."),
+            "reason": text("Why it is different here; nothing reads it."),
+            "disabled": truth("Whether to do without the rule.", false),
+            "severity": { "description": "Another severity.", "enum": Severity::ALL.map(Severity::as_str) },
+            "escalate": escalate,
+            "except": except,
+            "owner": text("Who answers for it here."),
+            "tags": texts("Labels in addition to the rule's own.", 0),
+        }),
+    );
+    json!({ "description": "What is different about rules that others wrote.", "type": "array", "items": entry })
+}
+
+fn hours() -> Value {
+    let schedule = object(
+        "One weekly schedule.",
+        &["days", "from", "to", "zone"],
+        json!({
+            "days": text("Days such as `mon-fri` or `mon,wed,sat-sun`."),
+            "from": { "description": "The first minute, as `09:00`.", "type": "string", "pattern": "^[0-9]{2}:[0-9]{2}$" },
+            "to": { "description": "The minute after the last, as `18:00`; not after `from` means the next day.", "type": "string", "pattern": "^[0-9]{2}:[0-9]{2}$" },
+            "zone": text("A time zone by its IANA name, such as `Europe/Berlin`."),
+        }),
+    );
+    json!({ "description": "Named weekly schedules that rules ask about.", "type": "object", "additionalProperties": schedule })
+}
+
+fn targets() -> Value {
+    let webhook = object(
+        "Findings as signed JSON.",
+        &["url", "signing_keys"],
+        json!({
+            "url": secret("Where to post."),
+            "signing_keys": keys("Keys to sign with: one, or two while receivers change from one to the other."),
+            "headers": {
+                "description": "Further headers, such as `Authorization`.",
+                "type": "object",
+                "additionalProperties": secret("The value of one header."),
+            },
+        }),
+    );
+    let slack = object(
+        "A channel in Slack, by an incoming webhook.",
+        &["webhook"],
+        json!({
+            "webhook": secret("The incoming webhook's address."),
+        }),
+    );
+    let pagerduty = object(
+        "A service in PagerDuty, by Events API v2.",
+        &["routing_key"],
+        json!({
+            "routing_key": secret("The integration key of the service."),
+            "url": secret("Another address than that of the US service region."),
+        }),
+    );
+    let file = object(
+        "A file, a line of NDJSON per finding.",
+        &["path"],
+        json!({
+            "path": text("The file."),
+            "fsync": truth("Whether a finding is delivered only once it is on the disk.", false),
+        }),
+    );
+    let stdout = json!({ "description": "Standard output, a line of NDJSON per finding.", "type": ["object", "null"] });
+    let retry = object(
+        "How often, how long and at what distance it is tried.",
+        &[],
+        json!({
+            "attempts": count("The most attempts.", 1, 10_000, 200),
+            "age": duration("How long after it was due a delivery may still be tried.", "24h"),
+            "delay": duration("The delay after the first attempt; it doubles with each.", "2s"),
+            "delay_max": duration("The longest delay.", "15m"),
+            "retry_after_max": duration("The longest `Retry-After` of a receiver that is honoured.", "1h"),
+            "timeout": duration("How long one attempt may take.", "30s"),
+        }),
+    );
+    let network = object(
+        "What it may do on the network.",
+        &[],
+        json!({
+            "allow": texts("Networks that may be connected to although they are not public.", 0),
+            "plain_http": truth("Whether `http://` will do.", false),
+            "connect_timeout": duration("How long connecting may take.", "5s"),
+            "timeout": duration("How long all of it may take, up to the answer's status.", "10s"),
+        }),
+    );
+    let kinds =
+        json!({ "webhook": webhook, "slack": slack, "pagerduty": pagerduty, "stdout": stdout, "file": file });
+    json!({
+        "description": "Where findings go, by name.",
+        "type": "object",
+        "minProperties": 1,
+        "additionalProperties": one_kind("One target.", kinds, json!({ "retry": retry, "network": network })),
+    })
+}
+
+fn routes() -> Value {
+    let route = object(
+        "One route.",
+        &["to"],
+        json!({
+            "match": { "description": "Which findings: an event pattern over the finding. Without it, all.", "type": ["object", "string"] },
+            "to": texts("Names of targets.", 1),
+            "continue": truth("Whether the routes after this one are asked too.", false),
+        }),
+    );
+    json!({
+        "description": "Which finding goes where: asked in order, and the first that matches decides.",
+        "type": "array",
+        "minItems": 1,
+        "items": route,
+    })
+}
+
+/// A mapping with exactly one of `kinds`, and what may stand beside it.
+fn one_kind(description: &str, kinds: Value, beside: Value) -> Value {
+    let Value::Object(mut properties) = kinds else { return Value::Null };
+    let choices: Vec<Value> = properties.keys().map(|kind| json!({ "required": [kind] })).collect();
+    if let Value::Object(beside) = beside {
+        properties.extend(beside);
+    }
+    let mut entry = object(description, &[], Value::Object(properties));
+    if let Some(entry) = entry.as_object_mut() {
+        entry.insert("oneOf".to_owned(), Value::Array(choices));
+    }
+    entry
+}
+
+fn object(description: &str, required: &[&str], properties: Value) -> Value {
+    json!({
+        "description": description,
+        "type": "object",
+        "additionalProperties": false,
+        "required": required,
+        "properties": properties,
+    })
+}
+
+fn text(description: &str) -> Value {
+    json!({ "description": description, "type": "string", "minLength": 1 })
+}
+
+fn texts(description: &str, least: u32) -> Value {
+    json!({ "description": description, "type": "array", "minItems": least, "items": { "type": "string", "minLength": 1 } })
+}
+
+fn truth(description: &str, default: bool) -> Value {
+    json!({ "description": description, "type": "boolean", "default": default })
+}
+
+fn count(description: &str, least: u32, most: u32, default: u32) -> Value {
+    json!({ "description": description, "type": "integer", "minimum": least, "maximum": most, "default": default })
+}
+
+/// Words beside `$ref` are allowed since draft 2019-09.
+fn duration(description: &str, default: &str) -> Value {
+    json!({ "description": description, "$ref": "#/$defs/duration", "default": default })
+}
+
+fn size(description: &str, default: Option<&str>) -> Value {
+    let mut size = json!({ "description": description, "$ref": "#/$defs/size" });
+    if let (Some(size), Some(default)) = (size.as_object_mut(), default) {
+        size.insert("default".to_owned(), json!(default));
+    }
+    size
+}
+
+fn secret(description: &str) -> Value {
+    json!({ "description": description, "$ref": "#/$defs/secret" })
+}
+
+fn keys(description: &str) -> Value {
+    json!({ "description": description, "type": "array", "items": { "$ref": "#/$defs/secret" } })
+}
+
+fn listen() -> Value {
+    text("An IP address and a port, as `127.0.0.1:8080`.")
+}

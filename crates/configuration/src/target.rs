@@ -1,0 +1,305 @@
+//! Where findings go, and how patiently.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use route::TargetName;
+use rules::yaml::{Node, Value};
+use rules::{Check, Fields, shown};
+use targets::{Network, PagerDutySettings, Policy, Secret, SetupError, SlackSettings, WebhookSettings};
+
+use crate::read::Reader;
+use crate::secret::{Found, Kind};
+
+/// One target.
+#[derive(Debug, Clone)]
+pub struct Target {
+    /// Its name, by which routes mean it.
+    pub name: TargetName,
+    /// What it is.
+    pub kind: TargetKind,
+    /// How often, how long and at what distance it is tried.
+    pub policy: Policy,
+}
+
+/// What a target is. Its settings pass their own check.
+#[derive(Debug, Clone)]
+pub enum TargetKind {
+    /// Findings as signed JSON.
+    Webhook(WebhookSettings),
+    /// A channel in Slack.
+    Slack(SlackSettings),
+    /// A service in PagerDuty.
+    PagerDuty(PagerDutySettings),
+    /// Standard output, a line each.
+    Stdout,
+    /// A file, a line each.
+    File {
+        /// Which.
+        path: PathBuf,
+        /// Whether a finding is delivered only once it is on the disk.
+        fsync: bool,
+    },
+}
+
+pub(crate) const KINDS: [&str; 5] = ["webhook", "slack", "pagerduty", "stdout", "file"];
+const MEANWHILE: &str = "send to a `webhook` that passes it on";
+pub(crate) const NOT_BUILT: [(&str, &str); 6] = [
+    ("sns", MEANWHILE),
+    ("sqs", MEANWHILE),
+    ("lambda", MEANWHILE),
+    ("kinesis", MEANWHILE),
+    ("eventbridge", MEANWHILE),
+    ("email", "send to Slack or PagerDuty, which send mail, or to a `webhook`"),
+];
+pub(crate) const BESIDE: [&str; 2] = ["retry", "network"];
+pub(crate) const WEBHOOK_KEYS: [&str; 3] = ["url", "signing_keys", "headers"];
+pub(crate) const SLACK_KEYS: [&str; 1] = ["webhook"];
+pub(crate) const PAGERDUTY_KEYS: [&str; 2] = ["routing_key", "url"];
+pub(crate) const FILE_KEYS: [&str; 2] = ["path", "fsync"];
+pub(crate) const RETRY_KEYS: [&str; 6] =
+    ["attempts", "age", "delay", "delay_max", "retry_after_max", "timeout"];
+pub(crate) const NETWORK_KEYS: [&str; 4] = ["allow", "plain_http", "connect_timeout", "timeout"];
+
+const AGE_MAX: Duration = Duration::from_secs(30 * 24 * 3600);
+const DELAY_MAX: Duration = Duration::from_secs(24 * 3600);
+const TIMEOUT_MAX: Duration = Duration::from_secs(600);
+
+/// The targets of a configuration.
+pub(crate) struct Targets<'n> {
+    /// All that could be read and of which the secrets are known.
+    pub(crate) targets: Vec<Target>,
+    /// The names of all of them, right or wrong, with the place of each.
+    pub(crate) names: Vec<(TargetName, &'n rules::yaml::Entry)>,
+    /// Names that are none, so that routes to them are not complained about as well.
+    pub(crate) not_names: Vec<&'n str>,
+}
+
+impl Reader<'_, '_> {
+    pub(crate) fn targets<'n>(&mut self, node: &'n Node) -> Option<Targets<'n>> {
+        let Value::Mapping(entries) = &node.value else {
+            let message = format!("`targets` is a mapping of names to targets, not {}", node.kind());
+            self.complaints.add(Check::WrongType, node.range.clone(), message);
+            return None;
+        };
+        if entries.is_empty() {
+            let message = "`targets` is empty: nobody would be told";
+            self.complaints.add(Check::MissingKey, node.range.clone(), message);
+        }
+        let mut read = Targets { targets: Vec::new(), names: Vec::new(), not_names: Vec::new() };
+        for entry in entries {
+            let Some(name) = TargetName::new(&entry.key) else {
+                let message = format!("`{}` cannot be the name of a target", shown(&entry.key));
+                let help =
+                    "use up to 64 letters, digits, `-`, `_` and `.`, and begin with a letter or a digit";
+                let diagnostic =
+                    self.complaints.diagnostic(Check::InvalidValue, entry.key_range.clone(), message);
+                self.complaints.push(diagnostic.help(help));
+                read.not_names.push(&entry.key);
+                continue;
+            };
+            if read.names.iter().any(|(earlier, _)| *earlier == name) {
+                let message = format!("`{name}` is written twice");
+                self.complaints.add(Check::DuplicateKey, entry.key_range.clone(), message);
+                continue;
+            }
+            read.names.push((name.clone(), entry));
+            if let Some(Found::Value((kind, policy))) = self.target(&entry.value) {
+                read.targets.push(Target { name, kind, policy });
+            }
+        }
+        Some(read)
+    }
+
+    fn target(&mut self, node: &Node) -> Option<Found<(TargetKind, Policy)>> {
+        let (kind, settings, fields) = self.one_of_kinds(node, "a target", &KINDS, &NOT_BUILT, &BESIDE)?;
+        let policy = fields.get("retry").map_or(Some(Policy::default()), |node| self.policy(node));
+        let network = fields.get("network").map_or(Some(Network::default()), |node| self.network_use(node));
+        let over_network = !matches!(kind, "stdout" | "file");
+        if let Some(node) = fields.get("network").filter(|_| !over_network) {
+            let message = format!("`{kind}` uses no network");
+            self.wrong(Check::InvalidValue, node, message, "remove `network`");
+            return None;
+        }
+        let kind = match kind {
+            "webhook" => self.webhook(settings, network.clone()),
+            "slack" => self.slack(settings, network.clone()),
+            "pagerduty" => self.pagerduty(settings, network.clone()),
+            "stdout" => self.stdout(settings).map(Found::Value),
+            _ => self.file(settings).map(Found::Value),
+        };
+        let policy = policy?;
+        network?;
+        Some(kind?.map(|kind| (kind, policy)))
+    }
+
+    fn webhook(&mut self, node: &Node, network: Option<Network>) -> Option<Found<TargetKind>> {
+        let fields = self.fields(node, "`webhook`", &WEBHOOK_KEYS, &[])?;
+        let url = fields.required(self.complaints, "url").and_then(|node| self.secret(node, Kind::Perhaps));
+        let keys =
+            fields.required(self.complaints, "signing_keys").and_then(|node| self.keys(node, "signing_keys"));
+        let headers =
+            fields.get("headers").map_or(Some(Found::Value(BTreeMap::new())), |node| self.headers(node));
+        let (url, signing_keys, headers, network) = (url?, keys?, headers?, network?);
+        let settings = url.map(|url| WebhookSettings {
+            url,
+            signing_keys: Vec::new(),
+            headers: BTreeMap::new(),
+            network,
+        });
+        let settings = settings.and(signing_keys, |settings, keys| settings.signing_keys = keys);
+        let settings = settings.and(headers, |settings, headers| settings.headers = headers);
+        self.checked(settings, WebhookSettings::check, &fields, node)
+            .map(|found| found.map(TargetKind::Webhook))
+    }
+
+    fn headers(&mut self, node: &Node) -> Option<Found<BTreeMap<String, Secret>>> {
+        let Value::Mapping(entries) = &node.value else {
+            let message = format!("`headers` is a mapping of names to values, not {}", node.kind());
+            self.complaints.add(Check::WrongType, node.range.clone(), message);
+            return None;
+        };
+        let mut headers = Some(Found::Value(BTreeMap::new()));
+        for entry in entries {
+            let name = entry.key.to_ascii_lowercase();
+            let tells = ["auth", "key", "token", "secret", "cookie"].iter().any(|word| name.contains(word));
+            let value = self.secret(&entry.value, if tells { Kind::Key } else { Kind::Perhaps });
+            headers = headers.zip(value).map(|(headers, value)| {
+                headers.and(value, |headers, value| {
+                    headers.insert(entry.key.to_string(), value);
+                })
+            });
+        }
+        headers
+    }
+
+    fn slack(&mut self, node: &Node, network: Option<Network>) -> Option<Found<TargetKind>> {
+        let fields = self.fields(node, "`slack`", &SLACK_KEYS, &[])?;
+        let webhook =
+            fields.required(self.complaints, "webhook").and_then(|node| self.secret(node, Kind::Key));
+        let (webhook, network) = (webhook?, network?);
+        let settings = webhook.map(|webhook| SlackSettings { webhook, network });
+        self.checked(settings, SlackSettings::check, &fields, node).map(|found| found.map(TargetKind::Slack))
+    }
+
+    fn pagerduty(&mut self, node: &Node, network: Option<Network>) -> Option<Found<TargetKind>> {
+        let fields = self.fields(node, "`pagerduty`", &PAGERDUTY_KEYS, &[])?;
+        let routing_key =
+            fields.required(self.complaints, "routing_key").and_then(|node| self.secret(node, Kind::Key));
+        let url = fields.get("url").map(|node| self.secret(node, Kind::Perhaps));
+        let url = match url {
+            Some(url) => Some(url?),
+            None => None,
+        };
+        let (routing_key, network) = (routing_key?, network?);
+        let mut settings =
+            routing_key.map(|routing_key| PagerDutySettings { routing_key, url: None, network });
+        if let Some(url) = url {
+            settings = settings.and(url, |settings, url| settings.url = Some(url));
+        }
+        self.checked(settings, PagerDutySettings::check, &fields, node)
+            .map(|found| found.map(TargetKind::PagerDuty))
+    }
+
+    fn stdout(&mut self, node: &Node) -> Option<TargetKind> {
+        let nothing = match &node.value {
+            Value::Null => true,
+            Value::Mapping(entries) => entries.is_empty(),
+            _ => false,
+        };
+        if !nothing {
+            self.wrong(Check::InvalidValue, node, "`stdout` has no settings", "write `stdout: {}`");
+            return None;
+        }
+        Some(TargetKind::Stdout)
+    }
+
+    fn file(&mut self, node: &Node) -> Option<TargetKind> {
+        let fields = self.fields(node, "`file`", &FILE_KEYS, &[])?;
+        let path = fields.required(self.complaints, "path").and_then(|node| self.path(node, "`path`"));
+        let fsync = fields.get("fsync").map_or(Some(false), |node| self.truth(node, "fsync"));
+        Some(TargetKind::File { path: path?, fsync: fsync? })
+    }
+
+    /// Settings that pass their own check.
+    fn checked<S>(
+        &mut self,
+        settings: Found<S>,
+        check: impl FnOnce(&S) -> Result<(), SetupError>,
+        fields: &Fields<'_>,
+        node: &Node,
+    ) -> Option<Found<S>> {
+        if let Found::Value(value) = &settings
+            && let Err(error) = check(value)
+        {
+            let header = |name: &str| {
+                let Value::Mapping(entries) = &fields.get("headers")?.value else { return None };
+                entries.iter().find(|entry| &*entry.key == name).map(|entry| entry.key_range.clone())
+            };
+            let at = match &error {
+                SetupError::SigningKey => fields.get("signing_keys").map(|node| node.range.clone()),
+                SetupError::RoutingKey => fields.get("routing_key").map(|node| node.range.clone()),
+                SetupError::Header(name) => header(name),
+                _ => fields.get("url").or_else(|| fields.get("webhook")).map(|node| node.range.clone()),
+            };
+            let text = error.to_string();
+            // What to do stands behind the colon.
+            let (message, help) = text.split_once(": ").unwrap_or((&text, ""));
+            let at = at.unwrap_or_else(|| node.range.clone());
+            let diagnostic = self.complaints.diagnostic(Check::InvalidTarget, at, message);
+            self.complaints.push(diagnostic.maybe_help((!help.is_empty()).then_some(help)));
+            return None;
+        }
+        Some(settings)
+    }
+
+    fn policy(&mut self, node: &Node) -> Option<Policy> {
+        let fields = self.fields(node, "`retry`", &RETRY_KEYS, &[])?;
+        let defaults = Policy::default();
+        let attempts = fields
+            .get("attempts")
+            .map_or(Some(defaults.attempts_max), |node| self.count(node, "attempts", 1..=10_000));
+        let mut of =
+            |key, default, max| fields.get(key).map_or(Some(default), |node| self.duration(node, key, max));
+        let age = of("age", defaults.age_max, AGE_MAX);
+        let delay = of("delay", defaults.delay_base, DELAY_MAX);
+        let delay_max = of("delay_max", defaults.delay_max, DELAY_MAX);
+        let retry_after_max = of("retry_after_max", defaults.retry_after_max, DELAY_MAX);
+        let timeout = of("timeout", defaults.attempt_timeout, TIMEOUT_MAX);
+        let policy = Policy {
+            attempts_max: attempts?,
+            age_max: age?,
+            delay_base: delay?,
+            delay_max: delay_max?,
+            retry_after_max: retry_after_max?,
+            attempt_timeout: timeout?,
+        };
+        if policy.delay_base > policy.delay_max {
+            let at = fields.get("delay").unwrap_or(node);
+            let message = "the first `delay` is longer than the longest, `delay_max`";
+            self.wrong(Check::InvalidValue, at, message, "delays double from `delay` up to `delay_max`");
+            return None;
+        }
+        Some(policy)
+    }
+
+    fn network_use(&mut self, node: &Node) -> Option<Network> {
+        let fields = self.fields(node, "`network`", &NETWORK_KEYS, &[])?;
+        let defaults = Network::default();
+        let allow =
+            fields.get("allow").map_or(Some(Vec::new()), |node| self.each(node, "`allow`", Self::network));
+        let plain_http = fields.get("plain_http").map_or(Some(false), |node| self.truth(node, "plain_http"));
+        let mut of = |key, default| {
+            fields.get(key).map_or(Some(default), |node| self.duration(node, key, TIMEOUT_MAX))
+        };
+        let (connect_timeout, timeout) =
+            (of("connect_timeout", defaults.connect_timeout), of("timeout", defaults.timeout));
+        Some(Network {
+            allow: allow?,
+            plain_http: plain_http?,
+            connect_timeout: connect_timeout?,
+            timeout: timeout?,
+        })
+    }
+}
