@@ -1,0 +1,427 @@
+//! The one thread that decides and commits: transaction 1.
+//!
+//! ```text
+//!   workers ──▶ pieces, in the order they came in ──▶ deliberate ──▶ route ──▶ one store batch ──▶ durable
+//!                                                                                 │                   │
+//!                      the next batch grows while this one is on its way ◀────────┘    acknowledge ◀──┘
+//! ```
+//!
+//! Invariants:
+//!
+//! * A piece is acknowledged after the commit of the batch that holds all of it, and never before.
+//! * At most one batch is on its way. What comes meanwhile is decided into the next one, so batches grow with the load by
+//!   themselves and a lone event never waits for company.
+//! * A batch that was refused (the disk is full) is kept and tried again; nothing overtakes it. Memory does not grow meanwhile,
+//!   because sources have a bounded number of batches without a verdict.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
+use std::time::Duration;
+
+use cloudtrail::outcome::{Outcome, Tally};
+use decide::{SignalTally, SourceClass};
+use jiff::Timestamp;
+use route::FindingEvent;
+use sources::Acknowledge;
+use store::{Committed, DeliveryKey, Refused, Store};
+use targets::Clock;
+use tokio::sync::Notify;
+
+use crate::counts;
+use crate::deliberation::{Deliberation, Told};
+use crate::examine::{Part, Piece};
+use crate::health::{Health, State};
+use crate::parcel::Parcel;
+use crate::recent::Recent;
+use crate::{Journal, Program};
+
+/// How long the decider waits for input before it looks at the clock.
+const TICK: Duration = Duration::from_millis(500);
+/// How long a refused batch waits.
+const AGAIN: Duration = Duration::from_secs(1);
+/// Beyond this many bytes of findings a batch takes no more pieces: the writer would hold up the sender of messages.
+const OPEN_MAX: usize = 8 << 20;
+
+/// What reaches the decider.
+#[derive(Debug)]
+pub(crate) enum Input {
+    /// A batch with its number.
+    Piece(u64, Box<Piece>),
+    /// A number that no piece will come for.
+    Void(u64),
+    /// What became of the batch that was on its way.
+    Outcome(Result<Committed, Refused<store::Batch>>),
+    /// A worker has ended.
+    WorkerLeft,
+    /// Nothing more will be waited for: whatever is not committed goes back to its sources.
+    GiveUp,
+}
+
+/// The decider.
+pub(crate) struct Decider {
+    pub(crate) store: Arc<Store>,
+    pub(crate) inputs: Receiver<Input>,
+    /// For the store's answers.
+    pub(crate) answers: Sender<Input>,
+    pub(crate) workers: usize,
+    pub(crate) deliberation: Deliberation,
+    /// Told when there is something to deliver.
+    pub(crate) outbox: Arc<Notify>,
+    pub(crate) health: Health,
+    pub(crate) journal: Journal,
+    pub(crate) clock: Clock,
+}
+
+/// Why the decider ended.
+#[derive(Debug)]
+pub(crate) enum Ending {
+    /// No more input, and all of it is committed.
+    Drained,
+    /// It was told to give up.
+    GaveUp,
+    /// The store writes no more.
+    Failed(store::Error),
+}
+
+/// A batch that is being filled.
+struct Open {
+    batch: store::Batch,
+    acknowledges: Vec<Acknowledge>,
+    bytes: usize,
+    deliveries: u64,
+    empty: bool,
+}
+
+/// A batch that is on its way or waits to be tried again.
+struct Flying {
+    acknowledges: Vec<Acknowledge>,
+    deliveries: u64,
+    refused: Option<Box<store::Batch>>,
+}
+
+struct Run {
+    decider: Decider,
+    open: Open,
+    flying: Option<Flying>,
+    /// Pieces that came before their turn.
+    early: BTreeMap<u64, Option<Box<Piece>>>,
+    next: u64,
+    recent: Recent,
+    full: bool,
+    gave_up: bool,
+}
+
+impl Decider {
+    /// Decides until the workers have left and all is committed.
+    pub(crate) fn run(self) -> Ending {
+        let open = Open::new((self.clock)());
+        let mut run = Run {
+            decider: self,
+            open,
+            flying: None,
+            early: BTreeMap::new(),
+            next: 0,
+            recent: Recent::default(),
+            full: false,
+            gave_up: false,
+        };
+        run.decider.health.store(State::Healthy);
+        loop {
+            match run.step() {
+                Ok(None) => {}
+                Ok(Some(ending)) => return ending,
+                Err(error) => return Ending::Failed(error),
+            }
+        }
+    }
+}
+
+impl Run {
+    fn step(&mut self) -> Result<Option<Ending>, store::Error> {
+        let wait = if self.is_refused() { AGAIN } else { TICK };
+        match self.decider.inputs.recv_timeout(wait) {
+            Ok(input) => self.take(input)?,
+            Err(RecvTimeoutError::Timeout) if self.is_refused() => self.try_again(),
+            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {}
+        }
+        // Whatever is there goes into the same batch.
+        while self.open.bytes < OPEN_MAX
+            && let Ok(input) = self.decider.inputs.try_recv()
+        {
+            self.take(input)?;
+        }
+        if self.gave_up {
+            return Ok(Some(Ending::GaveUp));
+        }
+        if self.flying.is_none() {
+            let now = (self.decider.clock)();
+            self.advance(now);
+            if !self.open.empty {
+                self.submit(now);
+            } else if self.decider.workers == 0 && self.early.is_empty() {
+                return Ok(Some(Ending::Drained));
+            }
+        }
+        Ok(None)
+    }
+
+    fn is_refused(&self) -> bool {
+        self.flying.as_ref().is_some_and(|flying| flying.refused.is_some())
+    }
+
+    fn take(&mut self, input: Input) -> Result<(), store::Error> {
+        match input {
+            Input::Piece(number, piece) => drop(self.early.insert(number, Some(piece))),
+            Input::Void(number) => drop(self.early.insert(number, None)),
+            Input::WorkerLeft => self.decider.workers = self.decider.workers.saturating_sub(1),
+            Input::GiveUp => self.gave_up = true,
+            Input::Outcome(Ok(_)) => self.committed(),
+            Input::Outcome(Err(refused)) => self.refused(refused)?,
+        }
+        while let Some(piece) = self.early.remove(&self.next) {
+            self.next += 1;
+            if let Some(piece) = piece {
+                self.decide(*piece);
+            }
+        }
+        Ok(())
+    }
+
+    fn committed(&mut self) {
+        let Some(flying) = self.flying.take() else { return };
+        flying.acknowledges.into_iter().for_each(Acknowledge::committed);
+        if flying.deliveries > 0 {
+            self.decider.outbox.notify_one();
+        }
+        if self.full {
+            self.full = false;
+            self.decider.journal.info("the store writes again").done();
+            self.decider.health.store(State::Healthy);
+        }
+    }
+
+    /// Keeps the work if the reason may pass; ends if nobody knows any more what is on the disk.
+    fn refused(&mut self, refused: Refused<store::Batch>) -> Result<(), store::Error> {
+        let Refused { work, error } = refused;
+        let passes = matches!(error, store::Error::Full { .. } | store::Error::Busy { .. });
+        let (Some(work), true, Some(flying)) = (work, passes, &mut self.flying) else {
+            let flying = self.flying.take();
+            let acknowledges = flying.into_iter().flat_map(|flying| flying.acknowledges);
+            acknowledges.for_each(|acknowledge| acknowledge.refused("the store cannot write"));
+            return Err(error);
+        };
+        flying.refused = Some(work);
+        if !self.full {
+            self.full = true;
+            let journal = &self.decider.journal;
+            journal
+                .error("the store refuses to write; input waits")
+                .with("reason", &error)
+                .with("hint", error.hint())
+                .done();
+            self.decider.health.store(State::Unhealthy {
+                reason: error.to_string(),
+                next_step: error.hint().to_owned(),
+                since: (self.decider.clock)(),
+            });
+        }
+        Ok(())
+    }
+
+    fn try_again(&mut self) {
+        if let Some(flying) = &mut self.flying
+            && let Some(work) = flying.refused.take()
+        {
+            self.send(*work);
+        }
+    }
+
+    fn submit(&mut self, now: Timestamp) {
+        let Open { batch, acknowledges, deliveries, .. } = std::mem::replace(&mut self.open, Open::new(now));
+        self.flying = Some(Flying { acknowledges, deliveries, refused: None });
+        self.send(batch);
+    }
+
+    fn send(&mut self, batch: store::Batch) {
+        let answers = self.decider.answers.clone();
+        let mut parts = (batch, move |outcome| drop(answers.send(Input::Outcome(outcome))));
+        // The queue has room for thousands, and only this thread and the sender of messages write.
+        while let Err(back) = self.decider.store.try_submit_then(parts.0, parts.1) {
+            parts = back;
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    fn decide(&mut self, piece: Piece) {
+        let Piece { source, received, program, parts, proofs, checkpoints, set_aside, acknowledge } = piece;
+        self.open.empty = false;
+        self.decider.deliberation.use_program(&program, &mut self.open.batch, &self.decider.journal);
+        self.open.batch.count(&format!("sources/{source}/batches"), 1);
+        for part in parts {
+            self.decide_part(&source, part, received, &program);
+        }
+        self.decider.deliberation.prove(&proofs, received);
+        for aside in set_aside {
+            self.open.batch.count(&format!("sources/{source}/set-aside"), 1);
+            let journal = &self.decider.journal;
+            let line = journal.warn("input was set aside: it cannot be used however often it comes");
+            line.with("source", &source).with("origin", &aside.origin).with("reason", &aside.reason).done();
+            self.open.batch.audit(store::Audit {
+                at_ms: received.as_millisecond(),
+                actor: format!("source {source}"),
+                action: "set aside".to_owned(),
+                subject: aside.origin,
+                detail: [aside.reason.as_bytes(), b"\n", &aside.excerpt].concat(),
+            });
+        }
+        for checkpoint in checkpoints {
+            match checkpoint.position {
+                Some(position) => self.open.batch.checkpoint(&source, &checkpoint.partition, &position),
+                None => self.open.batch.forget_checkpoint(&source, &checkpoint.partition),
+            };
+        }
+        self.open.acknowledges.push(acknowledge);
+    }
+
+    fn decide_part(&mut self, source: &str, part: Part, received: Timestamp, program: &Program) {
+        let Part { origin, class, mut tally, events, hits, latest, rejected, trouble } = part;
+        let journal = &self.decider.journal;
+        if let Some(trouble) = trouble {
+            self.open.batch.count(&format!("sources/{source}/unreadable"), 1);
+            let line = journal.warn("input could not be read to its end");
+            line.with("source", source).with("origin", &origin).with("reason", trouble).done();
+        }
+        if let Some((offset, reason)) = rejected {
+            let line = journal.warn("records could not be used");
+            let line = line.with("source", source).with("origin", &origin).with("count", tally.rejected);
+            line.with("first_at", offset).with("first", reason).done();
+        }
+        self.decider.deliberation.hear(class, &latest, received);
+        let mut hits = hits.into_iter().peekable();
+        let mut signals = SignalTally::default();
+        for (number, event) in events.into_iter().enumerate() {
+            let hit = hits.next_if(|hit| hit.event == number);
+            let first = self.recent.is_first(&event);
+            tally.received();
+            tally.ended(match (&hit, first) {
+                (_, false) => Outcome::Duplicate,
+                (Some(_), true) => Outcome::Matched,
+                (None, true) => Outcome::Unmatched,
+            });
+            // A copy is asked too: only its rules know whether they have decided on it.
+            if let Some(hit) = hit {
+                self.decider.deliberation.take(hit, &event, class, received, &mut signals);
+            }
+        }
+        self.count(class, &tally, &signals);
+        self.tell(program);
+    }
+
+    fn count(&mut self, class: SourceClass, tally: &Tally, signals: &SignalTally) {
+        if let Err(error) = tally.check() {
+            self.decider.journal.error("records are not accounted for").with("reason", error).done();
+        }
+        if let Err(error) = signals.check() {
+            self.decider.journal.error("signals are not accounted for").with("reason", error).done();
+        }
+        counts::records(&mut self.open.batch, class, tally);
+        counts::signals(&mut self.open.batch, signals);
+    }
+
+    fn advance(&mut self, now: Timestamp) {
+        if let Some(program) = self.decider.deliberation.advance(now) {
+            self.tell(&program);
+        }
+        if self.decider.deliberation.save(&mut self.open.batch) {
+            self.open.empty = false;
+        }
+    }
+
+    /// Routes what was found and puts it into the batch.
+    fn tell(&mut self, program: &Program) {
+        for told in self.decider.deliberation.findings(&self.decider.journal) {
+            self.open.add(told, program, (self.decider.clock)(), &self.decider.journal);
+        }
+    }
+}
+
+impl Open {
+    fn new(now: Timestamp) -> Self {
+        let batch = store::Batch::new(now.as_millisecond());
+        Open { batch, acknowledges: Vec::new(), bytes: 0, deliveries: 0, empty: true }
+    }
+
+    fn add(&mut self, told: Told, program: &Program, now: Timestamp, journal: &Journal) {
+        let Told { finding, class, received } = told;
+        self.empty = false;
+        let detail = &finding.detail;
+        let json = match serde_json::to_string(&finding) {
+            Ok(json) => json,
+            Err(error) => {
+                // Texts, numbers and JSON that was JSON before.
+                journal
+                    .error("a finding cannot be written")
+                    .with("rule", &detail.rule)
+                    .with("reason", error)
+                    .done();
+                return;
+            }
+        };
+        self.batch.count("findings/received", 1).count(&format!("rules/{}", detail.rule), 1);
+        let targets = match FindingEvent::parse(&json) {
+            Ok(event) => program.routes.route(&event),
+            Err(error) => {
+                journal
+                    .error("a finding cannot be routed")
+                    .with("id", &finding.id)
+                    .with("reason", error)
+                    .done();
+                Vec::new()
+            }
+        };
+        self.batch.count(if targets.is_empty() { "findings/unrouted" } else { "findings/routed" }, 1);
+        let happened = detail.last_time.parse().ok();
+        let line = journal.debug("a finding");
+        line.with("rule", &detail.rule).with("id", &finding.id).with("targets", targets.len()).done();
+        for target in targets {
+            let Ok(key) = DeliveryKey::new(&*finding.id, detail.revision, target.as_str()) else { continue };
+            let Ok(raw) = serde_json::value::RawValue::from_string(json.clone()) else { continue };
+            let payload = Parcel { class, received, happened, finding: raw }.pack();
+            self.bytes += payload.len();
+            self.deliveries += 1;
+            self.batch.deliver(key, payload, now.as_millisecond());
+        }
+        self.bytes += json.len();
+        let time: Option<Timestamp> = finding.time.parse().ok();
+        self.batch.finding(store::Finding {
+            id: finding.id.clone(),
+            revision: detail.revision,
+            rule: detail.rule.clone(),
+            severity: severity(detail.severity),
+            state: state(detail.state).to_owned(),
+            account: finding.account.clone(),
+            region: finding.region.clone(),
+            time_ms: time.unwrap_or(now).as_millisecond(),
+            body: json.into_bytes(),
+        });
+    }
+}
+
+fn state(state: decide::State) -> &'static str {
+    match state {
+        decide::State::Firing => "firing",
+        decide::State::Resolved => "resolved",
+        decide::State::Unknown => "unknown",
+    }
+}
+
+fn severity(severity: rules::Severity) -> store::Severity {
+    match severity {
+        rules::Severity::Info => store::Severity::Info,
+        rules::Severity::Low => store::Severity::Low,
+        rules::Severity::Medium => store::Severity::Medium,
+        rules::Severity::High => store::Severity::High,
+        rules::Severity::Critical => store::Severity::Critical,
+    }
+}

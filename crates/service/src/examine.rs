@@ -1,0 +1,263 @@
+//! The workers: bytes are decoded, matched and judged, each batch by one thread, nothing of it shared.
+//!
+//! Batches are numbered as they are taken, under the lock that hands them out together with the program of that moment: so the
+//! [decider](crate::decider) can put them back into that order, checkpoints of one source never overtake each other, and a reload
+//! falls between two batches for everybody.
+
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, mpsc as std_mpsc};
+
+use cloudtrail::outcome::{Outcome, RejectReason, SkipReason, Tally};
+use cloudtrail::{AccountId, Decoder, Event, EventId, EventTime, Item, Region};
+use decide::{FUTURE_MAX, Judgement, SignalOutcome, SourceClass};
+use jiff::Timestamp;
+use matcher::Scratch;
+use rules::EventInPlace;
+use sources::{Acknowledge, Batch, Checkpoint, Class, Payload, Proof, SetAside};
+use targets::Clock;
+use tokio::sync::mpsc;
+
+use crate::decider::Input;
+use crate::{Journal, Program};
+
+/// The program of the moment.
+pub(crate) type Current = Arc<RwLock<Arc<Program>>>;
+
+/// A batch as it came in.
+#[derive(Debug)]
+pub(crate) struct Arrival {
+    pub(crate) batch: Batch,
+    /// When it came in.
+    pub(crate) received: Timestamp,
+}
+
+/// A batch, decoded and judged.
+#[derive(Debug)]
+pub(crate) struct Piece {
+    pub(crate) source: String,
+    pub(crate) received: Timestamp,
+    pub(crate) program: Arc<Program>,
+    pub(crate) parts: Vec<Part>,
+    pub(crate) proofs: Vec<Proof>,
+    pub(crate) checkpoints: Vec<Checkpoint>,
+    pub(crate) set_aside: Vec<SetAside>,
+    pub(crate) acknowledge: Acknowledge,
+}
+
+/// What one payload held.
+#[derive(Debug)]
+pub(crate) struct Part {
+    pub(crate) origin: String,
+    pub(crate) class: SourceClass,
+    /// Records that were left aside or rejected; the events are counted by the decider, which knows duplicates.
+    pub(crate) tally: Tally,
+    /// All events in the order of the text.
+    pub(crate) events: Vec<EventId>,
+    /// Those of them that a selector matched.
+    pub(crate) hits: Vec<Hit>,
+    /// The latest time of each account and region in it.
+    pub(crate) latest: BTreeMap<(Option<AccountId>, Option<Region>), EventTime>,
+    /// The first record that could not be used.
+    pub(crate) rejected: Option<(u64, RejectReason)>,
+    /// Why it could not be read to its end.
+    pub(crate) trouble: Option<String>,
+}
+
+/// An event that at least one selector matched.
+#[derive(Debug)]
+pub(crate) struct Hit {
+    /// Its place in [`Part::events`].
+    pub(crate) event: usize,
+    pub(crate) time: EventTime,
+    /// Its compact text; empty where nothing fired.
+    pub(crate) text: Vec<u8>,
+    /// What each rule says of it.
+    pub(crate) judgements: Vec<(u32, Judgement)>,
+}
+
+/// Where workers take batches from.
+#[derive(Debug)]
+pub(crate) struct Entrance {
+    arrivals: Mutex<(mpsc::Receiver<Arrival>, u64)>,
+    current: Current,
+}
+
+impl Entrance {
+    pub(crate) fn new(arrivals: mpsc::Receiver<Arrival>, current: Current) -> Self {
+        Entrance { arrivals: Mutex::new((arrivals, 0)), current }
+    }
+
+    /// The next batch with its number and program; none when there will be no more.
+    fn next(&self) -> Option<(u64, Arrival, Arc<Program>)> {
+        let mut guard = self.arrivals.lock().unwrap_or_else(PoisonError::into_inner);
+        let (arrivals, next) = &mut *guard;
+        let arrival = arrivals.blocking_recv()?;
+        let number = *next;
+        *next += 1;
+        // Asked under the lock: a later number never has an earlier program.
+        let program = Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner));
+        Some((number, arrival, program))
+    }
+}
+
+/// One thread's work, until no batch comes any more.
+pub(crate) fn work(entrance: &Entrance, decider: &std_mpsc::Sender<Input>, clock: &Clock, journal: &Journal) {
+    let mut examiner = Examiner { decoder: Decoder::default(), scratch: Scratch::new() };
+    while let Some((number, arrival, program)) = entrance.next() {
+        let Arrival { batch: Batch { source, content, acknowledge }, received } = arrival;
+        let now = clock();
+        // A defect met in one batch must not stop the others; the batch stays with its source.
+        let parts = catch_unwind(AssertUnwindSafe(|| {
+            let examine = |payload| examiner.part(payload, &program, now);
+            content.payloads.into_iter().map(examine).collect::<Vec<_>>()
+        }));
+        let input = match parts {
+            Ok(parts) => Input::Piece(
+                number,
+                Box::new(Piece {
+                    source,
+                    received,
+                    program,
+                    parts,
+                    proofs: content.proofs,
+                    checkpoints: content.checkpoints,
+                    set_aside: content.set_aside,
+                    acknowledge,
+                }),
+            ),
+            Err(_) => {
+                journal
+                    .error("a batch met a defect of the program and was given back to its source; please report it")
+                    .with("source", &source)
+                    .done();
+                acknowledge.refused("a defect of the program");
+                examiner = Examiner { decoder: Decoder::default(), scratch: Scratch::new() };
+                Input::Void(number)
+            }
+        };
+        if decider.send(input).is_err() {
+            break;
+        }
+    }
+    // The decider may have ended first.
+    let _ = decider.send(Input::WorkerLeft);
+}
+
+/// What one thread keeps from batch to batch.
+struct Examiner {
+    decoder: Decoder,
+    scratch: Scratch,
+}
+
+impl Examiner {
+    fn part(&mut self, mut payload: Payload, program: &Program, now: Timestamp) -> Part {
+        let Examiner { decoder, scratch } = self;
+        let mut part = Part {
+            origin: std::mem::take(&mut payload.origin),
+            class: class(payload.class),
+            tally: Tally::default(),
+            events: Vec::new(),
+            hits: Vec::new(),
+            latest: BTreeMap::new(),
+            rejected: None,
+            trouble: None,
+        };
+        let future = i64::try_from(FUTURE_MAX.as_micros()).unwrap_or(i64::MAX);
+        let horizon = EventTime::from_micros(now.as_microsecond().saturating_add(future));
+        let decoded = payload.decode(decoder, |item| match item {
+            Item::Event(event) => part.event(&event, program, scratch, horizon),
+            Item::Digest(_) => part.ended(Outcome::Skipped(SkipReason::Digest)),
+            Item::Skipped { reason, .. } => part.ended(Outcome::Skipped(reason)),
+            Item::Rejected { offset, error } => part.reject(offset, error),
+        });
+        part.trouble = decoded.trouble.map(|trouble| chain(&trouble));
+        part
+    }
+}
+
+impl Part {
+    fn ended(&mut self, outcome: Outcome) {
+        self.tally.received();
+        self.tally.ended(outcome);
+    }
+
+    fn reject(&mut self, offset: u64, reason: RejectReason) {
+        self.ended(Outcome::Rejected(reason));
+        self.rejected.get_or_insert((offset, reason));
+    }
+
+    fn event(&mut self, event: &Event<'_>, program: &Program, scratch: &mut Scratch, horizon: EventTime) {
+        if event.time > horizon {
+            return self.ended(Outcome::Skipped(SkipReason::Future));
+        }
+        let matched = match program.matcher().matches(event, scratch) {
+            Ok(matched) => matched,
+            Err(malformed) => {
+                // Offsets of faults count from where the scanned text begins, those of events from where the input does.
+                let within = malformed.offset.saturating_sub(event.json().offset());
+                let at = event.offset + within as u64;
+                return self.reject(event.offset, RejectReason::Malformed { reason: malformed.reason, at });
+            }
+        };
+        let judgements = judge(event, matched, program);
+        let fires = judgements.iter().any(|(_, judgement)| matches!(judgement, Judgement::Fires { .. }));
+        if fires && EventInPlace::new(event).check().is_err() {
+            return self.reject(event.offset, RejectReason::Unreadable);
+        }
+        self.tally.undated += u64::from(event.undated);
+        if !event.undated {
+            let latest = self.latest.entry((event.account(), event.region())).or_insert(event.time);
+            *latest = (*latest).max(event.time);
+        }
+        self.events.push(event.id());
+        if judgements.is_empty() {
+            return;
+        }
+        let mut text = Vec::new();
+        if fires {
+            event.json().write_compact(&mut text);
+        }
+        self.hits.push(Hit { event: self.events.len() - 1, time: event.time, text, judgements });
+    }
+}
+
+/// Asks each rule, where the event stands.
+fn judge(event: &Event<'_>, matched: &[matcher::RuleId], program: &Program) -> Vec<(u32, Judgement)> {
+    if matched.is_empty() {
+        return Vec::new();
+    }
+    let in_place = EventInPlace::new(event);
+    let judge = |rule: &rules::Rule| {
+        if decide::is_delivered(rule, event) {
+            decide::judge(rule, &in_place, &program.context)
+        } else {
+            Judgement::Ends(SignalOutcome::Undelivered)
+        }
+    };
+    let rules = matched.iter().filter_map(|id| {
+        let selection = program.selection(*id)?;
+        Some((selection.rule, program.rule(selection.rule)?))
+    });
+    rules.map(|(number, rule)| (number, judge(rule))).collect()
+}
+
+pub(crate) fn class(class: Class) -> SourceClass {
+    match class {
+        Class::EventBridge => SourceClass::EventBridge,
+        Class::Logs => SourceClass::Logs,
+        Class::S3 => SourceClass::S3,
+    }
+}
+
+/// The error and what caused it.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}

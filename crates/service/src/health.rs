@@ -1,0 +1,98 @@
+//! How the service is, as `/readyz`, `/metrics` and `trailhound status` tell it.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use jiff::Timestamp;
+
+/// How one part is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum State {
+    /// It has not worked yet.
+    Starting,
+    /// It works.
+    Healthy,
+    /// It does not, and goes on trying.
+    Unhealthy {
+        /// What is wrong: one line, without secrets.
+        reason: String,
+        /// What to do about it.
+        next_step: String,
+        /// Since when.
+        since: Timestamp,
+    },
+    /// Its input is over.
+    Ended,
+}
+
+impl State {
+    /// Whether the service is as it should be as far as this part goes.
+    #[must_use]
+    pub fn is_well(&self) -> bool {
+        matches!(self, State::Healthy | State::Ended)
+    }
+}
+
+/// How all parts are. Cheap to clone; clones share.
+#[derive(Debug, Clone, Default)]
+pub struct Health {
+    parts: Arc<Mutex<Parts>>,
+}
+
+#[derive(Debug, Default)]
+struct Parts {
+    sources: BTreeMap<String, State>,
+    store: Option<State>,
+    /// Why the last reload was refused.
+    reload: Option<State>,
+    stopping: bool,
+}
+
+impl Health {
+    fn with<R>(&self, act: impl FnOnce(&mut Parts) -> R) -> R {
+        act(&mut self.parts.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(crate) fn source(&self, name: &str, state: State) {
+        self.with(|parts| parts.sources.insert(name.to_owned(), state));
+    }
+
+    pub(crate) fn forget_source(&self, name: &str) {
+        self.with(|parts| parts.sources.remove(name));
+    }
+
+    pub(crate) fn store(&self, state: State) {
+        self.with(|parts| parts.store = Some(state));
+    }
+
+    pub(crate) fn reload(&self, state: State) {
+        self.with(|parts| parts.reload = Some(state));
+    }
+
+    pub(crate) fn stopping(&self) {
+        self.with(|parts| parts.stopping = true);
+    }
+
+    /// The sources, by name.
+    #[must_use]
+    pub fn sources(&self) -> BTreeMap<String, State> {
+        self.with(|parts| parts.sources.clone())
+    }
+
+    /// The parts by name, and whether the service should be sent work: the store writes, all sources work, and it is not stopping. A
+    /// refused reload is told but is no reason: the old rules go on.
+    #[must_use]
+    pub fn told(&self) -> (bool, Vec<(String, State)>) {
+        self.with(|parts| {
+            let store = parts.store.clone().unwrap_or(State::Starting);
+            let mut ready = !parts.stopping && store.is_well();
+            let mut told = vec![("store".to_owned(), store)];
+            for (name, state) in &parts.sources {
+                ready &= state.is_well();
+                told.push((format!("source {name}"), state.clone()));
+            }
+            told.extend(parts.reload.clone().map(|state| ("reload".to_owned(), state)));
+            (ready, told)
+        })
+    }
+}

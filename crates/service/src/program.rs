@@ -1,0 +1,63 @@
+//! What is decided with: rules, their index, what they may ask, and the routes, as one immutable value.
+//!
+//! A reload makes another one. Every batch carries the program it came in under, so what was under way is finished by the rules
+//! it began with, and no two parts of one batch ever see two sets of rules.
+
+use context::Context;
+use decide::Lateness;
+use matcher::{Builder, Matcher, RuleId};
+use route::Routes;
+use rules::{Rule, RuleSet, Selection, Selector};
+
+/// Rules with their index, what they may ask, and where findings go.
+#[derive(Debug)]
+pub struct Program {
+    rules: RuleSet,
+    matcher: Matcher,
+    /// What rules may ask of the organization.
+    pub context: Context,
+    /// Where findings go.
+    pub routes: Routes,
+    /// How late events of each source class may come.
+    pub lateness: Lateness,
+}
+
+impl Program {
+    /// Compiles rules into one index.
+    #[must_use]
+    pub fn new(rules: RuleSet, context: Context, routes: Routes, lateness: Lateness) -> Self {
+        let mut builder = Builder::new();
+        for (number, &selection) in (0..).zip(rules.selections()) {
+            match rules.selector(selection) {
+                Some(Selector::Pattern(pattern)) => builder.add_pattern(RuleId(number), pattern),
+                Some(Selector::Filter(filter)) => builder.add_filter(RuleId(number), filter),
+                None => {}
+            }
+        }
+        Program { matcher: builder.build(), rules, context, routes, lateness }
+    }
+
+    /// The rule of that number.
+    #[must_use]
+    pub fn rule(&self, number: u32) -> Option<&Rule> {
+        self.rules.at(usize::try_from(number).ok()?).map(|rule| &**rule)
+    }
+
+    /// What a number of the index stands for.
+    #[must_use]
+    pub fn selection(&self, number: RuleId) -> Option<Selection> {
+        self.rules.selections().get(usize::try_from(number.0).ok()?).copied()
+    }
+
+    /// All rules.
+    #[must_use]
+    pub fn rules(&self) -> &RuleSet {
+        &self.rules
+    }
+
+    /// The index of their selectors.
+    #[must_use]
+    pub fn matcher(&self) -> &Matcher {
+        &self.matcher
+    }
+}

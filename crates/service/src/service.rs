@@ -1,0 +1,653 @@
+//! The service as a whole: it starts the threads and tasks, reloads, and ends in order.
+//!
+//! Ending takes no more than ten seconds, whatever hangs: sources end first, then what they brought is committed, then what is being
+//! delivered is waited for. What is broken off was not acknowledged, or is in the outbox, and comes again.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+use std::num::NonZero;
+use std::path::PathBuf;
+use std::sync::{Arc, PoisonError, RwLock, mpsc as std_mpsc};
+use std::thread;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use store::{Audit, DeadLetters, Prune, Store};
+use targets::{Clock, Jitter};
+use tokio::net::TcpListener;
+use tokio::runtime::Runtime;
+use tokio::sync::{Notify, mpsc, oneshot, watch};
+use tokio::task::JoinHandle;
+
+use crate::control::{self, Request, Response};
+use crate::courier::{Courier, Lanes};
+use crate::decider::{Decider, Ending, Input};
+use crate::deliberation::Deliberation;
+use crate::examine::{Current, Entrance, work};
+use crate::health::{Health, State};
+use crate::latency::Latencies;
+use crate::operations::{Exposed, Operations, Sight, describe, router};
+use crate::supervisor::{Supervised, Surroundings, supervise};
+use crate::watch::Watch;
+use crate::{Journal, Program};
+
+/// How long sources may take to end.
+const SOURCES_END: Duration = Duration::from_millis(3_500);
+/// How long what they brought may take to be committed.
+const DECIDER_END: Duration = Duration::from_millis(2_500);
+/// How long attempts under way may take.
+const COURIER_END: Duration = Duration::from_millis(2_500);
+/// How often files are looked at.
+const LOOK: Duration = Duration::from_secs(2);
+/// How often old rows are forgotten.
+const FORGET: Duration = Duration::from_secs(600);
+/// Batches between the sources and the workers. Sources bound what is on its way themselves.
+const ARRIVALS_MAX: usize = 16;
+
+/// What does not change while the service runs.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The state folder.
+    pub state: PathBuf,
+    /// How the store is opened.
+    pub store: store::Options,
+    /// Where the service tells how it is; nowhere without.
+    pub operations: Option<Operations>,
+    /// How many threads decode, match and judge.
+    pub workers: NonZero<usize>,
+    /// How long things are kept.
+    pub retention: Retention,
+    /// Where the service tells what happens.
+    pub journal: Journal,
+    /// The program's version.
+    pub version: &'static str,
+}
+
+/// How long things are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Retention {
+    /// Findings whose deliveries are settled.
+    pub findings: Duration,
+    /// The messages of settled deliveries.
+    pub payloads: Duration,
+    /// The keys of settled deliveries; longer than any input can be replayed.
+    pub keys: Duration,
+}
+
+impl Default for Retention {
+    fn default() -> Self {
+        let days = |days: u64| Duration::from_secs(days * 24 * 3600);
+        Retention { findings: days(400), payloads: days(30), keys: days(800) }
+    }
+}
+
+/// What a reload replaces.
+pub struct Plan {
+    /// What is decided with.
+    pub program: Program,
+    /// Where input comes from.
+    pub sources: Vec<Supervised>,
+    /// Makes the lanes to all targets.
+    pub lanes: Lanes,
+    /// What the configuration says of targets, in any form: a reload that leaves it equal leaves their workers running.
+    pub targets: String,
+    /// Files and folders whose change makes the service reload.
+    pub files: Vec<PathBuf>,
+}
+
+/// Loads the configuration again; the text says what is wrong with it.
+pub type Loader = Arc<dyn Fn() -> Result<Plan, String> + Send + Sync>;
+
+/// Why the service cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The state folder cannot be used.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    /// Others could ask how it is.
+    #[error(transparent)]
+    Exposed(#[from] Exposed),
+    /// The address cannot be listened on.
+    #[error("cannot listen on {address}: {error}")]
+    Listen {
+        /// Where.
+        address: SocketAddr,
+        /// Why not.
+        error: std::io::Error,
+    },
+    /// The system gives no threads.
+    #[error("cannot start: {0}")]
+    System(#[from] std::io::Error),
+}
+
+/// Why the service ended by itself.
+#[derive(Debug, thiserror::Error)]
+pub enum ServiceError {
+    /// The store writes no more.
+    #[error(transparent)]
+    Store(store::Error),
+    /// A thread broke down.
+    #[error(
+        "a part of the service broke down: this is a defect, please report it with the lines before this one"
+    )]
+    Defect,
+}
+
+/// A service that runs.
+pub struct Service {
+    runtime: Runtime,
+    handle: Handle,
+    operations: Option<SocketAddr>,
+    ended: oneshot::Receiver<Result<(), ServiceError>>,
+    health: Health,
+}
+
+/// Tells a running service what to do. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Handle(mpsc::Sender<Command>);
+
+#[derive(Debug)]
+enum Command {
+    Stop,
+    Reload,
+    Asked(Request, oneshot::Sender<Response>),
+}
+
+impl Handle {
+    /// Asks it to end.
+    pub fn stop(&self) {
+        // A service that has ended needs not be asked; one with so much to do will be asked again.
+        let _ = self.0.try_send(Command::Stop);
+    }
+
+    /// Asks it to load its configuration again.
+    pub fn reload(&self) {
+        let _ = self.0.try_send(Command::Reload);
+    }
+}
+
+impl Service {
+    /// Starts it.
+    ///
+    /// # Errors
+    ///
+    /// If the state folder cannot be used, or an address not be listened on.
+    pub fn start(
+        settings: Settings,
+        plan: Plan,
+        loader: Loader,
+        clock: Clock,
+        jitter: Jitter,
+    ) -> Result<Service, StartError> {
+        if let Some(operations) = &settings.operations {
+            operations.check()?;
+        }
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .thread_name("service")
+            .enable_all()
+            .build()?;
+        let store = Arc::new(Store::open(&settings.state, &settings.store)?);
+        let guard = runtime.enter();
+        let (commands, received) = mpsc::channel(64);
+        let health = Health::default();
+        let latencies = Latencies::default();
+        let sight = Sight {
+            store: Arc::clone(&store),
+            state: settings.state.clone(),
+            health: health.clone(),
+            latencies: latencies.clone(),
+            version: settings.version,
+        };
+        let operations = match &settings.operations {
+            Some(operations) => Some(listen(&runtime, operations, sight)?),
+            None => None,
+        };
+        control(&settings, &commands);
+        let running =
+            Running::begin(settings, plan, loader, store, health.clone(), latencies, clock, jitter)?;
+        let (sender, ended) = oneshot::channel();
+        runtime.spawn(async move { drop(sender.send(running.run(received).await)) });
+        drop(guard);
+        Ok(Service { runtime, handle: Handle(commands), operations, ended, health })
+    }
+
+    /// For telling it what to do.
+    #[must_use]
+    pub fn handle(&self) -> Handle {
+        self.handle.clone()
+    }
+
+    /// Where `/healthz`, `/readyz` and `/metrics` are.
+    #[must_use]
+    pub fn operations(&self) -> Option<SocketAddr> {
+        self.operations
+    }
+
+    /// How it is.
+    #[must_use]
+    pub fn health(&self) -> &Health {
+        &self.health
+    }
+
+    /// Runs something beside the service, such as waiting for signals.
+    pub fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        self.runtime.spawn(task);
+    }
+
+    /// Waits until it has ended.
+    ///
+    /// # Errors
+    ///
+    /// If it ended by itself.
+    pub fn wait(self) -> Result<(), ServiceError> {
+        let ended = self.runtime.block_on(self.ended).unwrap_or(Err(ServiceError::Defect));
+        // Whoever still asks for metrics is cut off; the store is closed with the last task that holds it.
+        self.runtime.shutdown_timeout(Duration::from_millis(500));
+        ended
+    }
+}
+
+fn listen(runtime: &Runtime, operations: &Operations, sight: Sight) -> Result<SocketAddr, StartError> {
+    let failed = |error| StartError::Listen { address: operations.listen, error };
+    let listener = runtime.block_on(TcpListener::bind(operations.listen)).map_err(failed)?;
+    let address = listener.local_addr().map_err(failed)?;
+    let router = router(sight, operations.token.clone());
+    runtime.spawn(async move { drop(axum::serve(listener, router).await) });
+    Ok(address)
+}
+
+/// Lets other commands speak to the service, where that is possible.
+fn control(settings: &Settings, commands: &mpsc::Sender<Command>) {
+    #[cfg(unix)]
+    {
+        let (questions, mut asked) = mpsc::channel(16);
+        if let Err(error) = control::serve(&settings.state, questions) {
+            let line = settings.journal.warn("other commands cannot speak to the service");
+            line.with("reason", error).done();
+            return;
+        }
+        let commands = commands.clone();
+        tokio::spawn(async move {
+            while let Some((request, answer)) = asked.recv().await {
+                if commands.send(Command::Asked(request, answer)).await.is_err() {
+                    break;
+                }
+            }
+        });
+    }
+    #[cfg(not(unix))]
+    let _ = (settings, commands);
+}
+
+/// A source that runs.
+struct RunningSource {
+    definition: String,
+    stop: watch::Sender<bool>,
+    task: JoinHandle<()>,
+}
+
+struct Running {
+    settings: Settings,
+    loader: Loader,
+    store: Arc<Store>,
+    health: Health,
+    clock: Clock,
+    since: Timestamp,
+    current: Current,
+    around: Surroundings,
+    sources: BTreeMap<String, RunningSource>,
+    lanes: watch::Sender<Lanes>,
+    targets: String,
+    watch: Watch,
+    to_decider: std_mpsc::Sender<Input>,
+    decider: oneshot::Receiver<Ending>,
+    stop_courier: watch::Sender<Option<Duration>>,
+    courier: oneshot::Receiver<Result<(), store::Error>>,
+}
+
+impl Running {
+    #[expect(clippy::too_many_arguments, reason = "called once, with all that the service is made of")]
+    fn begin(
+        settings: Settings,
+        plan: Plan,
+        loader: Loader,
+        store: Arc<Store>,
+        health: Health,
+        latencies: Latencies,
+        clock: Clock,
+        jitter: Jitter,
+    ) -> Result<Running, StartError> {
+        let Plan { program, sources, lanes, targets, files } = plan;
+        let journal = settings.journal.clone();
+        if store.interrupted() > 0 {
+            let line = journal.warn("deliveries were under way when the service last ended; they are sent again under the same key");
+            line.with("count", store.interrupted()).done();
+        }
+        let current: Current = Arc::new(RwLock::new(Arc::new(program)));
+        let (arrivals, received) = mpsc::channel(ARRIVALS_MAX);
+        let outbox = Arc::new(Notify::new());
+        let (to_decider, inputs) = std_mpsc::channel();
+        let workers = settings.workers.get();
+        let entrance = Arc::new(Entrance::new(received, Arc::clone(&current)));
+        for number in 0..workers {
+            let (entrance, to_decider) = (Arc::clone(&entrance), to_decider.clone());
+            let (clock, journal) = (clock.clone(), journal.clone());
+            thread::Builder::new()
+                .name(format!("worker-{number}"))
+                .spawn(move || work(&entrance, &to_decider, &clock, &journal))?;
+        }
+        let decider = Decider {
+            store: Arc::clone(&store),
+            inputs,
+            answers: to_decider.clone(),
+            workers,
+            deliberation: Deliberation::new(),
+            outbox: Arc::clone(&outbox),
+            health: health.clone(),
+            journal: journal.clone(),
+            clock: clock.clone(),
+        };
+        let (decider_sender, decider_ended) = oneshot::channel();
+        thread::Builder::new()
+            .name("decider".into())
+            .spawn(move || drop(decider_sender.send(decider.run())))?;
+
+        let (lanes, lanes_receiver) = watch::channel(lanes);
+        let (stop_courier, stop) = watch::channel(None);
+        let courier = Courier {
+            store: Arc::clone(&store),
+            outbox,
+            lanes: lanes_receiver,
+            stop,
+            latencies,
+            clock: clock.clone(),
+            jitter: jitter.clone(),
+            journal: journal.clone(),
+        };
+        let (courier_sender, courier_ended) = oneshot::channel();
+        let runtime = tokio::runtime::Handle::current();
+        thread::Builder::new()
+            .name("courier".into())
+            .spawn(move || drop(courier_sender.send(runtime.block_on(courier.run()))))?;
+
+        let around = Surroundings {
+            arrivals,
+            state: settings.state.clone(),
+            health: health.clone(),
+            journal,
+            clock: clock.clone(),
+            jitter,
+        };
+        let since = clock();
+        let mut running = Running {
+            settings,
+            loader,
+            store,
+            health,
+            clock,
+            since,
+            current,
+            around,
+            sources: BTreeMap::new(),
+            lanes,
+            targets,
+            watch: Watch::new(files),
+            to_decider,
+            decider: decider_ended,
+            stop_courier,
+            courier: courier_ended,
+        };
+        for source in sources {
+            running.begin_source(source);
+        }
+        Ok(running)
+    }
+
+    fn begin_source(&mut self, supervised: Supervised) {
+        let name = supervised.source.name().to_owned();
+        let definition = supervised.definition.clone();
+        // Known before it runs: nobody is ready while a source has not been heard of.
+        self.health.source(&name, State::Starting);
+        let (stop, stopped) = watch::channel(false);
+        let task = tokio::spawn(supervise(supervised, self.around.clone(), stopped));
+        self.sources.insert(name, RunningSource { definition, stop, task });
+    }
+
+    async fn run(mut self, mut commands: mpsc::Receiver<Command>) -> Result<(), ServiceError> {
+        let mut look = tokio::time::interval(LOOK);
+        let mut forget = tokio::time::interval(FORGET);
+        let result = loop {
+            tokio::select! {
+                command = commands.recv() => match command {
+                    Some(Command::Stop) | None => break Ok(()),
+                    Some(Command::Reload) => self.reload().await,
+                    Some(Command::Asked(request, answer)) => self.answer(request, answer),
+                },
+                _ = look.tick() => if self.watch.changed() {
+                    self.settings.journal.info("a file of the configuration has changed").done();
+                    self.reload().await;
+                },
+                _ = forget.tick() => self.forget(),
+                ending = &mut self.decider => break Err(decider_error(ending)),
+                ended = &mut self.courier => break Err(match ended {
+                    Ok(Err(error)) => ServiceError::Store(error),
+                    _ => ServiceError::Defect,
+                }),
+            }
+        };
+        let by_itself = result.is_err();
+        self.end(by_itself).await.and(result)
+    }
+
+    /// Exchanges what is decided with, all of it or nothing.
+    async fn reload(&mut self) {
+        let journal = self.settings.journal.clone();
+        let loader = Arc::clone(&self.loader);
+        let loaded = tokio::task::spawn_blocking(move || loader()).await;
+        let plan = match loaded.unwrap_or_else(|_| Err("loading it met a defect of the program".to_owned())) {
+            Ok(plan) => plan,
+            Err(reason) => {
+                journal
+                    .error("the configuration was not reloaded; the old one goes on")
+                    .with("reason", &reason)
+                    .done();
+                let next_step = "`trailhound check` shows what is wrong".to_owned();
+                return self.health.reload(State::Unhealthy { reason, next_step, since: (self.clock)() });
+            }
+        };
+        let Plan { program, sources, lanes, targets, files } = plan;
+        let rules = program.rules().len();
+        *self.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(program);
+        if targets != self.targets {
+            self.targets = targets;
+            self.lanes.send_replace(lanes);
+        }
+        self.exchange_sources(sources).await;
+        self.watch = Watch::new(files);
+        self.health.reload(State::Healthy);
+        journal
+            .info("the configuration was reloaded")
+            .with("rules", rules)
+            .with("sources", self.sources.len())
+            .done();
+    }
+
+    /// Ends the sources that are gone or different, and begins those that are new.
+    async fn exchange_sources(&mut self, sources: Vec<Supervised>) {
+        let wanted: BTreeSet<(String, String)> =
+            sources.iter().map(|one| (one.source.name().to_owned(), one.definition.clone())).collect();
+        let gone: Vec<String> = self
+            .sources
+            .iter()
+            .filter(|(name, running)| !wanted.contains(&((*name).clone(), running.definition.clone())))
+            .map(|(name, _)| name.clone())
+            .collect();
+        let ending: Vec<RunningSource> = gone
+            .iter()
+            .filter_map(|name| {
+                self.health.forget_source(name);
+                self.sources.remove(name)
+            })
+            .collect();
+        end_sources(ending).await;
+        for source in sources {
+            if !self.sources.contains_key(source.source.name()) {
+                self.begin_source(source);
+            }
+        }
+    }
+
+    fn answer(&self, request: Request, answer: oneshot::Sender<Response>) {
+        let response = match request {
+            Request::Health => {
+                let (ready, parts) = self.health.told();
+                let parts = parts.iter().map(|(part, state)| (part.clone(), describe(state))).collect();
+                Response::Health {
+                    ready,
+                    parts,
+                    since: self.since,
+                    version: self.settings.version.to_owned(),
+                }
+            }
+            Request::Reload => {
+                // Answered before it is done: whether it worked is told by `Health`.
+                self.settings.journal.info("a reload was asked for").done();
+                Response::Reloading
+            }
+            Request::Retry { actor, keys, target } => {
+                return self.retry(&actor, &keys, target.as_deref(), answer);
+            }
+        };
+        let _ = answer.send(response);
+    }
+
+    fn retry(&self, actor: &str, keys: &[String], target: Option<&str>, answer: oneshot::Sender<Response>) {
+        let now_ms = (self.clock)().as_millisecond();
+        let letters = match dead_letters(actor, keys, target, now_ms) {
+            Ok(letters) => letters,
+            Err(reason) => return drop(answer.send(Response::Refused { reason })),
+        };
+        let then = move |outcome: Result<store::DeadLettersChanged, store::Refused<DeadLetters>>| {
+            drop(answer.send(match outcome {
+                Ok(changed) => Response::Retried { count: changed.retried },
+                Err(refused) => Response::Refused { reason: refused.error.to_string() },
+            }));
+        };
+        // Without room the answer is dropped, and whoever asked is told that there was none.
+        let _ = self.store.try_submit_then(letters, then);
+    }
+
+    /// Forgets what is old, in the background, a slice at a time.
+    fn forget(&self) {
+        let now = (self.clock)();
+        let before = |span: Duration| {
+            let span = i64::try_from(span.as_millis()).unwrap_or(i64::MAX);
+            Some(now.as_millisecond().saturating_sub(span))
+        };
+        let Retention { findings, payloads, keys } = self.settings.retention;
+        let prune = Prune {
+            findings_before_ms: before(findings),
+            payloads_before_ms: before(payloads),
+            keys_before_ms: before(keys),
+            seen_before_ms: Some(now.as_millisecond()),
+            ..Prune::default()
+        };
+        let (store, journal) = (Arc::clone(&self.store), self.settings.journal.clone());
+        tokio::task::spawn_blocking(move || {
+            loop {
+                match store.commit(prune.clone()) {
+                    Ok(pruned) if pruned.more => {}
+                    Ok(_) => break,
+                    Err(refused) => {
+                        break journal
+                            .warn("old rows could not be deleted")
+                            .with("reason", refused.error)
+                            .done();
+                    }
+                }
+            }
+        });
+    }
+
+    async fn end(self, by_itself: bool) -> Result<(), ServiceError> {
+        let Running { settings, health, around, sources, to_decider, decider, stop_courier, courier, .. } =
+            self;
+        let journal = settings.journal;
+        journal.info("the service ends").done();
+        health.stopping();
+        end_sources(sources.into_values().collect()).await;
+        // With the last of these the workers run out of input, and then the decider.
+        drop(around);
+        if by_itself {
+            let _ = to_decider.send(Input::GiveUp);
+        }
+        let drained = tokio::time::timeout(DECIDER_END, decider).await;
+        let result = match drained {
+            _ if by_itself => Ok(()),
+            Ok(Ok(Ending::Drained)) => Ok(()),
+            Ok(ending) => Err(decider_error(ending)),
+            Err(_) => {
+                journal.warn("not all input could be committed in time; its sources keep it").done();
+                let _ = to_decider.send(Input::GiveUp);
+                Ok(())
+            }
+        };
+        stop_courier.send_replace(Some(COURIER_END));
+        if tokio::time::timeout(COURIER_END + Duration::from_secs(1), courier).await.is_err() {
+            journal
+                .warn("deliveries under way were broken off; they are sent again under the same key")
+                .done();
+        }
+        journal.info("the service has ended").done();
+        result
+    }
+}
+
+/// Asks sources to end, waits, and drops those that do not.
+async fn end_sources(sources: Vec<RunningSource>) {
+    for source in &sources {
+        source.stop.send_replace(true);
+    }
+    let deadline = tokio::time::Instant::now() + SOURCES_END;
+    for mut source in sources {
+        if tokio::time::timeout_at(deadline, &mut source.task).await.is_err() {
+            source.task.abort();
+        }
+    }
+}
+
+fn decider_error(ending: Result<Ending, oneshot::error::RecvError>) -> ServiceError {
+    match ending {
+        Ok(Ending::Failed(error)) => ServiceError::Store(error),
+        _ => ServiceError::Defect,
+    }
+}
+
+/// Dead letters to send again, noted in the audit list.
+///
+/// # Errors
+///
+/// If a key is none.
+pub fn dead_letters(
+    actor: &str,
+    keys: &[String],
+    target: Option<&str>,
+    now_ms: i64,
+) -> Result<DeadLetters, String> {
+    let mut letters = DeadLetters::new(Audit {
+        at_ms: now_ms,
+        actor: actor.to_owned(),
+        action: "retry".to_owned(),
+        subject: target
+            .map_or_else(|| format!("{} dead letters", keys.len()), |target| format!("target {target}")),
+        detail: keys.join("\n").into_bytes(),
+    });
+    for key in keys {
+        letters.retry(key.parse().map_err(|error| format!("{key}: {error}"))?, now_ms);
+    }
+    if let Some(target) = target {
+        letters.retry_target(target, now_ms);
+    }
+    Ok(letters)
+}
