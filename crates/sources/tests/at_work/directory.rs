@@ -180,15 +180,14 @@ async fn real_logs_come_as_they_are() {
     let files = walkdir::WalkDir::new(&folder).sort_by_file_name().into_iter().filter_map(Result::ok);
     let mut wanted = Vec::new();
     for file in files.filter(|entry| entry.file_type().is_file()) {
-        let decoded = cloudtrail::Decoder::default().decode(&fs::read(file.path()).unwrap(), None, |item| {
-            if let cloudtrail::Item::Event(event) = item {
-                wanted.extend(
-                    event
-                        .record()
-                        .and_then(|record| record.event_id?.unescape().ok().map(|id| id.into_owned())),
-                );
-            }
-        });
+        let decoded =
+            cloudtrail::Decoder::default().decode(&fs::read(file.path()).unwrap(), None, |item| {
+                if let cloudtrail::Item::Event(event) = item {
+                    wanted.extend(event.record().and_then(|record| {
+                        record.event_id?.unescape().ok().map(std::borrow::Cow::into_owned)
+                    }));
+                }
+            });
         assert!(decoded.trouble.is_none());
     }
     assert!(!wanted.is_empty());

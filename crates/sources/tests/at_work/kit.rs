@@ -90,7 +90,7 @@ impl Rig {
     /// Waits until the source tells that.
     pub(crate) async fn until_health(&mut self, wanted: impl FnMut(&Health) -> bool) -> Health {
         let told = tokio::time::timeout(Duration::from_secs(60), self.health.wait_for(wanted)).await;
-        told.expect("in time").unwrap().clone()
+        told.unwrap().unwrap().clone()
     }
 
     /// Asks the source to end, and waits.
@@ -101,8 +101,7 @@ impl Rig {
 
     /// Waits until the source ends by itself.
     pub(crate) async fn ended(self) -> Result<(), SourceError> {
-        let ended =
-            tokio::time::timeout(Duration::from_secs(60), self.source).await.expect("in time").unwrap();
+        let ended = tokio::time::timeout(Duration::from_secs(60), self.source).await.unwrap().unwrap();
         self.consumer.await.unwrap();
         drop(self.control);
         ended
@@ -137,7 +136,7 @@ fn commit(store: &Mutex<Committed>, batch: Batch) {
             Item::Event(event) => {
                 let id = event
                     .record()
-                    .and_then(|record| record.event_id?.unescape().ok().map(|id| id.into_owned()));
+                    .and_then(|record| record.event_id?.unescape().ok().map(std::borrow::Cow::into_owned));
                 store.ids.push(id.unwrap_or_default());
                 let mut text = Vec::new();
                 match event.record() {

@@ -3,4 +3,5 @@
 #![expect(clippy::unwrap_used, reason = "a test")]
 
 mod directory;
+mod http;
 mod kit;
