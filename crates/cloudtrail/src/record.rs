@@ -3,7 +3,9 @@
 //! What almost every reader of a record asks for first (when, what, where, by whom) is collected while the object's top level is
 //! checked, so that nobody walks it again. Values are views into the record's own text.
 
-use json_scan::{Malformed, Object, Text, Value};
+use std::sync::LazyLock;
+
+use json_scan::{Digest, Malformed, NameTable, Object, Text, Value};
 
 /// A CloudTrail record: what CloudTrail writes into `Records`, and EventBridge delivers as `detail`.
 ///
@@ -173,58 +175,138 @@ pub(crate) enum Shape<'a> {
     Unknown,
 }
 
+/// The members that are collected.
+#[derive(Debug, Clone, Copy)]
+enum Member {
+    EventTime,
+    EventSource,
+    EventName,
+    EventId,
+    EventType,
+    EventCategory,
+    AwsRegion,
+    RecipientAccountId,
+    ReadOnly,
+    ManagementEvent,
+    UserIdentity,
+    InsightDetails,
+    DetailType,
+    Source,
+    Account,
+    Region,
+    Time,
+    Id,
+    Detail,
+    Batch(BatchKind),
+    CloudTrailEvent,
+    Message,
+    MessageType,
+    DigestEndTime,
+    DigestS3Object,
+    /// What only notifications of S3, SNS and SQS have.
+    OfNotification,
+    Event,
+}
+
+const MEMBERS: [(&str, Member); 33] = [
+    ("eventTime", Member::EventTime),
+    ("eventSource", Member::EventSource),
+    ("eventName", Member::EventName),
+    ("eventID", Member::EventId),
+    ("eventType", Member::EventType),
+    ("eventCategory", Member::EventCategory),
+    ("awsRegion", Member::AwsRegion),
+    ("recipientAccountId", Member::RecipientAccountId),
+    ("readOnly", Member::ReadOnly),
+    ("managementEvent", Member::ManagementEvent),
+    ("userIdentity", Member::UserIdentity),
+    ("insightDetails", Member::InsightDetails),
+    ("detail-type", Member::DetailType),
+    ("source", Member::Source),
+    ("account", Member::Account),
+    ("region", Member::Region),
+    ("time", Member::Time),
+    ("id", Member::Id),
+    ("detail", Member::Detail),
+    ("Records", Member::Batch(BatchKind::Records)),
+    ("Events", Member::Batch(BatchKind::Events)),
+    ("logEvents", Member::Batch(BatchKind::LogEvents)),
+    ("CloudTrailEvent", Member::CloudTrailEvent),
+    ("message", Member::Message),
+    ("messageType", Member::MessageType),
+    ("digestEndTime", Member::DigestEndTime),
+    ("digestS3Object", Member::DigestS3Object),
+    ("s3", Member::OfNotification),
+    ("Sns", Member::OfNotification),
+    ("s3ObjectKey", Member::OfNotification),
+    ("TopicArn", Member::OfNotification),
+    ("receiptHandle", Member::OfNotification),
+    ("Event", Member::Event),
+];
+
+/// The places in [`MEMBERS`]: most members of a record are none of them, and are known so by a little arithmetic.
+static NAMES: LazyLock<NameTable> =
+    LazyLock::new(|| NameTable::new(MEMBERS.iter().zip(0..).map(|((name, _), number)| (*name, number))));
+
 impl<'a> TopLevel<'a> {
     pub(crate) fn read(json: Object<'a>) -> Result<Self, Malformed> {
         let mut top = TopLevel::default();
         let mut names = json.names();
+        let table = &*NAMES;
         while names.advance() {
-            let name = names.name();
-            if !names.digest().has_escape() {
-                top.take(name.raw(), &names)?;
+            let (name, digest) = (names.name(), names.digest());
+            let number = if !digest.has_escape() {
+                table.get(name.raw(), digest)
             } else if let Ok(plain) = name.unescape() {
-                top.take(plain.as_bytes(), &names)?;
+                table.get(plain.as_bytes(), Digest::of(plain.as_bytes()))
+            } else {
+                None
+            };
+            if let Some((_, member)) = number.and_then(|number| MEMBERS.get(number as usize)) {
+                top.take(*member, &names)?;
             }
         }
         names.check()?;
         Ok(top)
     }
 
-    fn take(&mut self, name: &[u8], names: &json_scan::Names<'a>) -> Result<(), Malformed> {
+    fn take(&mut self, member: Member, names: &json_scan::Names<'a>) -> Result<(), Malformed> {
         let text = || names.value().map(|value| value.as_text());
         let object = || names.value().map(|value| value.as_object());
         let flag = || names.value().map(|value| as_flag(&value));
-        match name {
-            b"eventTime" => self.event_time = text()?,
-            b"eventSource" => self.event_source = text()?,
-            b"eventName" => self.event_name = text()?,
-            b"eventID" => self.event_id = text()?,
-            b"eventType" => self.event_type = text()?,
-            b"eventCategory" => self.event_category = text()?,
-            b"awsRegion" => self.aws_region = text()?,
-            b"recipientAccountId" => self.recipient_account_id = text()?,
-            b"readOnly" => self.read_only = flag()?,
-            b"managementEvent" => self.management_event = flag()?,
-            b"userIdentity" => self.user_identity = object()?,
-            b"insightDetails" => self.insight_details = object()?,
-            b"detail-type" => self.detail_type = text()?,
-            b"source" => self.source = text()?,
-            b"account" => self.account = text()?,
-            b"region" => self.region = text()?,
-            b"time" => self.time = text()?,
-            b"id" => self.id = text()?,
-            b"detail" => self.detail = object()?,
-            b"Records" | b"Events" | b"logEvents" => {
-                let batch = BatchKind::named(name).zip(names.value()?.as_array());
-                self.batch = batch.map(|(kind, array)| Batch { kind, array }).or(self.batch);
+        match member {
+            Member::EventTime => self.event_time = text()?,
+            Member::EventSource => self.event_source = text()?,
+            Member::EventName => self.event_name = text()?,
+            Member::EventId => self.event_id = text()?,
+            Member::EventType => self.event_type = text()?,
+            Member::EventCategory => self.event_category = text()?,
+            Member::AwsRegion => self.aws_region = text()?,
+            Member::RecipientAccountId => self.recipient_account_id = text()?,
+            Member::ReadOnly => self.read_only = flag()?,
+            Member::ManagementEvent => self.management_event = flag()?,
+            Member::UserIdentity => self.user_identity = object()?,
+            Member::InsightDetails => self.insight_details = object()?,
+            Member::DetailType => self.detail_type = text()?,
+            Member::Source => self.source = text()?,
+            Member::Account => self.account = text()?,
+            Member::Region => self.region = text()?,
+            Member::Time => self.time = text()?,
+            Member::Id => self.id = text()?,
+            Member::Detail => self.detail = object()?,
+            Member::Batch(kind) => {
+                let array = names.value()?.as_array();
+                self.batch = array.map(|array| Batch { kind, array }).or(self.batch);
             }
-            b"CloudTrailEvent" => self.cloud_trail_event = text()?,
-            b"message" => self.message = text()?,
-            b"messageType" => self.message_type = text()?,
-            b"digestEndTime" => self.digest_end_time = text()?,
-            b"digestS3Object" => self.has_digest_object = true,
-            b"s3" | b"Sns" | b"s3ObjectKey" | b"TopicArn" | b"receiptHandle" => self.has_notification = true,
-            b"Event" => self.has_notification |= text()?.is_some_and(|event| event.is("s3:TestEvent")),
-            _ => {}
+            Member::CloudTrailEvent => self.cloud_trail_event = text()?,
+            Member::Message => self.message = text()?,
+            Member::MessageType => self.message_type = text()?,
+            Member::DigestEndTime => self.digest_end_time = text()?,
+            Member::DigestS3Object => self.has_digest_object = true,
+            Member::OfNotification => self.has_notification = true,
+            Member::Event => {
+                self.has_notification |= text()?.is_some_and(|event| event.is("s3:TestEvent"));
+            }
         }
         Ok(())
     }

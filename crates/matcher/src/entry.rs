@@ -13,7 +13,7 @@ use json_scan::{Malformed, Object};
 use crate::leaves::{Leaves, Scalar};
 use crate::selectors::{Resolved, SelectorId, Selectors};
 use crate::trie::{FieldId, NodeId};
-use crate::witness::{Clause, of_alternative, of_expression, path_of};
+use crate::witness::{Clause, cost, of_alternative, of_expression, of_field, path_of};
 
 /// Something that makes rules match by itself.
 #[derive(Debug)]
@@ -41,6 +41,8 @@ pub(crate) struct PatternCheck {
     number: usize,
     /// In the order of the alternative's own fields.
     pub(crate) fields: Box<[FieldId]>,
+    /// Places of fields in the order in which they are asked: those that fail most often first.
+    order: Box<[u32]>,
 }
 
 /// A filter's expression.
@@ -68,7 +70,8 @@ impl Check {
     ) -> impl Iterator<Item = (Check, Vec<Clause>)> + 'p {
         pattern.alternatives().iter().enumerate().map(move |(number, alternative)| {
             let fields = alternative.fields().iter().map(|asked| field(asked.path().as_str())).collect();
-            let check = PatternCheck { pattern: Arc::clone(pattern), number, fields };
+            let order = by_cost(alternative);
+            let check = PatternCheck { pattern: Arc::clone(pattern), number, fields, order };
             (Check::Alternative(check), of_alternative(alternative))
         })
     }
@@ -90,7 +93,23 @@ impl Check {
     }
 }
 
+/// Places of the alternative's fields, the least likely one first; what may be absent comes last.
+fn by_cost(alternative: &Alternative) -> Box<[u32]> {
+    let mut places: Vec<(u32, u32)> =
+        alternative.fields().iter().map(|field| cost(&of_field(field))).zip(0..).collect();
+    places.sort_unstable();
+    places.into_iter().map(|(_, place)| place).collect()
+}
+
 impl PatternCheck {
+    /// Fields with their numbers, in the order in which they are asked.
+    fn ordered<'c>(&'c self, alternative: &'c Alternative) -> impl Iterator<Item = (&'c Field, FieldId)> {
+        let fields = alternative.fields();
+        self.order
+            .iter()
+            .filter_map(move |&at| Some((&**fields.get(at as usize)?, *self.fields.get(at as usize)?)))
+    }
+
     fn alternative(&self) -> Option<&Alternative> {
         self.pattern.alternatives().get(self.number)
     }
@@ -102,7 +121,7 @@ impl PatternCheck {
         collected: impl Fn(FieldId) -> bool,
     ) -> Result<bool, Malformed> {
         let Some(alternative) = self.alternative() else { return Ok(false) };
-        for (asked, &field) in alternative.fields().iter().zip(&self.fields) {
+        for (asked, field) in self.ordered(alternative) {
             if collected(field) && !asked.allows_absence() && !self.is_accepted(asked, field, leaves)? {
                 return Ok(false);
             }
@@ -124,7 +143,7 @@ impl PatternCheck {
         let Some(alternative) = self.alternative() else { return Ok(false) };
         // Fields that stand in array elements wherever they are satisfied.
         let mut bound = 0;
-        for (asked, &field) in alternative.fields().iter().zip(&self.fields) {
+        for (asked, field) in self.ordered(alternative) {
             let (mut is_present, mut is_scoped, mut is_accepted, mut is_free) = (false, false, false, false);
             for leaf in leaves.of(field) {
                 is_present = true;

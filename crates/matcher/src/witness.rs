@@ -22,7 +22,7 @@
 //! Both languages file under the same fields. A filter sees a record more narrowly than a pattern does (the last of repeated keys, no
 //! look into arrays without an index), so each value it could test is among the leaves a pattern's walk picks up at that path.
 
-use event_pattern::{Alternative, Term};
+use event_pattern::{Alternative, Field, Term};
 use filter_pattern::{Comparison, Condition, Expr, Selector, Step, Test, Value};
 
 /// Something that can be looked up with a leaf in hand.
@@ -67,17 +67,20 @@ pub(crate) type Clause = Vec<(Box<str>, Key)>;
 
 /// What a pattern's alternative needs.
 pub(crate) fn of_alternative(alternative: &Alternative) -> Vec<Clause> {
-    let fields = alternative.fields().iter().filter(|field| !field.allows_absence());
-    fields
-        .map(|field| {
-            let mut keys = Vec::new();
-            for term in field.terms() {
-                of_term(term, &mut keys);
-            }
-            simplify(&mut keys);
-            keys.into_iter().map(|key| (field.path().as_str().into(), key)).collect()
-        })
-        .collect()
+    alternative.fields().iter().filter(|field| !field.allows_absence()).map(|field| of_field(field)).collect()
+}
+
+/// What a field needs, if it must be there.
+pub(crate) fn of_field(field: &Field) -> Clause {
+    let mut keys = Vec::new();
+    if field.allows_absence() {
+        keys.push(Key::Present);
+    }
+    for term in field.terms() {
+        of_term(term, &mut keys);
+    }
+    simplify(&mut keys);
+    keys.into_iter().map(|key| (field.path().as_str().into(), key)).collect()
 }
 
 /// Appends keys of which one holds of every leaf the term accepts.
@@ -225,7 +228,8 @@ pub(crate) fn cost(clause: &[(Box<str>, Key)]) -> u32 {
     let pair = |(path, key): &(Box<str>, Key)| {
         let depth = u32::try_from(path.matches('.').count()).unwrap_or(u32::MAX).saturating_sub(1);
         let kind = match key {
-            Key::Text(_) | Key::Lexeme(_) | Key::Number(_) | Key::Folded(_) => value_cost(path),
+            Key::Text(text) | Key::Lexeme(text) | Key::Folded(text) => text_cost(path, text),
+            Key::Number(_) => value_cost(path),
             Key::Address(_) => 4,
             Key::Prefix(text) | Key::Suffix(text) | Key::FoldedPrefix(text) | Key::FoldedSuffix(text) => {
                 piece_cost(text) + value_cost(path)
@@ -250,6 +254,21 @@ const LONG_LIST: u32 = 16;
 /// The cost of a key that nearly every event has.
 const MOST: u32 = 800;
 
+/// How likely an event has this very text.
+fn text_cost(path: &str, text: &str) -> u32 {
+    let is_account = |text: &str| text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit());
+    match path {
+        "detail.eventSource" | "source" if !BUSY.iter().any(|busy| text.contains(busy)) => 10,
+        // Accounts are few, what stands in their place is rare.
+        "detail.userIdentity.accountId" if !is_account(text) => 6,
+        "detail.userIdentity.type" if text == "Root" => 40,
+        _ => value_cost(path),
+    }
+}
+
+/// Services that make most of the records of any account.
+const BUSY: [&str; 9] = ["s3", "ec2", "sts", "kms", "logs", "lambda", "dynamodb", "monitoring", "ecr"];
+
 /// How likely two events agree on an exact value of this field.
 fn value_cost(path: &str) -> u32 {
     match path {
@@ -266,8 +285,15 @@ fn value_cost(path: &str) -> u32 {
     }
 }
 
+/// How much a piece of a text tells. What every ARN of its kind has in it tells nothing.
 fn piece_cost(piece: &str) -> u32 {
-    match piece.len() {
+    let mut telling = piece.to_owned();
+    for word in
+        ["arn:aws", "assumed-role/", "role/", "user/", ":sts:", ":iam:", ".amazonaws.com", " via CloudTrail"]
+    {
+        telling = telling.replace(word, "");
+    }
+    match telling.trim_matches(':').len() {
         0 => MOST,
         1 => 300,
         2 => 100,
