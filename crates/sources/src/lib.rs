@@ -66,6 +66,8 @@
 //! ```
 #![deny(missing_docs)]
 
+#[cfg(feature = "aws")]
+pub mod aws;
 mod batch;
 mod clock;
 mod directory;
@@ -80,6 +82,8 @@ mod proof;
 mod session;
 mod source;
 
+#[cfg(feature = "aws")]
+pub use aws::{AwsSettings, QueueSettings, S3, S3Settings, Sqs, SqsSettings};
 pub use batch::{Acknowledge, Batch, Checkpoint, Content, SetAside, Verdict, Waiting};
 pub use clock::Clock;
 pub use directory::{Directory, DirectorySettings};

@@ -18,8 +18,6 @@ pub struct ObjectRef {
     pub bucket: String,
     /// Its key, decoded.
     pub key: String,
-    /// Which of its versions, if the bucket has versions.
-    pub version: Option<String>,
     /// The bucket's region, if it was told.
     pub region: Option<String>,
 }
@@ -97,6 +95,14 @@ pub(crate) fn unwrap_sns(body: &str) -> Unwrapped {
     }
 }
 
+/// Whether a text is about objects and nothing else. What EventBridge tells of an object is an event too, for whoever takes events.
+pub(crate) fn is_about_objects_alone(text: &str) -> bool {
+    match read_bare(text) {
+        Ok(_) => !text.contains("\"detail-type\""),
+        Err(_) => false,
+    }
+}
+
 fn read_bare(body: &str) -> Result<Notice, NotANotice> {
     // What CloudTrail publishes when a topic is set on a trail.
     if body.trim_start().starts_with("CloudTrail validation message") {
@@ -139,7 +145,6 @@ fn of_s3(records: &[Value]) -> Result<Notice, NotANotice> {
         objects.push(ObjectRef {
             bucket: text(record, "/s3/bucket/name", "bucket")?,
             key: decode_key(&key).ok_or(NotANotice::Key(key))?,
-            version: text(record, "/s3/object/versionId", "").ok(),
             region: text(record, "/awsRegion", "").ok(),
         });
     }
@@ -154,7 +159,7 @@ fn of_cloudtrail(message: &Value, keys: &Value) -> Result<Notice, NotANotice> {
     };
     let object = |key: &Value| {
         let key = key.as_str().ok_or(NotANotice::Incomplete("key"))?.to_owned();
-        Ok(ObjectRef { bucket: bucket.clone(), key, version: None, region: None })
+        Ok(ObjectRef { bucket: bucket.clone(), key, region: None })
     };
     Ok(objects_or_nothing(keys.iter().map(object).collect::<Result<_, _>>()?))
 }
@@ -171,7 +176,6 @@ fn of_eventbridge(message: &Value) -> Result<Notice, NotANotice> {
     Ok(Notice::Objects(vec![ObjectRef {
         bucket: text(message, "/detail/bucket/name", "bucket")?,
         key: text(message, "/detail/object/key", "key")?,
-        version: text(message, "/detail/object/version-id", "").ok(),
         region: text(message, "/region", "").ok(),
     }]))
 }
@@ -281,7 +285,6 @@ mod tests {
         let body = records.map(|(name, key)| s3_record(name, key)).join(",");
         assert_eq!(keys(&format!(r#"{{"Records":[{body}]}}"#)), ["1", "3"]);
         let Notice::Objects(objects) = read(&format!(r#"{{"Records":[{body}]}}"#)).unwrap() else { panic!() };
-        assert_eq!(objects[0].version.as_deref(), Some("v1"));
         assert_eq!(objects[0].region.as_deref(), Some("eu-central-1"));
     }
 
@@ -349,7 +352,7 @@ mod tests {
             ("AWSLogs/111122223333/a.json.gz", true),
             ("my-own/a.json.gz", true),
         ] {
-            let object = ObjectRef { bucket: "b".into(), key: key.into(), version: None, region: None };
+            let object = ObjectRef { bucket: "b".into(), key: key.into(), region: None };
             assert_eq!(object.may_hold_records(), wanted, "{key}");
         }
     }

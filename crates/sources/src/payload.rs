@@ -83,6 +83,26 @@ impl Body {
         self.len() == 0
     }
 
+    /// How much text it holds, as far as `max`, if it is compressed. Blocks.
+    #[cfg(feature = "aws")]
+    pub(crate) fn measure(&mut self, max: u64) -> io::Result<crate::inflate::Inflated> {
+        use crate::inflate::{Inflated, is_gzip, measure};
+        match &mut self.0 {
+            Kept::Memory(bytes) if is_gzip(bytes) => Ok(measure(bytes.as_slice(), max)),
+            Kept::Memory(_) => Ok(Inflated::Fits),
+            Kept::File { file, from, length } => {
+                let mut magic = Vec::with_capacity(2);
+                file.seek(SeekFrom::Start(*from))?;
+                file.by_ref().take(2).read_to_end(&mut magic)?;
+                if !is_gzip(&magic) {
+                    return Ok(Inflated::Fits);
+                }
+                file.seek(SeekFrom::Start(*from))?;
+                Ok(measure(io::BufReader::with_capacity(64 << 10, file.take(*length)), max))
+            }
+        }
+    }
+
     pub(crate) fn in_memory(&self) -> usize {
         match &self.0 {
             Kept::Memory(bytes) => bytes.len(),

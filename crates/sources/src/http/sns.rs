@@ -148,7 +148,7 @@ pub(super) async fn message(
     match (message.kind.as_str(), message.subscribe_url) {
         ("SubscriptionConfirmation", Some(url)) => confirm(&url, &message.topic_arn, &desk).await,
         ("UnsubscribeConfirmation", _) => Answer::Understood,
-        ("Notification", _) if notice::read(&message.message).is_ok() => Answer::Unreadable(
+        ("Notification", _) if notice::is_about_objects_alone(&message.message) => Answer::Unreadable(
             "a notification about an object, not an event: subscribe a queue and read it with an `s3` source"
                 .to_owned(),
         ),
