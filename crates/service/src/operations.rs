@@ -1,7 +1,7 @@
 //! `/healthz`, `/readyz` and `/metrics`: for whoever watches over the service.
 //!
-//! On a loopback address they answer everybody. On any other they want a bearer token, which is compared in constant time; without
-//! one the service does not start.
+//! On a loopback address they answer everybody. On any other they want a key as bearer token, which is compared in constant time;
+//! without one the service does not start.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -26,13 +26,13 @@ use crate::metrics::{self, Shown};
 pub struct Operations {
     /// Where to listen; port 0 takes a free one.
     pub listen: SocketAddr,
-    /// What a caller has to send as `Authorization: Bearer …`. Needed on addresses that are not loopback.
-    pub token: Option<Secret>,
+    /// Keys of which a caller has to send one as `Authorization: Bearer …`. At least one on addresses that are not loopback.
+    pub keys: Vec<Secret>,
 }
 
 /// An address that everybody could ask.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("{0} is not a loopback address: set a token, or listen on 127.0.0.1")]
+#[error("{0} is not a loopback address: set a key, or listen on 127.0.0.1")]
 pub struct Exposed(pub SocketAddr);
 
 impl Operations {
@@ -40,9 +40,9 @@ impl Operations {
     ///
     /// # Errors
     ///
-    /// If others could reach it and no token is set.
+    /// If others could reach it and no key is set.
     pub fn check(&self) -> Result<(), Exposed> {
-        if self.listen.ip().is_loopback() || self.token.is_some() {
+        if self.listen.ip().is_loopback() || !self.keys.is_empty() {
             Ok(())
         } else {
             Err(Exposed(self.listen))
@@ -60,21 +60,24 @@ pub(crate) struct Sight {
     pub(crate) version: &'static str,
 }
 
-pub(crate) fn router(sight: Sight, token: Option<Secret>) -> Router {
+/// What keys are compared by.
+type Hashes = Arc<[[u8; 32]]>;
+
+pub(crate) fn router(sight: Sight, keys: &[Secret]) -> Router {
+    // Equal hashes of a fixed length: how long comparing takes says nothing about a key.
+    let keys: Hashes = keys.iter().map(|key| Sha256::digest(key.expose()).into()).collect();
     Router::new()
         .route("/healthz", get(alive))
         .route("/readyz", get(ready))
         .route("/metrics", get(metrics))
         .with_state(sight)
-        .layer(middleware::from_fn_with_state(token, guard))
+        .layer(middleware::from_fn_with_state(keys, guard))
 }
 
-async fn guard(State(token): State<Option<Secret>>, request: Request, next: Next) -> Response {
-    let Some(token) = token else { return next.run(request).await };
+async fn guard(State(keys): State<Hashes>, request: Request, next: Next) -> Response {
     let given = request.headers().get(header::AUTHORIZATION).map(HeaderValue::as_bytes);
-    let given = given.and_then(|value| value.strip_prefix(b"Bearer ")).unwrap_or_default();
-    // Equal hashes of a fixed length: how long comparing takes says nothing about the token.
-    if Sha256::digest(given) == Sha256::digest(token.expose().as_bytes()) {
+    let given = Sha256::digest(given.and_then(|value| value.strip_prefix(b"Bearer ")).unwrap_or_default());
+    if keys.is_empty() || keys.iter().any(|key| *key == *given) {
         return next.run(request).await;
     }
     (StatusCode::UNAUTHORIZED, [(header::WWW_AUTHENTICATE, "Bearer")], "a bearer token is needed\n")

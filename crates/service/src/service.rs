@@ -252,7 +252,7 @@ fn listen(runtime: &Runtime, operations: &Operations, sight: Sight) -> Result<So
     let failed = |error| StartError::Listen { address: operations.listen, error };
     let listener = runtime.block_on(TcpListener::bind(operations.listen)).map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
-    let router = router(sight, operations.token.clone());
+    let router = router(sight, &operations.keys);
     runtime.spawn(async move { drop(axum::serve(listener, router).await) });
     Ok(address)
 }

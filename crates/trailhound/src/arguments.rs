@@ -84,6 +84,29 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Rules(Rules),
 
+    /// Run as a service: read events as they come, decide, tell, until it is told to end
+    #[command(after_help = "Examples:
+  trailhound serve --demo                        see it work: nothing to set up, nothing leaves the machine
+  trailhound serve -c trailhound.yaml
+  kill -HUP $(pidof trailhound)                  load the configuration again; so does a change of its files")]
+    Serve(Serve),
+
+    /// What a service has read, found and delivered, and how it is
+    #[command(after_help = "Examples:
+  trailhound status /var/lib/trailhound
+  trailhound status trailhound.yaml --format json | jq .deliveries")]
+    Status(Status),
+
+    /// Findings of a service, newest first
+    #[command(after_help = "Examples:
+  trailhound findings /var/lib/trailhound --severity high
+  trailhound findings trailhound.yaml --rule root-use --from 2026-11-01 --format ndjson")]
+    Findings(StoredFindings),
+
+    /// What a service owes its targets, and dead letters to be sent again
+    #[command(subcommand)]
+    Deliveries(Deliveries),
+
     /// Print the JSON Schema of rule documents or of findings
     #[command(after_help = "Example:
   trailhound schema rule > rule.schema.json")]
@@ -98,6 +121,135 @@ pub(crate) enum Command {
     Completions {
         /// Which shell
         shell: Shell,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Serve {
+    /// The configuration file
+    #[arg(short, long, value_name = "FILE", required_unless_present = "demo", conflicts_with = "demo")]
+    pub(crate) config: Option<PathBuf>,
+
+    /// Watch a made-up organization with the built-in rules; needs no configuration
+    #[arg(long)]
+    pub(crate) demo: bool,
+
+    /// End the demonstration after so many seconds
+    #[arg(long = "for", value_name = "SECONDS", requires = "demo")]
+    pub(crate) seconds: Option<u64>,
+
+    /// How much is logged on standard error: error, warn, info, debug [default: what the configuration says]
+    #[arg(long, value_name = "LEVEL", value_parser = crate::commands::serve::level)]
+    pub(crate) log: Option<service::Level>,
+
+    /// How many threads decode and match [default: one per core]
+    #[arg(long, value_name = "N")]
+    pub(crate) threads: Option<std::num::NonZero<usize>>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Status {
+    /// The state folder, or the configuration that names it
+    #[arg(value_name = "STATE")]
+    pub(crate) state: PathBuf,
+
+    /// How to print it
+    #[arg(short, long, default_value = "text")]
+    pub(crate) format: CheckFormat,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct StoredFindings {
+    /// The state folder, or the configuration that names it
+    #[arg(value_name = "STATE")]
+    pub(crate) state: PathBuf,
+
+    /// Only findings of this rule
+    #[arg(long, value_name = "ID")]
+    pub(crate) rule: Option<String>,
+
+    /// Only findings of this severity or above
+    #[arg(short, long, value_name = "SEVERITY", value_parser = severity)]
+    pub(crate) severity: Option<rules::Severity>,
+
+    /// Only findings in this account
+    #[arg(long, value_name = "ID")]
+    pub(crate) account: Option<String>,
+
+    /// Only findings of this time or later (2026-11-03, or 2026-11-03T02:15:00Z)
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    pub(crate) from: Option<cloudtrail::EventTime>,
+
+    /// Only findings before this time
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    pub(crate) to: Option<cloudtrail::EventTime>,
+
+    /// Also revisions that a later one replaced
+    #[arg(long)]
+    pub(crate) revisions: bool,
+
+    /// At most so many
+    #[arg(long, value_name = "N", default_value_t = 100)]
+    pub(crate) limit: u64,
+
+    /// How to print them [default: table on a terminal, else ndjson]
+    #[arg(short, long, value_name = "FORMAT")]
+    pub(crate) format: Option<FindingsFormat>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum FindingsFormat {
+    /// For people: two lines a finding
+    Table,
+    /// One finding a line, each an EventBridge-shaped event
+    Ndjson,
+    /// One array of findings
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Deliveries {
+    /// What is owed: dead letters, what is being sent, what is pending
+    #[command(after_help = "Examples:
+  trailhound deliveries list /var/lib/trailhound
+  trailhound deliveries list trailhound.yaml --state dead --target oncall --format json")]
+    List {
+        /// The state folder, or the configuration that names it
+        #[arg(value_name = "STATE")]
+        state: PathBuf,
+
+        /// Only those in one state: pending, sending, delivered, dead, discarded
+        #[arg(long = "state", value_name = "NAME", value_parser = delivery_state)]
+        only: Option<store::DeliveryState>,
+
+        /// Only those of one target
+        #[arg(long, value_name = "NAME")]
+        target: Option<String>,
+
+        /// At most so many
+        #[arg(long, value_name = "N", default_value_t = 100)]
+        limit: u32,
+
+        /// How to print them
+        #[arg(short, long, default_value = "text")]
+        format: CheckFormat,
+    },
+    /// Send dead letters again: by key, or all of a target; works while the service runs
+    #[command(after_help = "Examples:
+  trailhound deliveries retry /var/lib/trailhound 8f2c…:0:oncall
+  trailhound deliveries retry trailhound.yaml --target oncall")]
+    Retry {
+        /// The state folder, or the configuration that names it
+        #[arg(value_name = "STATE")]
+        state: PathBuf,
+
+        /// Dead letters, as `id:revision:target`
+        #[arg(value_name = "KEY")]
+        keys: Vec<String>,
+
+        /// All dead letters of this target
+        #[arg(long, value_name = "NAME")]
+        target: Option<String>,
     },
 }
 
@@ -315,6 +467,11 @@ pub(crate) enum Schema {
     Rule,
     /// Findings
     Finding,
+}
+
+fn delivery_state(text: &str) -> Result<store::DeliveryState, String> {
+    let named = store::DeliveryState::ALL.into_iter().find(|state| state.name() == text);
+    named.ok_or_else(|| "one of pending, sending, delivered, dead, discarded".to_owned())
 }
 
 fn severity(text: &str) -> Result<rules::Severity, String> {

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use context::{Context, List};
@@ -158,6 +158,19 @@ impl RuleFiles {
     /// The paths of the documents.
     pub(crate) fn paths(&self) -> impl Iterator<Item = &str> {
         self.documents.iter().map(String::as_str)
+    }
+
+    /// Everything that was asked for on disk so far, there or not.
+    pub(crate) fn asked(&self) -> impl Iterator<Item = PathBuf> {
+        let built_in: Vec<&str> = BuiltIn.paths().collect();
+        let asked: Vec<PathBuf> = self
+            .read
+            .borrow()
+            .keys()
+            .filter(|path| !built_in.contains(&path.as_str()))
+            .map(PathBuf::from)
+            .collect();
+        asked.into_iter()
     }
 
     fn add_builtin(&mut self) {

@@ -37,6 +37,10 @@ fn main() -> ExitCode {
             commands::rules::list(&choice, tag.as_deref(), severity, format, talk)
         }
         Command::Rules(Rules::Show { id, choice }) => commands::rules::show(&id, &choice, talk),
+        Command::Serve(arguments) => commands::serve::run(&arguments, talk),
+        Command::Status(arguments) => commands::status::run(&arguments, talk),
+        Command::Findings(arguments) => commands::findings::run(&arguments, talk),
+        Command::Deliveries(arguments) => commands::deliveries::run(&arguments, talk),
         Command::Schema { of } => commands::schema::run(of, talk),
         Command::Completions { shell } => commands::completions::run(shell, talk),
     };

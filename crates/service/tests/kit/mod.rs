@@ -187,7 +187,10 @@ impl Wanted {
         let settings = Settings {
             state: self.state.clone(),
             store: self.store.clone(),
-            operations: Some(service::Operations { listen: "127.0.0.1:0".parse().unwrap(), token: None }),
+            operations: Some(service::Operations {
+                listen: "127.0.0.1:0".parse().unwrap(),
+                keys: Vec::new(),
+            }),
             workers: NonZero::new(2).unwrap(),
             retention: service::Retention::default(),
             journal: Journal::new(Said(Vec::new()), Level::Info, clock.clone()),

@@ -2,9 +2,14 @@
 
 pub(crate) mod check;
 pub(crate) mod completions;
+pub(crate) mod deliveries;
 pub(crate) mod explain;
+pub(crate) mod findings;
 pub(crate) mod matching;
 pub(crate) mod rules;
 pub(crate) mod scan;
 pub(crate) mod schema;
+pub(crate) mod serve;
+mod state;
+pub(crate) mod status;
 pub(crate) mod test;

@@ -17,7 +17,7 @@ pub(crate) use csv::Csv;
 pub(crate) use json::Json;
 pub(crate) use ndjson::Ndjson;
 pub(crate) use table::Table;
-pub(crate) use text::{Styles, filled, line_width, plain, plain_lines};
+pub(crate) use text::{Styles, filled, fit, line_width, plain, plain_lines};
 
 /// Where findings go, one after the other, in the order of time.
 pub(crate) trait Output {

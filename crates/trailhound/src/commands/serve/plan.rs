@@ -1,0 +1,243 @@
+//! From a configuration file to a plan the service can run: everything is read, compiled and set up, or nothing is.
+
+use std::fmt;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use configuration::{Configuration, RulesFrom, SourceKind, TargetKind};
+use decide::Lateness;
+use rules::{Colour, Diagnostic, RuleSet};
+use service::{Level, Operations, Plan, Program, Retention, Supervised};
+use sources::{ApiKey, Directory, DirectorySettings, Http, HttpSettings, Limits, Source, SourceError};
+use targets::{Clock, File, Lane, PagerDuty, Secret, Slack, Stream, Target, Webhook};
+
+use super::environment::Environment;
+use crate::exit_code::{Exit, Failure};
+use crate::loading::{BUILTIN, RuleFiles};
+use crate::talk::Talk;
+
+/// What a configuration file leads to.
+pub(super) struct Loaded {
+    pub(super) plan: Plan,
+    pub(super) state: configuration::State,
+    pub(super) operations: Option<Operations>,
+    pub(super) level: Level,
+    pub(super) warnings: usize,
+}
+
+/// Everything that is wrong.
+#[derive(Debug)]
+pub(super) struct Faults {
+    exit: Exit,
+    /// The first of them, in a line.
+    first: String,
+    count: usize,
+    /// All of them, with a picture of the place; without and with colours.
+    pictures: Vec<(String, String)>,
+}
+
+impl Faults {
+    fn one(message: String) -> Self {
+        Faults { exit: Exit::Usage, first: message, count: 1, pictures: Vec::new() }
+    }
+
+    fn of(exit: Exit, diagnostics: &[Diagnostic], files: &dyn rules::Files) -> Self {
+        let errors: Vec<&Diagnostic> = diagnostics.iter().filter(|one| one.is_error()).collect();
+        let picture =
+            |one: &&Diagnostic| (one.render(files, Colour::Plain), one.render(files, Colour::Styled));
+        Faults {
+            exit,
+            first: errors.first().map(ToString::to_string).unwrap_or_default(),
+            count: errors.len(),
+            pictures: errors.iter().map(picture).collect(),
+        }
+    }
+
+    /// Shows all of them to the person at the terminal.
+    pub(super) fn tell(&self, talk: Talk) {
+        for (plain, styled) in &self.pictures {
+            talk.error_block(if talk.err_colour() == Colour::Plain { plain } else { styled });
+        }
+    }
+
+    pub(super) fn failure(&self) -> Failure {
+        if self.pictures.is_empty() {
+            return Failure::new(self.exit, self.first.clone());
+        }
+        let faults = if self.count == 1 { "1 fault".to_owned() } else { format!("{} faults", self.count) };
+        let of = if self.exit == Exit::Rules { "rules" } else { "configuration" };
+        Failure::new(self.exit, format!("{faults} in the {of}")).hint("mend them, then `trailhound check`")
+    }
+}
+
+impl fmt::Display for Faults {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.first)?;
+        if self.count > 1 { write!(f, " (and {} more)", self.count - 1) } else { Ok(()) }
+    }
+}
+
+/// Reads a configuration file and all that it names.
+pub(super) fn load(path: &str, clock: &Clock) -> Result<Loaded, Faults> {
+    let (files, environment) = (RuleFiles::default(), Environment::default());
+    let read = Configuration::read(path, &files, &environment);
+    let warnings = read.diagnostics.len();
+    let Some(configuration) = &read.value else {
+        return Err(Faults::of(Exit::Usage, &read.diagnostics, &read.shown(&files)));
+    };
+    let analysis = &configuration.analysis;
+    let context = analysis.context(1);
+    let from: Vec<String> = analysis
+        .rules
+        .iter()
+        .map(|from| match from {
+            RulesFrom::BuiltIn => BUILTIN.to_owned(),
+            RulesFrom::Path(path) => path.clone(),
+        })
+        .collect();
+    let rule_files = RuleFiles::find(&from).map_err(|failure| Faults::one(failure.to_string()))?;
+    let rules::Loaded { rules, diagnostics } = RuleSet::load(rule_files.paths(), &rule_files, &context);
+    if diagnostics.iter().any(Diagnostic::is_error) {
+        return Err(Faults::of(Exit::Rules, &diagnostics, &rule_files));
+    }
+    let (rules, overridden) = analysis.apply(&rules);
+    if overridden.iter().any(Diagnostic::is_error) {
+        return Err(Faults::of(Exit::Usage, &overridden, &read.shown(&files)));
+    }
+    if rules.is_empty() {
+        return Err(Faults::one(
+            "there are no rules to run: leave `rules` out to use the built-in pack".to_owned(),
+        ));
+    }
+    let lateness = Lateness {
+        eventbridge: configuration.lateness.eventbridge,
+        logs: configuration.lateness.logs,
+        s3: configuration.lateness.s3,
+    };
+    let mut watched: Vec<PathBuf> = files.asked().chain(rule_files.asked()).collect();
+    watched.extend(environment.files());
+    // A folder tells of rule files that come and go.
+    watched.extend(from.iter().filter(|path| *path != BUILTIN).map(PathBuf::from));
+    watched.sort();
+    watched.dedup();
+    let program = Program::new(rules, context, configuration.routes.clone(), lateness);
+    let plan = Plan {
+        program,
+        sources: configuration.sources.iter().map(source).collect::<Result<_, _>>()?,
+        lanes: lanes(&configuration.targets, clock)?,
+        targets: definition(&configuration.targets, configuration.targets.iter().flat_map(secrets_of)),
+        files: watched,
+    };
+    Ok(Loaded {
+        plan,
+        state: configuration.state.clone(),
+        operations: configuration
+            .http
+            .as_ref()
+            .map(|listener| Operations { listen: listener.address, keys: listener.keys.clone() }),
+        level: level(configuration.log),
+        warnings: warnings + diagnostics.len() + overridden.len(),
+    })
+}
+
+fn level(level: configuration::LogLevel) -> Level {
+    match level {
+        configuration::LogLevel::Error => Level::Error,
+        configuration::LogLevel::Warn => Level::Warn,
+        configuration::LogLevel::Info => Level::Info,
+        configuration::LogLevel::Debug => Level::Debug,
+    }
+}
+
+pub(super) fn retention(retention: configuration::Retention) -> Retention {
+    Retention { findings: retention.findings, payloads: retention.deliveries, keys: retention.keys }
+}
+
+/// Something that differs when the configuration does. Secrets go in as a hash: their `Debug` shows nothing.
+fn definition<'s>(shown: &impl fmt::Debug, secrets: impl IntoIterator<Item = &'s Secret>) -> String {
+    let mut hasher = DefaultHasher::new();
+    secrets.into_iter().for_each(|secret| secret.expose().hash(&mut hasher));
+    format!("{shown:?} {:x}", hasher.finish())
+}
+
+/// Requests that may wait for one commit: what comes at once while the disk works.
+const HTTP_BATCHES: usize = 1024;
+
+fn source(source: &configuration::Source) -> Result<Supervised, Faults> {
+    let name: &str = &source.name;
+    let wrong = |error: SourceError| {
+        let next_step = error.next_step().map(|step| format!("; {step}")).unwrap_or_default();
+        Faults::one(format!("source `{name}`: {error}{next_step}"))
+    };
+    let mut limits = Limits::default();
+    let mut secrets: &[Secret] = &[];
+    let runs: Arc<dyn Source> = match &source.kind {
+        SourceKind::Directory(directory) => Arc::new(Directory::new(DirectorySettings {
+            watch: directory.watch,
+            poll: directory.poll,
+            quiet: directory.settle,
+            ..DirectorySettings::new(name, directory.path.clone())
+        })),
+        SourceKind::Http(http) => {
+            limits.batches = HTTP_BATCHES;
+            secrets = &http.listener.keys;
+            let keys = secrets.iter().map(|key| ApiKey::new(key.expose())).collect::<Result<_, _>>();
+            let settings = HttpSettings {
+                keys: keys.map_err(wrong)?,
+                body_max: usize::try_from(http.body_max_bytes).unwrap_or(usize::MAX),
+                topics: http.sns.clone(),
+                ..HttpSettings::new(name, http.listener.address)
+            };
+            Arc::new(Http::new(settings).map_err(wrong)?)
+        }
+        SourceKind::S3(_) | SourceKind::Sqs(_) => {
+            return Err(Faults::one(format!(
+                "source `{name}`: this build reads no queues; use `directory` or `http`"
+            )));
+        }
+    };
+    Ok(Supervised { source: runs, limits, definition: definition(source, secrets) })
+}
+
+/// How many messages may wait for one target beside the one that is being sent.
+const QUEUE_MAX: usize = 64;
+
+fn lanes(targets: &[configuration::Target], clock: &Clock) -> Result<service::Lanes, Faults> {
+    let mut all = Vec::with_capacity(targets.len());
+    for target in targets {
+        let wrong = |error: targets::SetupError| Faults::one(format!("target `{}`: {error}", target.name));
+        let speaks: Arc<dyn Target> = match &target.kind {
+            TargetKind::Webhook(settings) => {
+                Arc::new(Webhook::new(settings.clone(), clock.clone()).map_err(wrong)?)
+            }
+            TargetKind::Slack(settings) => Arc::new(Slack::new(settings).map_err(wrong)?),
+            TargetKind::PagerDuty(settings) => Arc::new(PagerDuty::new(settings.clone()).map_err(wrong)?),
+            TargetKind::Stdout => Arc::new(Stream::stdout()),
+            TargetKind::File { path, fsync } => Arc::new(File::open(path, *fsync).map_err(wrong)?),
+        };
+        all.push((target.name.clone(), speaks, target.policy.clone()));
+    }
+    Ok(Arc::new(move || {
+        let lane = |target: &Arc<dyn Target>, policy: &targets::Policy| Lane {
+            target: Arc::clone(target),
+            policy: policy.clone(),
+            queue_max: QUEUE_MAX,
+        };
+        all.iter().map(|(name, target, policy)| (name.clone(), lane(target, policy))).collect()
+    }))
+}
+
+fn secrets_of(target: &configuration::Target) -> Vec<&Secret> {
+    match &target.kind {
+        TargetKind::Webhook(settings) => {
+            let rest = settings.signing_keys.iter().chain(settings.headers.values());
+            std::iter::once(&settings.url).chain(rest).collect()
+        }
+        TargetKind::Slack(settings) => vec![&settings.webhook],
+        TargetKind::PagerDuty(settings) => {
+            std::iter::once(&settings.routing_key).chain(&settings.url).collect()
+        }
+        TargetKind::Stdout | TargetKind::File { .. } => Vec::new(),
+    }
+}

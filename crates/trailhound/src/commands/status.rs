@@ -1,0 +1,124 @@
+//! `trailhound status`: what the state folder holds, and how the service on it is.
+
+use std::path::Path;
+
+use serde_json::json;
+use service::control::{self, Request, Response};
+use service::{severity_name, unbalanced};
+use store::{Reader, Severity};
+
+use crate::arguments::{CheckFormat, Status};
+use crate::exit_code::{Exit, Failure, Outcome};
+use crate::output::{Styles, plain, print};
+use crate::talk::Talk;
+
+pub(crate) fn run(arguments: &Status, talk: Talk) -> Outcome {
+    let folder = super::state::folder(&arguments.state)?;
+    let mut reader = open(&folder)?;
+    let snapshot = reader.snapshot().map_err(store_failure)?;
+    let status = snapshot.status().map_err(store_failure)?;
+    let counters = snapshot.counters().map_err(store_failure)?;
+    let live = control::ask(&folder, &Request::Health)
+        .map_err(|error| Failure::input(format!("the service does not answer: {error}")))?;
+    let mut wrong = unbalanced(&counters);
+    if !status.findings.balanced() {
+        wrong.push("findings in the store do not add up".to_owned());
+    }
+    if !status.deliveries.balanced() {
+        wrong.push("deliveries in the store do not add up".to_owned());
+    }
+    let deliveries = status.deliveries;
+    if arguments.format == CheckFormat::Json {
+        let service = match &live {
+            Some(Response::Health { ready, parts, since, version }) => json!({
+                "running": true, "ready": ready, "since": since, "version": version,
+                "parts": parts.iter().map(|(part, state)| json!({ "part": part, "state": state })).collect::<Vec<_>>(),
+            }),
+            _ => json!({ "running": false }),
+        };
+        let findings = Severity::ALL.into_iter().zip(status.findings.latest);
+        let document = json!({
+            "service": service,
+            "findings": findings.map(|(severity, count)| (severity_name(severity).to_owned(), count.into())).collect::<serde_json::Map<_, _>>(),
+            "deliveries": {
+                "pending": deliveries.pending, "sending": deliveries.sending, "delivered": deliveries.delivered,
+                "dead": deliveries.dead, "discarded": deliveries.discarded, "created": deliveries.created, "pruned": deliveries.pruned,
+            },
+            "counters": counters.iter().map(|(name, value)| (name.clone(), (*value).into())).collect::<serde_json::Map<_, _>>(),
+            "store": { "bytes": status.bytes, "commits": status.commit, "runs": status.run, "schema": status.schema },
+            "unaccounted": wrong,
+        });
+        print(talk, |out| writeln!(out, "{document:#}"))?;
+    } else {
+        print(talk, |out| {
+            let bold = Styles::BOLD;
+            match &live {
+                Some(Response::Health { ready, parts, since, version }) => {
+                    let ready = if *ready { "ready" } else { "not ready" };
+                    writeln!(out, "{bold}service{bold:#}     {ready}, version {version}, since {since:.0}")?;
+                    for (part, state) in parts {
+                        writeln!(out, "            {}: {}", plain(part), plain(state))?;
+                    }
+                }
+                _ => writeln!(out, "{bold}service{bold:#}     not running on {}", folder.display())?,
+            }
+            let sum = |ending: &str| -> u64 {
+                let of = counters
+                    .iter()
+                    .filter(|(name, _)| name.starts_with("records/") && name.ends_with(ending));
+                of.map(|(_, value)| value).sum()
+            };
+            let records: Vec<String> = ["received", "matched", "unmatched", "duplicate", "rejected"]
+                .iter()
+                .map(|outcome| format!("{} {outcome}", sum(&format!("/{outcome}"))))
+                .collect();
+            writeln!(out, "{bold}records{bold:#}     {}", records.join(", "))?;
+            let findings: Vec<String> = Severity::ALL
+                .into_iter()
+                .zip(status.findings.latest)
+                .rev()
+                .map(|(severity, count)| format!("{count} {}", severity_name(severity)))
+                .collect();
+            writeln!(out, "{bold}findings{bold:#}    {}", findings.join(", "))?;
+            writeln!(
+                out,
+                "{bold}deliveries{bold:#}  {} pending, {} being sent, {} delivered, {} dead, {} discarded",
+                deliveries.pending,
+                deliveries.sending,
+                deliveries.delivered,
+                deliveries.dead,
+                deliveries.discarded
+            )?;
+            writeln!(
+                out,
+                "{bold}store{bold:#}       {:.1} MB, {} commits, started {} times",
+                megabytes(status.bytes),
+                status.commit,
+                status.run
+            )
+        })?;
+    }
+    for sum in &wrong {
+        talk.error(format_args!("{sum}: this is a defect, please report it"));
+    }
+    Ok(if wrong.is_empty() { Exit::Fine } else { Exit::Input })
+}
+
+#[expect(clippy::cast_precision_loss, reason = "shown with one digit")]
+fn megabytes(bytes: u64) -> f64 {
+    bytes as f64 / 1e6
+}
+
+/// Opens a state folder for reading; the service may be running on it.
+pub(super) fn open(folder: &Path) -> Result<Reader, Failure> {
+    Reader::open(folder).map_err(|error| match error {
+        store::Error::Missing { .. } => Failure::usage(format!("there is no state in {}", folder.display()))
+            .hint("name the folder that `state` has in the configuration, or the configuration itself"),
+        error => store_failure(error),
+    })
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
+pub(super) fn store_failure(error: store::Error) -> Failure {
+    Failure::input(error.to_string()).hint(error.hint())
+}
