@@ -220,8 +220,12 @@ impl<'s> Checker<'s> {
                 .filter(|child| circle.contains(child))
                 .find_map(|child| self.rules.at(child));
             let Some(next) = next.and_then(|next| next.alarm_name()) else { continue };
-            let message =
-                format!("`{}` depends on itself by way of `{next}`", rule.alarm_name().unwrap_or_default());
+            let name = rule.alarm_name().unwrap_or_default();
+            let message = if name == next {
+                format!("`{name}` depends on itself")
+            } else {
+                format!("`{name}` depends on itself by way of `{next}`")
+            };
             let help = "the service takes such a circle and stops evaluating it: break it here".to_owned();
             self.complain(rule, Check::AlarmCycle, next, message, Some(help));
             self.unusable.push(place);

@@ -34,6 +34,7 @@ mod pack;
 mod path;
 mod read;
 mod rule;
+mod rule_test;
 pub mod schema;
 mod set;
 mod test_run;
@@ -61,7 +62,11 @@ pub use overrides::Override;
 pub use pack::BuiltIn;
 pub use path::{EventPath, PathError, Root};
 pub use read::{Complaints, Fields, parse_duration, pattern as read_pattern, shown};
-pub use rule::{Escalation, Exception, Group, Rule, RuleId, RuleTest, Selector, Severity, Source, TestEvent};
+pub use rule::{Escalation, Exception, Group, Rule, RuleId, Selector, Severity, Source};
+pub use rule_test::{
+    Action, Course, EventOrigin, EventTest, ExpectedFinding, ExpectedState, KnownBy, ProgressStep, RuleTest,
+    TestEvent, TestStep, Timeline,
+};
 pub use set::{Loaded, RuleSet, Selection};
 pub use test_run::{TestEventError, TestOutcome};
 pub use title::{TITLE_LENGTH_MAX, Title};

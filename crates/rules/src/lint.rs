@@ -4,7 +4,7 @@ use crate::catalogue::Check;
 use crate::diagnostic::{Diagnostic, Span};
 use crate::files::Files;
 use crate::read::{Complaints, id_range};
-use crate::rule::{Rule, RuleTest, Selector};
+use crate::rule::{Rule, Selector};
 use crate::set::RuleSet;
 use crate::yaml::Node;
 use context::Lists;
@@ -20,7 +20,7 @@ const NAMES_A_SERVICE: [&str; 4] = ["detail-type", "source", "detail.eventSource
 pub(crate) fn rule(complaints: &mut Complaints<'_>, rule: &Rule, document: &Node) {
     let at = id_range(document).unwrap_or_else(|| document.range.clone());
     let id = &rule.id;
-    let makes_findings = rule.decision.makes_findings();
+    let (makes_findings, is_each) = (rule.decision.makes_findings(), rule.decision.is_each());
     let mut warn = |check: Check, message: String, help: &str| {
         let diagnostic = complaints.diagnostic(check, at.clone(), message);
         complaints.push(diagnostic.help(help));
@@ -41,10 +41,19 @@ pub(crate) fn rule(complaints: &mut Complaints<'_>, rule: &Rule, document: &Node
     } else if rule.tests.is_empty() {
         let help = "add one event that fires and one that does not";
         warn(Check::NoTests, format!("`{id}` has no tests"), help);
-    } else if !rule.tests.iter().any(|test| test.fires) {
-        warn(Check::NoFiringTest, format!("no test shows `{id}` firing"), "add a test with `fires: true`");
-    } else if rule.tests.iter().all(|test: &RuleTest| test.fires) {
-        let help = "add a test with `fires: false`, and the field that stops it as `because`";
+    } else if !rule.tests.iter().any(|test| test.shows(is_each).0) {
+        let help = if is_each {
+            "add a test with `fires: true`"
+        } else {
+            "add a test in `steps` that comes to `expect: firing`"
+        };
+        warn(Check::NoFiringTest, format!("no test shows `{id}` firing"), help);
+    } else if !rule.tests.iter().any(|test| test.shows(is_each).1) {
+        let help = if is_each {
+            "add a test with `fires: false`, and the field that stops it as `because`"
+        } else {
+            "add a test in `steps` that comes to `expect: nothing`, or one with `counts: false`"
+        };
         warn(Check::NoSilentTest, format!("no test shows `{id}` staying silent"), help);
     }
     let names_a_service = |selector: &Selector| match selector {

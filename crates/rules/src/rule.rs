@@ -9,6 +9,7 @@ use crate::decision::{Decision, Sequence, Step};
 use crate::diagnostic::Span;
 use crate::metric::Transformation;
 use crate::path::EventPath;
+use crate::rule_test::RuleTest;
 use crate::title::Title;
 use cloudtrail::Delivery;
 use event_pattern::Pattern;
@@ -58,17 +59,6 @@ pub struct Rule {
     pub allow: Vec<Check>,
     /// Where the rule was read.
     pub source: Source,
-}
-
-impl RuleTest {
-    /// The event files it names, and where.
-    pub(crate) fn event_files(&self) -> impl Iterator<Item = (&str, &Source)> {
-        let file = match &self.event {
-            TestEvent::File(path) => Some(&**path),
-            TestEvent::Inline(_) => None,
-        };
-        file.map(|path| (path, &self.source)).into_iter()
-    }
 }
 
 impl Rule {
@@ -256,38 +246,6 @@ pub struct Group {
     pub by: Vec<EventPath>,
     /// How long after its first event a finding takes in more.
     pub duration: Duration,
-}
-
-/// One test inside a rule document.
-#[derive(Clone, Debug)]
-pub struct RuleTest {
-    /// What it shows.
-    pub name: Box<str>,
-    /// The event it starts from.
-    pub event: TestEvent,
-    /// Fields to set, `path: value`, after the event was read; parents are made where they are missing.
-    pub with: Vec<(EventPath, serde_json::Value)>,
-    /// Fields to delete.
-    pub without: Vec<EventPath>,
-    /// Whether the rule must fire.
-    pub fires: bool,
-    /// What must have stopped it: a field's path as it stands in the pattern, `where`, or `except`.
-    pub because: Option<Box<str>>,
-    /// What severity the finding must have.
-    pub severity: Option<Severity>,
-    /// Lists that replace the context's for this test.
-    pub lists: Vec<(Box<str>, context::List)>,
-    /// Where it was read.
-    pub source: Source,
-}
-
-/// The event of a test.
-#[derive(Clone, Debug, PartialEq)]
-pub enum TestEvent {
-    /// A file, resolved against the rule's own path.
-    File(Box<str>),
-    /// The event itself: a CloudTrail record, or an EventBridge event if it has `detail-type` and `detail`.
-    Inline(Box<serde_json::Value>),
 }
 
 /// Where something was read.

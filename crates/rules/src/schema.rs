@@ -3,11 +3,15 @@
 //! The parser is the authority and says more than a schema can; the schema says what helps while typing: which keys
 //! there are, of what type, and what they mean. A test holds the two together.
 
+mod alarms;
+mod over_time;
+
 use crate::catalogue::Check;
+use crate::diagnostic::Level;
 use crate::rule::{RuleId, Severity};
 use serde_json::{Value, json};
 
-/// The JSON Schema (draft 2020-12) of one rule document.
+/// The JSON Schema (draft 2020-12) of one document of a rule file.
 #[must_use]
 pub fn rule_document() -> Value {
     let severity = json!({
@@ -29,24 +33,48 @@ pub fn rule_document() -> Value {
         "type": "string",
         "minLength": 1,
     });
-    let allowed = Check::ALL.iter().filter(|check| check.may_be_allowed());
-    let allowed: Vec<_> = allowed.map(|check| check.id()).collect();
+    let length = json!({
+        "description": "A length of time: `30s`, `10m`, `1h`, `2d`.",
+        "type": "string",
+        "pattern": "^[0-9]+[smhd]$",
+    });
     json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Trailhound rule",
-        "description": "One rule document: which CloudTrail events make a finding, and what it says.",
+        "description": "One document of a rule file: a rule, a metric filter, an alarm or a composite alarm.",
+        "type": "object",
+        "oneOf": [
+            { "$ref": "#/$defs/rule" },
+            { "$ref": "#/$defs/metric_filter" },
+            { "$ref": "#/$defs/alarm" },
+            { "$ref": "#/$defs/composite_alarm" },
+        ],
+        "$defs": {
+            "rule": rule(),
+            "metric_filter": alarms::metric_filter(),
+            "alarm": alarms::alarm(),
+            "composite_alarm": alarms::composite_alarm(),
+            "severity": severity,
+            "condition": condition,
+            "pattern": pattern,
+            "path": path,
+            "length": length,
+            "step": over_time::step(),
+        },
+    })
+}
+
+fn rule() -> Value {
+    let allowed = allow();
+    let mut schema = json!({
+        "description": "Which CloudTrail events make a finding, and what it says.",
         "type": "object",
         "additionalProperties": false,
         "required": ["id", "title", "severity"],
-        "oneOf": [{ "required": ["pattern"] }, { "required": ["filter"] }],
+        "oneOf": [{ "required": ["pattern"] }, { "required": ["filter"] }, { "required": ["sequence"] }],
         "properties": {
             "kind": { "description": "What the document is.", "enum": ["rule"] },
-            "id": {
-                "description": "The rule's name, unique among all rules.",
-                "type": "string",
-                "pattern": "^[a-z0-9]([a-z0-9-]*[a-z0-9])?$",
-                "maxLength": RuleId::LENGTH_MAX,
-            },
+            "id": id(),
             "title": text("What a finding is called: a template such as `{{ principal.name }} stopped {{ detail.requestParameters.name }}`."),
             "severity": { "$ref": "#/$defs/severity" },
             "escalate": escalate(),
@@ -57,21 +85,46 @@ pub fn rule_document() -> Value {
             "pattern": { "$ref": "#/$defs/pattern" },
             "filter": text("A CloudWatch Logs filter pattern, matched against the record alone."),
             "where": { "$ref": "#/$defs/condition" },
-            "delivery": {
-                "description": "Which events count: all, or those EventBridge would have delivered to such a rule.",
-                "enum": ["all", "aws-enabled", "aws-all-management"],
-            },
+            "delivery": delivery(),
             "except": except(),
             "group": group(),
-            "tests": tests(),
-            "allow": {
-                "description": "Warnings that are known and meant.",
-                "type": "array",
-                "items": { "enum": allowed },
-            },
+            "tests": over_time::tests(),
+            "allow": allowed,
             "metadata": { "description": "Whatever you like; nothing reads it.", "type": "object" },
         },
-        "$defs": { "severity": severity, "condition": condition, "pattern": pattern, "path": path },
+    });
+    if let Some(Value::Object(properties)) = schema.get_mut("properties") {
+        properties.insert("alarm".to_owned(), alarms::inline());
+        for (key, decision) in over_time::decisions() {
+            properties.insert(key.to_owned(), decision);
+        }
+    }
+    schema
+}
+
+fn id() -> Value {
+    json!({
+        "description": "The document's name, unique among all.",
+        "type": "string",
+        "pattern": "^[a-z0-9]([a-z0-9-]*[a-z0-9])?$",
+        "maxLength": RuleId::LENGTH_MAX,
+    })
+}
+
+fn delivery() -> Value {
+    json!({
+        "description": "Which events count: all, or those EventBridge would have delivered to such a rule.",
+        "enum": ["all", "aws-enabled", "aws-all-management"],
+    })
+}
+
+fn allow() -> Value {
+    let allowed = Check::ALL.iter().map(|check| check.entry()).filter(|entry| entry.level == Level::Warning);
+    let allowed: Vec<_> = allowed.map(|entry| entry.id).collect();
+    json!({
+        "description": "Warnings that are known and meant.",
+        "type": "array",
+        "items": { "enum": allowed },
     })
 }
 
@@ -129,36 +182,34 @@ fn group() -> Value {
     })
 }
 
-fn tests() -> Value {
-    json!({
-        "description": "Events with what the rule must make of them.",
-        "type": "array",
-        "items": {
-            "type": "object",
-            "additionalProperties": false,
-            "required": ["name", "event", "fires"],
-            "properties": {
-                "name": text("What the test shows."),
-                "description": text("What is to be said of it."),
-                "event": {
-                    "description": "A JSON file beside the rule, or the event itself.",
-                    "type": ["string", "object"],
-                },
-                "with": { "description": "Fields to set: path to value.", "type": "object" },
-                "without": { "description": "Fields to delete.", "type": "array", "items": { "$ref": "#/$defs/path" } },
-                "fires": { "description": "Whether the rule must fire.", "type": "boolean" },
-                "because": text("What must have stopped it: a field's path, `where`, `except` or `delivery`."),
-                "severity": { "$ref": "#/$defs/severity" },
-                "lists": { "description": "Lists that stand in for the configuration's.", "type": "object" },
-            },
-        },
-    })
-}
-
 fn text(description: &str) -> Value {
     json!({ "description": description, "type": "string", "minLength": 1 })
 }
 
 fn texts(description: &str) -> Value {
     json!({ "description": description, "type": "array", "items": { "type": "string", "minLength": 1 } })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::read::{
+        ALARM_DOCUMENT_KEYS, METRIC_FILTER_KEYS, RULE_KEYS, alarm_document_keys, composite_keys,
+    };
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn the_schema_has_the_keys_that_are_read() {
+        let schema = rule_document();
+        let alarm = ALARM_DOCUMENT_KEYS.into_iter();
+        for (definition, keys) in [
+            ("rule", RULE_KEYS.into_iter().collect::<BTreeSet<_>>()),
+            ("metric_filter", METRIC_FILTER_KEYS.into_iter().collect()),
+            ("alarm", alarm.clone().chain(alarm_document_keys()).collect()),
+            ("composite_alarm", alarm.chain(composite_keys()).collect()),
+        ] {
+            let properties = schema["$defs"][definition]["properties"].as_object().unwrap();
+            assert_eq!(properties.keys().map(String::as_str).collect::<BTreeSet<_>>(), keys, "{definition}");
+        }
+    }
 }

@@ -157,20 +157,17 @@ impl RuleSet {
 
 impl Loaded {
     /// What alarms refer to. Without an alarm it names, a composite alarm is no rule that could run; nor is what in turn
-    /// names that one.
+    /// names that one, of which nothing is told: it is not at fault.
     fn check_alarms(&mut self, files: &dyn Files) {
-        loop {
-            let (diagnostics, unusable) = alarms::check(&self.rules, files);
-            if unusable.is_empty() {
-                self.diagnostics.extend(diagnostics);
-                return;
-            }
-            self.diagnostics.extend(diagnostics.into_iter().filter(Diagnostic::is_error));
+        let (diagnostics, mut unusable) = alarms::check(&self.rules, files);
+        self.diagnostics.extend(diagnostics);
+        while !unusable.is_empty() {
             let mut place = 0;
             self.rules = self.rules.filtered(|_| {
                 place += 1;
                 !unusable.contains(&(place - 1))
             });
+            unusable = alarms::check(&self.rules, files).1;
         }
     }
 

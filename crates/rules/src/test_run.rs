@@ -7,8 +7,9 @@ use crate::event::EventView;
 use crate::explanation::RuleExplanation;
 use crate::files::Files;
 use crate::path::{EventPath, Root};
-use crate::rule::{Rule, RuleId, RuleTest, Source, TestEvent};
-use cloudtrail::{Decoder, Item};
+use crate::rule::{Rule, RuleId, Source};
+use crate::rule_test::{Course, EventOrigin, EventTest, RuleTest, TestEvent};
+use cloudtrail::{Decoder, EventTime, Item};
 use context::{Context, Lists};
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -24,8 +25,10 @@ pub struct TestOutcome {
     pub source: Source,
     /// What is wrong; empty if the test passed.
     pub failures: Vec<String>,
-    /// What the rule made of the event; none if the event could not be read.
+    /// What the rule made of the event; none if the event could not be read, or the test is one in steps.
     pub explanation: Option<RuleExplanation>,
+    /// Of a test in steps, what the rule said, in order, a line each.
+    pub said: Vec<String>,
 }
 
 impl TestOutcome {
@@ -37,39 +40,54 @@ impl TestOutcome {
 }
 
 impl Rule {
-    /// Runs the rule's tests. Events named by path are asked of `files`.
+    /// Runs the rule's tests of single events, in their order; those in steps need the engine that keeps windows, which stands
+    /// above this crate. Events named by path are asked of `files`.
     #[must_use]
     pub fn run_tests(&self, context: &Context, files: &dyn Files) -> Vec<TestOutcome> {
-        self.tests.iter().map(|test| self.run_test(test, context, files)).collect()
+        self.tests.iter().filter_map(|test| self.run_test(test, context, files)).collect()
     }
 
-    fn run_test(&self, test: &RuleTest, context: &Context, files: &dyn Files) -> TestOutcome {
-        let mut outcome = TestOutcome {
-            rule: self.id.clone(),
-            name: test.name.to_string(),
-            source: test.source.clone(),
-            failures: Vec::new(),
-            explanation: None,
-        };
-        match test.view(files) {
+    /// Runs one test of the rule; `None` if it is one in steps.
+    #[must_use]
+    pub fn run_test(&self, test: &RuleTest, context: &Context, files: &dyn Files) -> Option<TestOutcome> {
+        let Course::Event(of_event) = &test.course else { return None };
+        let mut outcome = TestOutcome::of(self, test);
+        match of_event.event.view(files) {
             Ok(view) => {
                 let explanation = self.explain(&view, &test.context(context));
-                outcome.failures = failures(test, &explanation);
+                outcome.failures = failures(self, of_event, &explanation);
                 outcome.explanation = Some(explanation);
             }
             Err(error) => outcome.failures.push(error.to_string()),
         }
-        outcome
+        Some(outcome)
     }
 }
 
-fn failures(test: &RuleTest, explanation: &RuleExplanation) -> Vec<String> {
+impl TestOutcome {
+    /// A test of a rule of which nothing is known to be wrong.
+    #[must_use]
+    pub fn of(rule: &Rule, test: &RuleTest) -> Self {
+        Self {
+            rule: rule.id.clone(),
+            name: test.name.to_string(),
+            source: test.source.clone(),
+            failures: Vec::new(),
+            explanation: None,
+            said: Vec::new(),
+        }
+    }
+}
+
+fn failures(rule: &Rule, test: &EventTest, explanation: &RuleExplanation) -> Vec<String> {
     let mut failures = Vec::new();
+    let should = if rule.decision.is_each() { "fire" } else { "count" };
     match (test.fires, explanation.fires) {
         (true, false) => {
-            failures.push(format!("should fire, and is stopped by {}", explanation.stopped_by.join(", ")));
+            let stopped_by = explanation.stopped_by.join(", ");
+            failures.push(format!("should {should}, and is stopped by {stopped_by}"));
         }
-        (false, true) => failures.push("should not fire, and does".to_owned()),
+        (false, true) => failures.push(format!("should not {should}, and does")),
         _ => {}
     }
     if let Some(because) = test.because.as_deref().filter(|_| !explanation.fires)
@@ -111,7 +129,9 @@ pub enum TestEventError {
 }
 
 impl RuleTest {
-    fn context(&self, context: &Context) -> Context {
+    /// What the test knows of the organization: the same, but for its own lists.
+    #[must_use]
+    pub fn context(&self, context: &Context) -> Context {
         if self.lists.is_empty() {
             return context.clone();
         }
@@ -121,24 +141,72 @@ impl RuleTest {
         }
         context.with_lists(lists)
     }
+}
 
-    /// The test's event with its changes made.
+impl TestEvent {
+    /// The event with its changes made.
     ///
     /// # Errors
     ///
     /// Where the event cannot be read or changed so.
     pub fn view(&self, files: &dyn Files) -> Result<EventView, TestEventError> {
-        let json = match &self.event {
-            TestEvent::Inline(event) => (**event).clone(),
-            TestEvent::File(path) => {
+        view(&self.json(files)?)
+    }
+
+    /// The event with its changes made, as one that happened at `time`, the `number`th of its repetitions (from 1). It has an
+    /// id of its own, made of `name` and the number, unless the test sets `detail.eventID`: then it is the same event again.
+    ///
+    /// # Errors
+    ///
+    /// Where the event cannot be read or changed so.
+    pub fn happening(
+        &self,
+        files: &dyn Files,
+        time: EventTime,
+        name: &str,
+        number: u32,
+    ) -> Result<EventView, TestEventError> {
+        let mut repeated = self.clone();
+        for (_, value) in &mut repeated.with {
+            put_number(value, number);
+        }
+        let mut event = repeated.json(files)?;
+        let own_id = |names: &[&str]| {
+            self.with.iter().any(|(path, _)| path.in_event().into_iter().flatten().eq(names.iter().copied()))
+        };
+        let (time, id) = (Value::from(time.to_string()), Value::from(format!("{name}-{number}")));
+        let is_envelope = is_envelope(&event);
+        let record = if is_envelope { event.get_mut("detail") } else { Some(&mut event) };
+        if let Some(Value::Object(record)) = record
+            && (!is_envelope || record.contains_key("eventTime"))
+        {
+            record.insert("eventTime".to_owned(), time.clone());
+            if !own_id(&["detail", "eventID"]) {
+                record.insert("eventID".to_owned(), id.clone());
+            }
+        }
+        if let (true, Value::Object(envelope)) = (is_envelope, &mut event) {
+            envelope.insert("time".to_owned(), time);
+            if !own_id(&["id"]) {
+                envelope.insert("id".to_owned(), id);
+            }
+        }
+        view(&event)
+    }
+
+    /// The event with its changes made: a record, or an EventBridge event.
+    fn json(&self, files: &dyn Files) -> Result<Value, TestEventError> {
+        let json = match &self.origin {
+            EventOrigin::Inline(event) => (**event).clone(),
+            EventOrigin::File(path) => {
                 let text = files.text(path).ok_or_else(|| TestEventError::NoFile(path.to_string()))?;
                 serde_json::from_str(&text)
                     .map_err(|error| TestEventError::NotJson { path: path.to_string(), error })?
             }
         };
         let event = single(json);
-        if event.get("detail-type").is_some() && event.get("detail").is_some() {
-            return self.changed(event, |_| true);
+        if is_envelope(&event) {
+            return self.apply(event, |_| true);
         }
         // What of the envelope follows from the record (its source, its account) should follow from the changed one.
         let record = Value::Object(Map::from_iter([("detail".to_owned(), event)]));
@@ -147,18 +215,14 @@ impl RuleTest {
                 || (path.root() == Root::Event
                     && path.steps().first().is_some_and(|step| &**step == "detail"))
         };
-        let changed = self.apply(record, of_record)?;
-        let view = view(changed.get("detail").unwrap_or(&Value::Null))?;
+        let mut changed = self.apply(record, of_record)?;
+        let record = changed.get_mut("detail").map(Value::take).unwrap_or_default();
         let envelope_too =
             self.with.iter().map(|(path, _)| path).chain(&self.without).any(|path| !of_record(path));
         if !envelope_too {
-            return Ok(view);
+            return Ok(record);
         }
-        self.changed(view.json().clone(), |path| !of_record(path))
-    }
-
-    fn changed(&self, event: Value, which: impl Fn(&EventPath) -> bool) -> Result<EventView, TestEventError> {
-        view(&self.apply(event, which)?)
+        self.apply(view(&record)?.json().clone(), |path| !of_record(path))
     }
 
     fn apply(&self, mut event: Value, which: impl Fn(&EventPath) -> bool) -> Result<Value, TestEventError> {
@@ -173,6 +237,21 @@ impl RuleTest {
         }
         Ok(event)
     }
+}
+
+/// Puts the number of a repetition where `{n}` stands in a text.
+fn put_number(value: &mut Value, number: u32) {
+    match value {
+        Value::String(text) if text.contains("{n}") => *text = text.replace("{n}", &number.to_string()),
+        Value::Array(items) => items.iter_mut().for_each(|item| put_number(item, number)),
+        Value::Object(members) => members.values_mut().for_each(|member| put_number(member, number)),
+        _ => {}
+    }
+}
+
+/// Whether it is an event as EventBridge delivers it, and not a bare record.
+fn is_envelope(event: &Value) -> bool {
+    event.get("detail-type").is_some() && event.get("detail").is_some()
 }
 
 /// The only record of a log file, or the value itself.

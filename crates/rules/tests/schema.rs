@@ -56,6 +56,55 @@ fn what_the_parser_refuses_by_shape_the_schema_refuses() {
             false,
         ),
         ("{ id: a, title: t, severity: low, pattern: {}, allow: [yaml-syntax] }", false),
+        (
+            "{ id: a, title: t, severity: low, pattern: {}, threshold: { count: 5, within: 10m, by: [principal] } }",
+            true,
+        ),
+        ("{ id: a, title: t, severity: low, pattern: {}, threshold: { count: many, within: 10m } }", false),
+        (
+            "{ id: a, title: t, severity: low, sequence: { within: 1h, steps: [{ filter: a }, { not: { filter: b } }] } }",
+            true,
+        ),
+        ("{ id: a, title: t, severity: low, sequence: { within: 1h, steps: [{ filter: a }] } }", false),
+        (
+            "{ id: a, title: t, severity: low, filter: x, sequence: { within: 1h, steps: [{ filter: a }, { filter: b }] } }",
+            false,
+        ),
+        ("{ id: a, title: t, severity: low, filter: x, first_seen: { of: [principal], learn: 7d } }", true),
+        (
+            "{ id: a, title: t, severity: low, filter: x, absent: { for: 1h, per: [account], expect: [a, [b]] } }",
+            true,
+        ),
+        ("{ id: a, title: t, severity: low, filter: x, absent: { for: 1h, expect: everything } }", false),
+        (
+            "{ id: a, title: t, severity: low, filter: x, alarm: { statistic: Sum, period: 60, evaluation_periods: 1, threshold: 1.5, comparison_operator: LessThanThreshold, metric: { value: $.a, dimensions: { x: $.b } } } }",
+            true,
+        ),
+        ("{ id: a, title: t, severity: low, filter: x, alarm: { period: 60 } }", false),
+        (
+            "{ id: a, title: t, severity: low, filter: x, threshold: { count: 2, within: 1m }, tests: [{ name: x, start: 2026-01-01T00:00:00Z, steps: [{ at: +1h5m, event: e.json, repeat: x5 every 30s }, { progress: +5m }, { progress: { to: +1h, by: digest } }, { expect: nothing }, { expect: firing }, { expect: { state: firing, count: 5 } }, { expect: [{ settled: true }, resolved] }] }] }",
+            true,
+        ),
+        (
+            "{ id: a, title: t, severity: low, filter: x, tests: [{ name: x, steps: [{ expect: maybe }] }] }",
+            false,
+        ),
+        (
+            "{ id: a, title: t, severity: low, filter: x, tests: [{ name: x, steps: [{ at: 5m, event: e.json }] }] }",
+            false,
+        ),
+        (
+            "{ kind: metric-filter, id: a, filter_pattern: x, metric_transformations: [{ metric_name: a, metric_namespace: b, metric_value: 1 }] }",
+            true,
+        ),
+        ("{ kind: metric-filter, id: a, filter_pattern: x, metric_transformations: [] }", false),
+        (
+            "{ kind: alarm, id: a, title: t, severity: low, namespace: n, metric_name: m, statistic: Sum, period: 60, evaluation_periods: 1, threshold: 1, comparison_operator: LessThanThreshold }",
+            true,
+        ),
+        ("{ kind: alarm, id: a, title: t, severity: low }", false),
+        ("{ kind: composite-alarm, id: a, title: t, severity: low, alarm_rule: ALARM(b) }", true),
+        ("{ kind: composite-alarm, id: a, title: t, severity: low }", false),
         ("[]", false),
     ] {
         let document = yaml::parse(&"t.yaml".into(), text).documents.remove(0).to_json();
@@ -93,6 +142,8 @@ fn validate(root: &Value, schema: &Value, value: &Value, at: &str, faults: &mut 
                     "array" => value.is_array(),
                     "string" => value.is_string(),
                     "boolean" => value.is_boolean(),
+                    "number" => value.is_number(),
+                    "integer" => value.is_u64() || value.is_i64(),
                     other => panic!("unknown type {other}"),
                 };
                 argument.as_array().map_or_else(|| is(argument), |names| names.iter().any(is))
@@ -103,6 +154,13 @@ fn validate(root: &Value, schema: &Value, value: &Value, at: &str, faults: &mut 
             }
             "oneOf" => matching(argument) == 1,
             "anyOf" => matching(argument) > 0,
+            "minItems" => {
+                value.as_array().is_none_or(|items| items.len() as u64 >= argument.as_u64().unwrap())
+            }
+            "maxItems" => {
+                value.as_array().is_none_or(|items| items.len() as u64 <= argument.as_u64().unwrap())
+            }
+            "minimum" => value.as_f64().is_none_or(|number| number >= argument.as_f64().unwrap()),
             "minLength" => text.is_none() || length >= argument.as_u64().unwrap(),
             "maxLength" => text.is_none() || length <= argument.as_u64().unwrap(),
             "pattern" => {

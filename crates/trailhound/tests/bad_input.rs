@@ -260,7 +260,7 @@ fn faulty_rules_end_it_before_anything_is_read() {
         ("id: a\ntitle: t\nseverity: high\npattern: { source: [aws.iam] }\nwhere: detial.a == 1\n", "detail"),
         (
             "id: a\ntitle: t\nseverity: high\npattern: { source: [aws.iam] }\nthreshold: { count: 5 }\n",
-            "not supported yet",
+            "needs `within`",
         ),
     ] {
         let folder = folder(&[("rule.yaml", rule.as_bytes()), ("good.json", &two_records())]);

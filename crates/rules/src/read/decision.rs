@@ -49,6 +49,8 @@ impl Reader<'_, '_> {
             let diagnostic =
                 self.complaints.diagnostic(Check::InvalidValue, other.key_range.clone(), message);
             self.complaints.push(diagnostic.help(help));
+            // Read too, so that what is wrong inside it is told.
+            let _ = self.decision_of(&other.key, &other.value, fields, delivery);
             alone = false;
         }
         if let Some(group) = fields.get("group") {
@@ -64,15 +66,23 @@ impl Reader<'_, '_> {
             self.complaints.push(diagnostic.help("remove `group`"));
             alone = false;
         }
-        let node = &kind.value;
-        let decision = match &*kind.key {
+        self.decision_of(&kind.key, &kind.value, fields, delivery).filter(|_| alone)
+    }
+
+    fn decision_of(
+        &mut self,
+        kind: &str,
+        node: &Node,
+        rule: &Fields<'_>,
+        delivery: Option<Delivery>,
+    ) -> Option<Decision> {
+        match kind {
             "threshold" => self.threshold(node).map(Decision::Threshold),
             "sequence" => self.sequence(node, delivery.unwrap_or(Delivery::All)).map(Decision::Sequence),
             "first_seen" => self.first_seen(node).map(Decision::FirstSeen),
             "absent" => self.absent(node).map(Decision::Absent),
-            _ => self.inline_alarm(node, fields).map(|alarm| Decision::Alarm(Box::new(alarm))),
-        };
-        decision.filter(|_| alone)
+            _ => self.inline_alarm(node, rule).map(|alarm| Decision::Alarm(Box::new(alarm))),
+        }
     }
 
     fn threshold(&mut self, node: &Node) -> Option<Threshold> {

@@ -69,18 +69,16 @@ impl Reader<'_, '_> {
         let dimensions = fields.get("dimensions").map_or(Some(BTreeMap::new()), |node| self.dimensions(node));
         let metrics = self.each(fields.get("metrics"), Self::metric_query);
         self.ignored_actions(fields);
+        if fields.get("metrics").is_none() {
+            let named = ["namespace", "metric_name"].map(|key| fields.required(self.complaints, key));
+            if named.contains(&None) {
+                return None;
+            }
+        }
         let mut definition = definition?;
         (definition.namespace, definition.metric_name) =
             (namespace?.map(String::from), metric_name?.map(String::from));
         (definition.dimensions, definition.metrics) = (dimensions?, metrics?);
-        if definition.metrics.is_empty() {
-            for key in ["namespace", "metric_name"] {
-                fields.required(self.complaints, key);
-            }
-            if definition.namespace.is_none() || definition.metric_name.is_none() {
-                return None;
-            }
-        }
         self.finish_alarm(fields, definition, id, None)
     }
 
@@ -328,8 +326,8 @@ impl Reader<'_, '_> {
         let text = self.scalar_text(node, "`treat_missing_data`")?;
         let Err(error) = text.parse::<TreatMissingData>() else { return Some(text.to_owned()) };
         let known = ["breaching", "notBreaching", "ignore", "missing"];
-        let diagnostic =
-            self.complaints.diagnostic(Check::InvalidAlarm, node.range.clone(), error.to_string());
+        let message = error.to_string().trim_end_matches('.').to_owned();
+        let diagnostic = self.complaints.diagnostic(Check::InvalidAlarm, node.range.clone(), message);
         self.complaints.push(match crate::nearest::nearest(text, known) {
             Some(meant) => diagnostic.help(format!("did you mean `{meant}`?")).replace_with(meant),
             None => diagnostic,

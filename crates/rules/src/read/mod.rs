@@ -14,8 +14,12 @@ mod record_fields;
 mod scalar;
 mod selector;
 mod test_case;
+mod timeline;
 
 pub use fields::{Complaints, Fields};
+pub(crate) use metric_alarm::alarm_document_keys;
+#[cfg(test)]
+pub(crate) use metric_filter::METRIC_FILTER_KEYS;
 pub(crate) use overrides::overrides;
 pub use overrides::pattern;
 
@@ -32,6 +36,7 @@ use jiff::civil::Date;
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
+use test_case::OneEvent;
 
 /// The keys of a rule document, in the order they are best written in.
 pub(crate) const RULE_KEYS: [&str; 23] = [
@@ -92,6 +97,11 @@ pub(crate) fn rule(complaints: &mut Complaints<'_>, context: &Context, document:
     (reader.complaints.errors() == errors_before).then_some(rule).flatten()
 }
 
+/// What a composite alarm's document has of AWS.
+pub(crate) fn composite_keys() -> impl Iterator<Item = &'static str> {
+    composite::COMPOSITE_KEYS.into_iter()
+}
+
 /// What a document says to people, and what of it is admitted.
 struct Prose {
     description: Option<Box<str>>,
@@ -117,15 +127,13 @@ impl Reader<'_, '_> {
         match kind.map(|node| (node, node.as_text())) {
             None | Some((_, Some("rule"))) => self.plain_rule(document, entries),
             Some((_, Some("metric-filter"))) => self.metric_filter_document(document),
-            Some((_, Some("alarm"))) => self.alarm_document(
-                document,
-                metric_alarm::alarm_document_keys(),
-                "an alarm",
-                |reader, fields, id| reader.alarm(fields, id).map(|alarm| Decision::Alarm(Box::new(alarm))),
-            ),
+            Some((_, Some("alarm"))) => {
+                self.alarm_document(document, alarm_document_keys(), "an alarm", |reader, fields, id| {
+                    reader.alarm(fields, id).map(|alarm| Decision::Alarm(Box::new(alarm)))
+                })
+            }
             Some((_, Some("composite-alarm"))) => {
-                let keys = composite::COMPOSITE_KEYS;
-                self.alarm_document(document, keys, "a composite alarm", |reader, fields, id| {
+                self.alarm_document(document, composite_keys(), "a composite alarm", |reader, fields, id| {
                     reader.composite_alarm(fields, id).map(|alarm| Decision::Composite(Box::new(alarm)))
                 })
             }
@@ -159,7 +167,12 @@ impl Reader<'_, '_> {
         let except = self.each(fields.get("except"), Self::exception);
         let decision = self.decision(document, &fields, delivery);
         let group = fields.get("group").map(|node| self.group(node));
-        let tests = self.each(fields.get("tests"), Self::test);
+        let one_event = match entries.iter().find(|entry| decision::DECISION_KEYS.contains(&&*entry.key)) {
+            None => OneEvent::Fires,
+            Some(kind) if &*kind.key == "sequence" => OneEvent::Nothing,
+            Some(_) => OneEvent::Counts,
+        };
+        let tests = self.each(fields.get("tests"), |reader, node| reader.test(node, one_event));
         let prose = self.prose(document, &fields);
         let prose = prose?;
         Some(Rule {
@@ -230,7 +243,7 @@ impl Reader<'_, '_> {
         let title = fields.required(self.complaints, "title").and_then(|node| self.title(node));
         let severity = fields.required(self.complaints, "severity").and_then(|node| self.severity(node));
         let decision = read(self, &fields, id.as_ref());
-        let tests = self.each(fields.get("tests"), Self::test);
+        let tests = self.each(fields.get("tests"), |reader, node| reader.test(node, OneEvent::Nothing));
         let described = fields.text(self.complaints, "alarm_description");
         let prose = self.prose(document, &fields);
         let prose = prose?;

@@ -4,71 +4,127 @@ use super::{Fields, Reader};
 use crate::catalogue::Check;
 use crate::files::resolve;
 use crate::path::EventPath;
-use crate::rule::{RuleTest, TestEvent};
+use crate::rule_test::{Course, EventOrigin, EventTest, RuleTest, TestEvent};
 use crate::yaml::{Node, Value};
 use context::List;
 
-const TEST_KEYS: [&str; 9] =
-    ["name", "event", "with", "without", "fires", "because", "severity", "lists", "description"];
+/// The keys of a test.
+const TEST_KEYS: [&str; 13] = [
+    "name",
+    "description",
+    "event",
+    "with",
+    "without",
+    "fires",
+    "counts",
+    "because",
+    "severity",
+    "lists",
+    "steps",
+    "start",
+    "lateness",
+];
+
+/// What one event by itself can show of a rule.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum OneEvent {
+    /// That the rule fires (`fires`).
+    Fires,
+    /// That the event counts (`counts`); what is made of it shows in steps.
+    Counts,
+    /// Nothing: the rule has no selector of its own.
+    Nothing,
+}
 
 impl Reader<'_, '_> {
-    pub(super) fn test(&mut self, node: &Node) -> Option<RuleTest> {
+    pub(super) fn test(&mut self, node: &Node, one_event: OneEvent) -> Option<RuleTest> {
         let fields = Fields::read(self.complaints, node, "a test", &TEST_KEYS, &[])?;
         let name = fields.required(self.complaints, "name").and_then(|node| self.text(node));
-        let event = fields.required(self.complaints, "event").and_then(|node| self.test_event(node));
-        let fires = fields.required(self.complaints, "fires").and_then(|node| self.fires(node));
-        let with = fields.get("with").map_or(Some(Vec::new()), |node| self.with(node));
-        let without = self.each(fields.get("without"), Self::event_path);
-        let because = fields.text(self.complaints, "because");
-        let severity = fields.get("severity").map(|node| self.severity(node));
-        let lists = fields.get("lists").map_or(Some(Vec::new()), |node| self.test_lists(node));
-        let (fires, because) = (fires?, because?);
-        let asked_in_vain = match (fires, because.is_some(), severity.is_some()) {
-            (true, true, _) => Some(("because", "a rule that fires was not stopped by anything")),
-            (false, _, true) => Some(("severity", "a rule that does not fire has no severity")),
-            _ => None,
+        let course = match fields.get("steps") {
+            Some(steps) => self.timeline(&fields, steps).map(Course::Steps),
+            None => self.event_test(node, &fields, one_event).map(Course::Event),
         };
-        if let Some((key, message)) = asked_in_vain
-            && let Some(node) = fields.get(key)
-        {
-            self.complaints.add(Check::InvalidValue, node.range.clone(), message);
-        }
+        let lists = fields.get("lists").map_or(Some(Vec::new()), |node| self.test_lists(node));
         Some(RuleTest {
             name: name?,
-            event: event?,
-            with: with?,
-            without: without?,
-            fires,
-            because,
-            severity: match severity {
-                Some(severity) => Some(severity?),
-                None => None,
-            },
+            course: course?,
             lists: lists?,
             source: self.source(node.range.clone()),
         })
     }
 
-    fn test_event(&mut self, node: &Node) -> Option<TestEvent> {
+    fn event_test(&mut self, node: &Node, fields: &Fields<'_>, one_event: OneEvent) -> Option<EventTest> {
+        let mut good = true;
+        for key in ["start", "lateness"] {
+            if let Some(node) = fields.get(key) {
+                let message = format!("`{key}` is for a test in `steps`");
+                self.complaints.add(Check::InvalidValue, node.range.clone(), message);
+                good = false;
+            }
+        }
+        if one_event == OneEvent::Nothing {
+            let message = "a test of this document needs `steps`: no event decides it by itself";
+            let diagnostic = self.complaints.diagnostic(Check::MissingKey, fields.place(), message);
+            let help = "write `steps: [{ at: +0s, event: … }, { expect: firing }]`";
+            self.complaints.push(diagnostic.help(help));
+            return None;
+        }
+        let (key, other) =
+            if one_event == OneEvent::Fires { ("fires", "counts") } else { ("counts", "fires") };
+        if let Some(node) = fields.get(other) {
+            let message = if one_event == OneEvent::Fires {
+                "`counts` is for rules that decide over several events: this one fires on each or does not"
+            } else {
+                "no single event makes this rule fire: it decides over several"
+            };
+            let help = if one_event == OneEvent::Fires {
+                "write `fires`"
+            } else {
+                "write `counts`, whether the event counts, or `steps`, which show the rule firing"
+            };
+            let diagnostic = self.complaints.diagnostic(Check::InvalidValue, node.range.clone(), message);
+            self.complaints.push(diagnostic.help(help));
+            return None;
+        }
+        let event = self.test_event(fields);
+        let fires =
+            fields.required(self.complaints, key).and_then(|node| self.yes_or_no(node, &format!("`{key}`")));
+        let because = fields.text(self.complaints, "because");
+        let severity = super::optional(fields.get("severity").map(|node| self.severity(node)));
+        let (fires, because) = (fires?, because?);
+        let asked_in_vain = match (fires, because.is_some(), severity.flatten().is_some()) {
+            (true, true, _) => Some(("because", "a rule that fires was not stopped by anything")),
+            (false, _, true) => Some(("severity", "a rule that does not fire has no severity")),
+            _ => None,
+        };
+        if let Some((key, message)) = asked_in_vain {
+            let range = fields.get(key).unwrap_or(node).range.clone();
+            self.complaints.add(Check::InvalidValue, range, message);
+        }
+        let test = EventTest { event: event?, fires, because, severity: severity? };
+        good.then_some(test)
+    }
+
+    /// An event with its changes, of a test or of a step.
+    pub(super) fn test_event(&mut self, fields: &Fields<'_>) -> Option<TestEvent> {
+        let origin = fields.required(self.complaints, "event").and_then(|node| self.event_origin(node));
+        let with = fields.get("with").map_or(Some(Vec::new()), |node| self.with(node));
+        let without = self.each(fields.get("without"), Self::event_path);
+        Some(TestEvent { origin: origin?, with: with?, without: without? })
+    }
+
+    fn event_origin(&mut self, node: &Node) -> Option<EventOrigin> {
         match &node.value {
             Value::Text(_) => {
                 let path = self.scalar_text(node, "the path of an event")?;
-                Some(TestEvent::File(resolve(self.complaints.file(), path).into_boxed_str()))
+                Some(EventOrigin::File(resolve(self.complaints.file(), path).into_boxed_str()))
             }
-            Value::Mapping(_) => Some(TestEvent::Inline(Box::new(node.to_json()))),
+            Value::Mapping(_) => Some(EventOrigin::Inline(Box::new(node.to_json()))),
             _ => {
                 self.wrong_type(node, "an event is the path of a JSON file, or the event itself");
                 None
             }
         }
-    }
-
-    fn fires(&mut self, node: &Node) -> Option<bool> {
-        if let Value::Bool(fires) = node.value {
-            return Some(fires);
-        }
-        self.wrong_type(node, "`fires` is true or false");
-        None
     }
 
     fn with(&mut self, node: &Node) -> Option<Vec<(EventPath, serde_json::Value)>> {

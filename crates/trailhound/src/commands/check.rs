@@ -15,6 +15,7 @@ pub(crate) fn run(arguments: &Check, talk: Talk) -> Outcome {
     let mut diagnostics = loaded.diagnostics;
     let today = clock::now().to_zoned(jiff::tz::TimeZone::UTC).date();
     diagnostics.extend(rules::expired_exceptions(&loaded.rules, today));
+    diagnostics.extend(rules::missing_events(&loaded.rules, &files));
     print(talk, |out| {
         for diagnostic in &diagnostics {
             match arguments.format {
