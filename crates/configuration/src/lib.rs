@@ -113,6 +113,8 @@ impl Analysis {
     /// Reads the configuration that `files` have at `path` as the service would, for somebody who wants to know what is wrong with it.
     /// Without `secrets` none is looked up, and what depends on them is not checked. A configuration that has nothing of what only
     /// the service needs is taken for one that is meant for analysis alone.
+    ///
+    /// The value is there if what it is about could be read, even where something else is wrong: so the rules can be checked too.
     #[must_use]
     pub fn check(path: &str, files: &dyn Files, secrets: Option<&dyn Secrets>) -> Read<Self> {
         read::check(path, files, secrets)

@@ -12,7 +12,7 @@ use crate::{Analysis, Configuration, Lateness, Listener, LogLevel, RulesFrom, Se
 /// What reading gives: the value, if nothing is wrong, and everything there is to say of the file.
 #[derive(Debug)]
 pub struct Read<T> {
-    /// What was read; `None` if there is an error among the diagnostics.
+    /// What was read; `None` if there is an error among the diagnostics, unless it is said otherwise.
     pub value: Option<T>,
     /// Errors and warnings, by place; those of the accounts file last.
     pub diagnostics: Vec<Diagnostic>,
@@ -28,6 +28,14 @@ impl<T> Read<T> {
     #[must_use]
     pub fn shown<'f>(&self, files: &'f dyn Files) -> Shown<'f> {
         Shown::new(files, Arc::clone(&self.path), Arc::clone(&self.masked))
+    }
+
+    /// Only what has no error.
+    fn right(mut self) -> Self {
+        if self.diagnostics.iter().any(Diagnostic::is_error) {
+            self.value = None;
+        }
+        self
     }
 
     fn map<U>(self, make: impl FnOnce(T) -> Option<U>) -> Read<U> {
@@ -79,7 +87,7 @@ enum Needs {
 }
 
 pub(crate) fn configuration(path: &str, files: &dyn Files, secrets: &dyn Secrets) -> Read<Configuration> {
-    read(path, files, Some(secrets), Needs::Everything).map(|whole| {
+    read(path, files, Some(secrets), Needs::Everything).right().map(|whole| {
         let Whole { analysis, state, sources, lateness, targets, routes, http, log } = whole;
         let http = match http {
             Some(http) => Some(http.value()?),
@@ -99,7 +107,7 @@ pub(crate) fn configuration(path: &str, files: &dyn Files, secrets: &dyn Secrets
 }
 
 pub(crate) fn analysis(path: &str, files: &dyn Files) -> Read<Analysis> {
-    read(path, files, None, Needs::Nothing).map(|whole| Some(whole.analysis))
+    read(path, files, None, Needs::Nothing).right().map(|whole| Some(whole.analysis))
 }
 
 pub(crate) fn check(path: &str, files: &dyn Files, secrets: Option<&dyn Secrets>) -> Read<Analysis> {
@@ -177,7 +185,6 @@ fn read(path: &str, files: &dyn Files, secrets: Option<&dyn Secrets>, needs: Nee
     let mut diagnostics = complaints.into_list();
     diagnostics.sort_by_key(|diagnostic| (diagnostic.span.offset, diagnostic.level, diagnostic.id));
     diagnostics.extend(elsewhere);
-    let value = value.filter(|_| !diagnostics.iter().any(Diagnostic::is_error));
     Read { value, diagnostics, not_looked_up, path: file, masked }
 }
 

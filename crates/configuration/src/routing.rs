@@ -27,6 +27,8 @@ struct Written<'n> {
     node: &'n Node,
     pattern: Option<&'n Node>,
     to: Option<&'n Node>,
+    /// Whether `to` could be read.
+    to_is_read: bool,
 }
 
 impl Reader<'_, '_> {
@@ -60,8 +62,14 @@ impl Reader<'_, '_> {
                 Some(routes)
             }
             Err(problems) => {
+                // A target that somebody probably meant, or that a route names that could not be read, is not unreached as well.
+                let to_unreadable = written.iter().any(|one| one.as_ref().is_none_or(|one| !one.to_is_read));
+                let meant: Vec<&TargetName> = problems.iter().filter_map(nearest_of).collect();
                 for problem in problems.iter() {
-                    self.problem(problem, node, &written, targets);
+                    let follows = matches!(problem, Problem::UnreachedTarget { target } if to_unreadable || meant.contains(&target));
+                    if !follows {
+                        self.problem(problem, node, &written, targets);
+                    }
                 }
                 None
             }
@@ -86,12 +94,13 @@ impl Reader<'_, '_> {
             Some((*pattern).clone())
         });
         let to_node = fields.required(self.complaints, "to");
-        let to = to_node.map_or(Some(Vec::new()), |node| {
+        let to = to_node.and_then(|node| {
             self.each(node, "`to`", |reader, node| {
                 reader.text(node, "the name of a target").map(str::to_owned)
             })
         });
         let proceed = fields.get("continue").map_or(Some(false), |node| self.truth(node, "continue"));
+        let to_is_read = to.is_some();
         // What is wrong inside a route is no reason to be silent about the rest of it.
         let neutral = unknown_route();
         Some(Written {
@@ -106,6 +115,7 @@ impl Reader<'_, '_> {
             node,
             pattern: pattern_node,
             to: to_node,
+            to_is_read,
         })
     }
 
@@ -217,6 +227,14 @@ impl Reader<'_, '_> {
         };
         let diagnostic = self.complaints.diagnostic(check, range, message);
         self.complaints.push(diagnostic.help(help));
+    }
+}
+
+/// The target that a problem suggests.
+fn nearest_of(problem: &Problem) -> Option<&TargetName> {
+    match problem {
+        Problem::UnknownTarget { nearest, .. } => nearest.as_ref(),
+        _ => None,
     }
 }
 

@@ -116,11 +116,10 @@ impl Reader<'_, '_> {
         let (kind, settings, fields) = self.one_of_kinds(node, "a target", &KINDS, &NOT_BUILT, &BESIDE)?;
         let policy = fields.get("retry").map_or(Some(Policy::default()), |node| self.policy(node));
         let network = fields.get("network").map_or(Some(Network::default()), |node| self.network_use(node));
-        let over_network = !matches!(kind, "stdout" | "file");
-        if let Some(node) = fields.get("network").filter(|_| !over_network) {
+        let unused = fields.get("network").filter(|_| matches!(kind, "stdout" | "file"));
+        if let Some(node) = unused {
             let message = format!("`{kind}` uses no network");
             self.wrong(Check::InvalidValue, node, message, "remove `network`");
-            return None;
         }
         let kind = match kind {
             "webhook" => self.webhook(settings, network.clone()),
@@ -129,9 +128,9 @@ impl Reader<'_, '_> {
             "stdout" => self.stdout(settings).map(Found::Value),
             _ => self.file(settings).map(Found::Value),
         };
-        let policy = policy?;
+        let (policy, kind) = (policy?, kind?);
         network?;
-        Some(kind?.map(|kind| (kind, policy)))
+        unused.is_none().then(|| kind.map(|kind| (kind, policy)))
     }
 
     fn webhook(&mut self, node: &Node, network: Option<Network>) -> Option<Found<TargetKind>> {
