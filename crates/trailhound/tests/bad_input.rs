@@ -143,13 +143,33 @@ fn a_closed_pipe_is_fine() {
     assert!(!stderr.contains("panicked") && !stderr.contains("error"), "{stderr}");
 }
 
+/// Whoever can place such a value in a call must not hide the call from the rules.
+#[test]
+fn numbers_and_nesting_that_other_parsers_refuse_hide_nothing() {
+    let deep = format!("{}1{}", r#"{"a":"#.repeat(900), "}".repeat(900));
+    for odd in ["1e999999", "-1e999999", &deep, &deep.replace(r#"{"a":"#, "[").replace('}', "]")] {
+        let call = stop_logging(FIRST, "2026-11-03T02:15:00Z").replace(r#"{"name":"audit"}"#, odd);
+        let folder = folder(&[("log.json", &log_file(&[call]))]);
+        for format in ["table", "ndjson", "json", "csv"] {
+            let seen = run(folder.path(), &["scan", "log.json", "--format", format]);
+            assert_eq!(seen.code, 0, "{}", seen.stderr);
+            assert!(seen.stdout.contains("cloudtrail-logging-stopped"), "{odd:.20}: {}", seen.stderr);
+        }
+        let seen = run(folder.path(), &["scan", "log.json", "--format", "ndjson"]);
+        let finding = &seen.findings()[0]["detail"];
+        assert_eq!(finding["records"].as_array().map(Vec::len), Some(1), "{odd:.20}");
+        let arguments = ["explain", "cloudtrail-logging-stopped", "log.json", "--event-id", FIRST];
+        let seen = run(folder.path(), &arguments);
+        assert_eq!(seen.code, 0, "{}", seen.stderr);
+    }
+}
+
 /// Matching steps over values that no rule asks for, so what is wrong with them shows only when a rule wants the event.
 #[test]
 fn a_matched_record_that_cannot_be_taken_apart_is_rejected_by_name() {
-    let deep = format!("{}1{}", r#"{"a":"#.repeat(200), "}".repeat(200));
     let (first, second) =
         (stop_logging(FIRST, "2026-11-03T02:15:00Z"), stop_logging(SECOND, "2026-11-03T04:15:00Z"));
-    for bad in ["1e999999", "\"a\u{0}b\"", &deep] {
+    for bad in ["\"a\u{0}b\"", "{\"a\":nul}", "{\"a\":\"\\x\"}", "{\"a\":[1,]}"] {
         let broken = first.replace(r#"{"name":"audit"}"#, bad);
         let folder = folder(&[("log.json", &log_file(&[broken, second.clone()]))]);
         let seen = run(folder.path(), &["scan", "log.json", "--stats", "stats.json", "--format", "ndjson"]);

@@ -204,16 +204,13 @@ fn bounded(error: &ExecutionError) -> String {
     use ExecutionError as E;
     let text = match error {
         E::FunctionError { function, message } => format!("{function}: {message}"),
-        E::UnsupportedUnaryOperator(operator, of) => format!("`{operator}` cannot be done to {}", shown(of)),
         E::UnsupportedBinaryOperator(operator, left, right) => {
             format!("`{operator}` cannot be done to {} and {}", shown(left), shown(right))
         }
         E::ValuesNotComparable(left, right) => {
             format!("{} cannot be compared with {}", shown(left), shown(right))
         }
-        E::UnsupportedKeyType(of) | E::UnsupportedMapIndex(of) | E::UnsupportedListIndex(of) => {
-            format!("{} cannot be an index", shown(of))
-        }
+        E::UnsupportedKeyType(of) => format!("{} cannot be an index", shown(of)),
         E::UnsupportedIndex(index, of) => format!("{} has no element {}", shown(of), shown(index)),
         E::UnsupportedTargetType { target } => format!("{} is not what the function takes", shown(target)),
         E::NotSupportedAsMethod { method, target } => format!("{} has no `{method}`", shown(target)),
