@@ -228,8 +228,7 @@ fn one_line(text: &str) -> String {
     let mut length = 0;
     let mut blank = false;
     for character in text.chars() {
-        let turns = matches!(character, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-        if character.is_control() || character.is_whitespace() || turns || character == '\u{feff}' {
+        if character.is_control() || character.is_whitespace() || is_hidden(character) {
             blank = true;
             continue;
         }
@@ -246,6 +245,12 @@ fn one_line(text: &str) -> String {
         length += 1;
     }
     line
+}
+
+/// Whether a character turns the direction of writing, or shows nothing.
+fn is_hidden(character: char) -> bool {
+    matches!(character, '\u{ad}' | '\u{61c}' | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff0}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}')
 }
 
 /// Takes as much as a title can show and refuses the rest, so a template that prints a whole event stops early.
@@ -331,7 +336,7 @@ mod tests {
     fn titles() {
         let event = json!({"account": "111122223333", "region": "us-east-1", "detail-type": "t", "detail": {
             "name": "trail", "n": 5, "none": null, "empty": "", "list": ["a", "b"], "a.b": "dot", "markup": "<b>&",
-            "lines": "one\n\ttwo\u{1b}[31m", "turned": "a\u{202e}b", "long": "x".repeat(5000)}});
+            "lines": "one\n\ttwo\u{1b}[31m", "turned": "a\u{202e}b", "hidden": "a\u{200b}b\u{2060}", "long": "x".repeat(5000)}});
         for (source, expected) in [
             ("plain", "plain"),
             ("{{ detail.name }} in {{ account.name }}", "trail in pay"),
@@ -349,6 +354,7 @@ mod tests {
             ("{{ detail.markup }}", "<b>&"),
             ("{{ detail.lines }}", "one two [31m"),
             ("{{ detail.turned }}", "a b"),
+            ("{{ detail.hidden }}", "a b"),
             // Fails half way, or never ends: what was written until then stays.
             ("before {{ detail.list - 1 }} after", "before"),
             ("{{ 1 // 0 }}", "{{ 1 // 0 }}"),

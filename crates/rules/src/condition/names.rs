@@ -169,6 +169,16 @@ impl Names<'_> {
         let name = call.func_name.as_str();
         let operator = name.starts_with(['_', '@', '!', '-']);
         if operator {
+            // Looking a value up in a list is a loop as well, but for one over a list of the configuration.
+            if name == operators::IN
+                && !self.bound.is_empty()
+                && let [_, of] = call.args.as_slice()
+                && self.mentions_event(of)
+            {
+                let message = "`in` inside a loop goes over the event again".to_owned();
+                let help = "ask it outside of the loop, or of a part of the loop's element".to_owned();
+                self.fault(FaultKind::Expression, message, None, Some(help));
+            }
             return;
         }
         let range =

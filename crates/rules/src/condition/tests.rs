@@ -259,6 +259,7 @@ fn loops_inside_loops_go_over_parts_and_regular_expressions_are_written_down() {
         "detail.l.exists(a, a.m.exists(b, b == 'x'))",
         "detail.l.exists(a, lists.automation_roles.exists(b, b == a))",
         "detail.l.exists(a, [a.x, a.y].exists(b, b == 'x'))",
+        "detail.l.exists(a, 'x' in a.tags && a.name in lists.automation_roles && a.name in ['x', 'y'])",
         "detail.userAgent.matches('^aws-cli')",
     ] {
         assert_eq!(refused(good), Vec::<String>::new(), "{good}");
@@ -270,6 +271,7 @@ fn loops_inside_loops_go_over_parts_and_regular_expressions_are_written_down() {
             "detail.l.exists(a, (detail.l + a.m).exists(b, b == 1))",
             "a loop inside a loop goes over the event again",
         ),
+        ("detail.l.exists(a, a in detail.m)", "`in` inside a loop goes over the event again"),
         ("detail.userAgent.matches(detail.userAgent)", "a regular expression cannot come from the event"),
     ] {
         assert_eq!(refused(bad), [says], "{bad}");

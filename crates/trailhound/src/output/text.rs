@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use anstyle::{AnsiColor, Style};
+use route::printable::is_hidden;
 use rules::Severity;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
@@ -36,7 +37,7 @@ impl Styles {
 ///
 /// Control characters become the pictures Unicode has for them, and characters that reorder text their code point.
 pub(crate) fn plain(text: &str) -> Cow<'_, str> {
-    if !text.chars().any(acts) {
+    if !text.chars().any(is_hidden) {
         return Cow::Borrowed(text);
     }
     let mut out = String::with_capacity(text.len() + 8);
@@ -45,7 +46,7 @@ pub(crate) fn plain(text: &str) -> Cow<'_, str> {
             '\n' | '\t' | '\r' => out.push(' '),
             '\0'..='\u{1f}' => out.extend(char::from_u32(0x2400 + u32::from(c))),
             '\u{7f}' => out.push('\u{2421}'),
-            _ if acts(c) => out.extend(c.escape_unicode()),
+            _ if is_hidden(c) => out.extend(c.escape_unicode()),
             _ => out.push(c),
         }
     }
@@ -55,12 +56,6 @@ pub(crate) fn plain(text: &str) -> Cow<'_, str> {
 /// Several lines of such text, each made harmless and left a line.
 pub(crate) fn plain_lines(text: &str) -> String {
     text.split('\n').map(plain).collect::<Vec<_>>().join("\n")
-}
-
-/// Whether a terminal does something with it other than showing it.
-fn acts(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// At most `width` columns of `text`, with an ellipsis where something was cut.

@@ -3,14 +3,15 @@
 use std::collections::HashSet;
 
 use cloudtrail::EventId;
-use rustc_hash::FxHashSet;
+use foldhash::fast::RandomState;
 
 /// The ids of all events read so far, in sixteen bytes each for all that are UUIDs.
+///
+/// Whoever writes a file chooses its ids, so the hasher begins in another place in every run.
 #[derive(Default)]
 pub(super) struct Seen {
-    uuids: FxHashSet<u128>,
-    contents: FxHashSet<u128>,
-    /// Ids of any other form can be chosen by whoever wrote the file, hence the hasher that cannot be attacked.
+    uuids: HashSet<u128, RandomState>,
+    contents: HashSet<u128, RandomState>,
     texts: HashSet<Box<str>>,
 }
 
