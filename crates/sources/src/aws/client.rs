@@ -14,16 +14,19 @@ pub struct AwsSettings {
     pub region: Option<String>,
     /// Another endpoint than AWS's: a private one, or a test's.
     pub endpoint: Option<String>,
-    /// Keys that were set; none finds credentials as every AWS tool does.
-    credentials: Option<Credentials>,
+    /// Fixed keys; none finds credentials as every AWS tool does.
+    pub keys: Option<Keys>,
 }
 
-impl AwsSettings {
-    /// Fixed keys, for an endpoint that wants others than the environment's: a store that speaks S3 but is not AWS.
+/// Keys for an endpoint that wants others than the environment's: a store that speaks S3 but is not AWS. Not shown.
+#[derive(Debug, Clone)]
+pub struct Keys(Credentials);
+
+impl Keys {
+    /// A pair of keys.
     #[must_use]
-    pub fn with_keys(self, access_key_id: &str, secret_access_key: &str) -> Self {
-        let credentials = Credentials::new(access_key_id, secret_access_key, None, None, "configuration");
-        AwsSettings { credentials: Some(credentials), ..self }
+    pub fn new(access_key_id: &str, secret_access_key: &str) -> Self {
+        Keys(Credentials::new(access_key_id, secret_access_key, None, None, "configuration"))
     }
 }
 
@@ -44,7 +47,7 @@ pub(super) async fn load(settings: &AwsSettings, region: Option<String>) -> SdkC
     if let Some(endpoint) = &settings.endpoint {
         loader = loader.endpoint_url(endpoint);
     }
-    if let Some(credentials) = &settings.credentials {
+    if let Some(Keys(credentials)) = &settings.keys {
         loader = loader.credentials_provider(credentials.clone());
     }
     loader.load().await

@@ -28,23 +28,31 @@ const WRITE: usize = 1 << 20;
 const TRIES: u32 = 3;
 const GRANT: &str = "s3:GetObject on the objects, kms:Decrypt if they are encrypted with your key, and s3:ListBucket on the bucket so that what is missing can be told from what is forbidden";
 
-/// Fetches an object.
+/// Fetches an object. The client repeats calls that fail; what breaks off after that is asked for again here.
 pub(super) async fn fetch(client: &Client, object: &ObjectRef, bounds: Bounds) -> Result<Body, Fault> {
     let mut tries = 1;
     loop {
-        match once(client, object, bounds).await {
-            Err(Fault::Passing { .. }) if tries < TRIES => {
-                // The client has waited between its own tries; this is for bodies that break off.
+        match once(client, object, bounds).await? {
+            Came::Whole(kept) => return check(kept, object).await,
+            Came::BrokeOff(reason) if tries >= TRIES => {
+                let next_step = "wait; if it stays so, look at the network between here and S3";
+                return Err(Fault::passing(format!("{}: {reason}", object.url()), next_step));
+            }
+            Came::BrokeOff(_) => {
                 tokio::time::sleep(Duration::from_millis(100) * 2_u32.pow(tries)).await;
                 tries += 1;
             }
-            Ok(body) => return check(body, object).await,
-            Err(fault) => return Err(fault),
         }
     }
 }
 
-async fn once(client: &Client, object: &ObjectRef, bounds: Bounds) -> Result<Kept, Fault> {
+/// What came of an object.
+enum Came {
+    Whole(Kept),
+    BrokeOff(String),
+}
+
+async fn once(client: &Client, object: &ObjectRef, bounds: Bounds) -> Result<Came, Fault> {
     let url = object.url();
     let call = client.get_object().bucket(&object.bucket).key(&object.key).send();
     let output = call.await.map_err(|error| fault::of_call(&error, &format!("cannot get {url}"), GRANT))?;
@@ -59,19 +67,14 @@ async fn once(client: &Client, object: &ObjectRef, bounds: Bounds) -> Result<Kep
         let chunk = match tokio::time::timeout(bounds.stall, body.next()).await {
             Ok(Some(Ok(chunk))) => chunk,
             Ok(Some(Err(error))) => {
-                let reason = format!("{url} broke off: {}", fault::line(&error.to_string()));
-                return Err(Fault::passing(
-                    reason,
-                    "wait; if it stays so, look at the network between here and S3",
-                ));
+                return Ok(Came::BrokeOff(format!(
+                    "the body broke off: {}",
+                    fault::line(&error.to_string())
+                )));
             }
             Ok(None) => break,
             Err(_) => {
-                let reason = format!("nothing came of {url} for {} s", bounds.stall.as_secs_f32());
-                return Err(Fault::passing(
-                    reason,
-                    "wait; if it stays so, look at the network between here and S3",
-                ));
+                return Ok(Came::BrokeOff(format!("nothing came for {} s", bounds.stall.as_secs_f32())));
             }
         };
         if kept.length + chunk.len() as u64 > bounds.length {
@@ -85,10 +88,9 @@ async fn once(client: &Client, object: &ObjectRef, bounds: Bounds) -> Result<Kep
         })?;
     }
     if announced.is_some_and(|length| length != kept.length) {
-        let reason = format!("{url} broke off after {} bytes", kept.length);
-        return Err(Fault::passing(reason, "wait; if it stays so, look at the network between here and S3"));
+        return Ok(Came::BrokeOff(format!("the body broke off after {} bytes", kept.length)));
     }
-    Ok(kept)
+    Ok(Came::Whole(kept))
 }
 
 /// What has come of an object.

@@ -21,7 +21,7 @@ mod sqs;
 mod worker;
 
 pub use bucket::{Bucket, BucketError, Object};
-pub use client::AwsSettings;
+pub use client::{AwsSettings, Keys};
 pub use queue::QueueSettings;
 pub use s3::{S3, S3Settings};
 pub use sqs::{Sqs, SqsSettings};

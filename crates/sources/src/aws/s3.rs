@@ -132,10 +132,7 @@ impl Reader for Objects {
 impl Objects {
     async fn fetch(&self, object: ObjectRef) -> Result<Fetched, Fault> {
         if !self.settings.buckets.is_empty() && !self.settings.buckets.contains(&object.bucket) {
-            return Err(Fault::hopeless(format!(
-                "{} is in a bucket that is not among those to be read",
-                object.url()
-            )));
+            return Err(Fault::hopeless("its bucket is not among those to be read"));
         }
         let client = self.client(object.region.as_deref());
         let bounds = Bounds { length: self.settings.object_max, stall: self.settings.stall };

@@ -147,15 +147,13 @@ impl<R: Reader> Worker<R> {
             end = self.deal_with(&message) => end,
             () = self.keep_hidden(&message) => End::Later,
         };
-        let receipt = self.receipt(&message);
-        if matches!(end, End::Later) {
+        // Before it can come again: it would be taken for one that came too early.
+        let receipt = self.lock().remove(&message.id).unwrap_or(message.receipt);
+        match end {
             // If this fails, it is visible again when its time is over.
-            let _ = self.queue.hide(&receipt, self.settings.delay_after(message.tries)).await;
-        }
-        self.lock().remove(&message.id);
-        if matches!(end, End::Delete) {
+            End::Later => drop(self.queue.hide(&receipt, self.settings.delay_after(message.tries)).await),
             // The deleter lives as long as this sender.
-            let _ = self.done.send(receipt);
+            End::Delete => drop(self.done.send(receipt)),
         }
     }
 

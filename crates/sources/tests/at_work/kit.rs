@@ -118,38 +118,47 @@ impl Rig {
 
 fn commit(store: &Mutex<Committed>, batch: Batch) {
     let Batch { content, acknowledge, .. } = batch;
-    let mut store = store.lock().unwrap();
-    if store.refuse > 0 {
-        store.refuse -= 1;
-        store.refused += 1;
-        drop(store);
+    let is_refused = {
+        let mut store = store.lock().unwrap();
+        let is_refused = store.refuse > 0;
+        store.refuse -= usize::from(is_refused);
+        store.refused += usize::from(is_refused);
+        is_refused
+    };
+    if is_refused {
         acknowledge.refused("the disk is full");
         return;
     }
-    store.batches += 1;
-    store.bytes_max = store.bytes_max.max(content.bytes());
+    let mut new = Committed { bytes_max: content.bytes(), ..Committed::default() };
     for mut payload in content.payloads {
-        let mut decoder = Decoder::default();
-        let store = &mut *store;
-        store.origins.push(payload.origin.clone());
-        let decoded = payload.decode(&mut decoder, |item| match item {
+        new.origins.push(payload.origin.clone());
+        let decoded = payload.decode(&mut Decoder::default(), |item| match item {
             Item::Event(event) => {
                 let id = event
                     .record()
                     .and_then(|record| record.event_id?.unescape().ok().map(std::borrow::Cow::into_owned));
-                store.ids.push(id.unwrap_or_default());
+                new.ids.push(id.unwrap_or_default());
                 let mut text = Vec::new();
                 match event.record() {
                     Some(record) => record.json.write_compact(&mut text),
                     None => text.extend_from_slice(b"not a record"),
                 }
-                store.texts.push(String::from_utf8(text).unwrap());
+                new.texts.push(String::from_utf8(text).unwrap());
             }
-            Item::Rejected { .. } => store.rejected += 1,
-            Item::Digest(_) | Item::Skipped { .. } => store.skipped += 1,
+            Item::Rejected { .. } => new.rejected += 1,
+            Item::Digest(_) | Item::Skipped { .. } => new.skipped += 1,
         });
-        store.troubles.extend(decoded.trouble.map(|trouble| trouble.to_string()));
+        new.troubles.extend(decoded.trouble.map(|trouble| trouble.to_string()));
     }
+    let mut store = store.lock().unwrap();
+    store.batches += 1;
+    store.bytes_max = store.bytes_max.max(new.bytes_max);
+    store.ids.extend(new.ids);
+    store.texts.extend(new.texts);
+    store.origins.extend(new.origins);
+    store.troubles.extend(new.troubles);
+    store.rejected += new.rejected;
+    store.skipped += new.skipped;
     for checkpoint in content.checkpoints {
         match checkpoint.position {
             Some(position) => store.checkpoints.insert(checkpoint.partition, position),

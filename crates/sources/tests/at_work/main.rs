@@ -2,6 +2,12 @@
 
 #![expect(clippy::unwrap_used, reason = "a test")]
 
+#[cfg(feature = "aws")]
+mod counterpart;
 mod directory;
+#[cfg(feature = "aws")]
+mod hostile;
 mod http;
 mod kit;
+#[cfg(feature = "aws")]
+mod queue;
