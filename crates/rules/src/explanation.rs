@@ -4,6 +4,7 @@
 //! languages' own reference matchers, and goes on asking after the first no, so all that stands in the way is told.
 
 use crate::condition::Truth;
+use crate::decision::DecisionKind;
 use crate::evaluation::{Evaluation, NotExcepted, Verdict};
 use crate::event::EventView;
 use crate::rule::{Rule, RuleId, Selector, Severity};
@@ -16,7 +17,12 @@ use std::fmt;
 pub struct RuleExplanation {
     /// The rule.
     pub rule: RuleId,
-    /// Whether it fires.
+    /// What kind of decision the rule makes of its events.
+    pub decision: DecisionKind,
+    /// Of a sequence, the step that is told of: the first that takes the event, or else the one that comes closest.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub step: Option<u8>,
+    /// Whether it fires; of a rule over several events, whether this one counts.
     pub fires: bool,
     /// What keeps it from firing, first things first: paths of fields, `delivery`, `where`, `except`.
     pub stopped_by: Vec<String>,
@@ -30,6 +36,9 @@ pub struct RuleExplanation {
     pub delivered: bool,
     /// What `where` gives; none without one, or where the selector does not match.
     pub condition: Option<ConditionExplanation>,
+    /// What the `where` of the step gives.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub step_condition: Option<ConditionExplanation>,
     /// What each exception says.
     pub except: Vec<ExceptionExplanation>,
     /// What each escalation says.
@@ -79,6 +88,17 @@ pub struct EscalationExplanation {
     pub severity: Severity,
     /// Whether it is the one that decides: the first that holds.
     pub decides: bool,
+}
+
+impl Selector {
+    /// Whether it matches an event, by the languages' own reference matchers: what an index of many selectors must agree with.
+    #[must_use]
+    pub fn matches(&self, view: &EventView) -> bool {
+        match self {
+            Self::Pattern(pattern) => view.for_patterns().is_some_and(|event| pattern.matches(event)),
+            Self::Filter(filter) => view.record().is_some_and(|record| filter.matches(record)),
+        }
+    }
 }
 
 impl SelectorExplanation {
@@ -147,15 +167,22 @@ impl RuleExplanation {
 }
 
 impl Rule {
-    /// Explains what the rule makes of an event.
+    /// Explains what the rule makes of an event: of a sequence, the first step that takes it, or else the one that is stopped by
+    /// the least.
     #[must_use]
     pub fn explain(&self, view: &EventView, context: &Context) -> RuleExplanation {
-        let selector = self.selector.as_ref().map_or_else(
+        let steps = self.selectors().map(|(step, _)| self.explain_step(step, view, context));
+        let closest = steps.min_by_key(|explanation| explanation.stopped_by.len());
+        closest.unwrap_or_else(|| self.explain_step(0, view, context))
+    }
+
+    fn explain_step(&self, step: u8, view: &EventView, context: &Context) -> RuleExplanation {
+        let selector = self.selector_of(step).map_or_else(
             || SelectorExplanation::Inapplicable("it looks at no event by itself".to_owned()),
             |selector| SelectorExplanation::of(selector, view),
         );
         let evaluation = Evaluation::new(self, view, context);
-        let delivered = view.delivered(self.delivery);
+        let delivered = view.delivered(self.delivery_of(step));
         let matches = selector.matches();
         let mut stopped_by = selector.stoppers();
         if !delivered {
@@ -166,7 +193,15 @@ impl Rule {
             expression: condition.text().to_owned(),
             truth: evaluation.condition(),
         });
-        if condition.as_ref().is_some_and(|condition| !condition.truth.holds()) {
+        let of_step = self.step(step).filter(|_| matches);
+        let step_condition = of_step.and_then(|step| {
+            let expression = step.condition.as_ref()?.text().to_owned();
+            Some(ConditionExplanation { expression, truth: step.condition(view, context) })
+        });
+        let fails = |condition: &Option<ConditionExplanation>| {
+            condition.as_ref().is_some_and(|condition| !condition.truth.holds())
+        };
+        if fails(&condition) || fails(&step_condition) {
             stopped_by.push("where".to_owned());
         }
         let except: Vec<_> = self
@@ -202,9 +237,11 @@ impl Rule {
                 EscalationExplanation { expression, truth, severity: escalation.severity, decides }
             })
             .collect();
-        let fires = matches && delivered && evaluation.verdict() == Verdict::Fires;
+        let fires = stopped_by.is_empty() && matches && evaluation.verdict() == Verdict::Fires;
         RuleExplanation {
             rule: self.id.clone(),
+            decision: self.decision.kind(),
+            step: self.step(step).is_some().then_some(step),
             fires,
             stopped_by,
             severity: fires.then(|| evaluation.severity()),
@@ -212,6 +249,7 @@ impl Rule {
             selector,
             delivered,
             condition,
+            step_condition,
             except,
             escalate,
         }
@@ -232,9 +270,23 @@ impl fmt::Display for Truth {
 impl fmt::Display for RuleExplanation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mark = |holds: bool| if holds { '✓' } else { '✗' };
+        let (rule, stopped_by) = (&self.rule, self.stopped_by.join(", "));
+        let step = self.step.map_or(String::new(), |step| format!(" as step {}", step + 1));
         match (&self.title, self.severity) {
-            (Some(title), Some(severity)) => writeln!(f, "{} fires, {severity}: {title}", self.rule)?,
-            _ => writeln!(f, "{} does not fire: stopped by {}", self.rule, self.stopped_by.join(", "))?,
+            (Some(title), Some(severity)) if self.decision == DecisionKind::Each => {
+                writeln!(f, "{rule} fires, {severity}: {title}")?;
+            }
+            (Some(_), Some(severity)) => {
+                writeln!(f, "{rule} ({}) counts this event{step}, {severity}", self.decision)?;
+            }
+            _ if self.decision == DecisionKind::Each => {
+                writeln!(f, "{rule} does not fire: stopped by {stopped_by}")?;
+            }
+            _ => writeln!(
+                f,
+                "{rule} ({}) does not count this event{step}: stopped by {stopped_by}",
+                self.decision
+            )?,
         }
         let (name, lines) = match &self.selector {
             SelectorExplanation::Pattern(explanation) => ("pattern", explanation.to_string()),
@@ -248,7 +300,7 @@ impl fmt::Display for RuleExplanation {
         if !self.delivered {
             writeln!(f, "  ✗ delivery: EventBridge would not have delivered this event to such a rule")?;
         }
-        if let Some(ConditionExplanation { expression, truth }) = &self.condition {
+        for ConditionExplanation { expression, truth } in self.condition.iter().chain(&self.step_condition) {
             writeln!(f, "  {} where {}: {truth}", mark(truth.holds()), in_one_line(expression))?;
         }
         for exception in &self.except {

@@ -37,6 +37,7 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 use test_case::OneEvent;
+use timeline::Keys;
 
 /// The keys of a rule document, in the order they are best written in.
 pub(crate) const RULE_KEYS: [&str; 23] = [
@@ -167,12 +168,14 @@ impl Reader<'_, '_> {
         let except = self.each(fields.get("except"), Self::exception);
         let decision = self.decision(document, &fields, delivery);
         let group = fields.get("group").map(|node| self.group(node));
-        let one_event = match entries.iter().find(|entry| decision::DECISION_KEYS.contains(&&*entry.key)) {
-            None => OneEvent::Fires,
-            Some(kind) if &*kind.key == "sequence" => OneEvent::Nothing,
-            Some(_) => OneEvent::Counts,
+        let kind = entries.iter().find(|entry| decision::DECISION_KEYS.contains(&&*entry.key));
+        let (one_event, keys) = match kind.map(|entry| &*entry.key) {
+            None => (OneEvent::Fires, Keys::Paths),
+            Some("sequence") => (OneEvent::Nothing, Keys::Paths),
+            Some("alarm") => (OneEvent::Counts, Keys::Dimensions),
+            Some(_) => (OneEvent::Counts, Keys::Paths),
         };
-        let tests = self.each(fields.get("tests"), |reader, node| reader.test(node, one_event));
+        let tests = self.each(fields.get("tests"), |reader, node| reader.test(node, one_event, keys));
         let prose = self.prose(document, &fields);
         let prose = prose?;
         Some(Rule {
@@ -243,7 +246,8 @@ impl Reader<'_, '_> {
         let title = fields.required(self.complaints, "title").and_then(|node| self.title(node));
         let severity = fields.required(self.complaints, "severity").and_then(|node| self.severity(node));
         let decision = read(self, &fields, id.as_ref());
-        let tests = self.each(fields.get("tests"), |reader, node| reader.test(node, OneEvent::Nothing));
+        let tests = self
+            .each(fields.get("tests"), |reader, node| reader.test(node, OneEvent::Nothing, Keys::Dimensions));
         let described = fields.text(self.complaints, "alarm_description");
         let prose = self.prose(document, &fields);
         let prose = prose?;

@@ -1,5 +1,6 @@
 //! The tests inside a rule document.
 
+use super::timeline::Keys;
 use super::{Fields, Reader};
 use crate::catalogue::Check;
 use crate::files::resolve;
@@ -37,11 +38,11 @@ pub(super) enum OneEvent {
 }
 
 impl Reader<'_, '_> {
-    pub(super) fn test(&mut self, node: &Node, one_event: OneEvent) -> Option<RuleTest> {
+    pub(super) fn test(&mut self, node: &Node, one_event: OneEvent, keys: Keys) -> Option<RuleTest> {
         let fields = Fields::read(self.complaints, node, "a test", &TEST_KEYS, &[])?;
         let name = fields.required(self.complaints, "name").and_then(|node| self.text(node));
         let course = match fields.get("steps") {
-            Some(steps) => self.timeline(&fields, steps).map(Course::Steps),
+            Some(steps) => self.timeline(&fields, steps, keys).map(Course::Steps),
             None => self.event_test(node, &fields, one_event).map(Course::Event),
         };
         let lists = fields.get("lists").map_or(Some(Vec::new()), |node| self.test_lists(node));

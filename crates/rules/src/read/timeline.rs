@@ -2,7 +2,6 @@
 
 use super::{Fields, Reader, optional, parse_duration, shown};
 use crate::catalogue::Check;
-use crate::path::EventPath;
 use crate::rule_test::{Action, ExpectedFinding, ExpectedState, KnownBy, ProgressStep, TestStep, Timeline};
 use crate::yaml::{Node, Value};
 use cloudtrail::EventTime;
@@ -14,10 +13,19 @@ const TEST_MAX: Duration = Duration::from_secs(10 * 366 * 24 * 60 * 60);
 /// The most repetitions of one event.
 const TIMES_MAX: u32 = 100_000;
 
+/// What the keys of a rule's findings are named by.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Keys {
+    /// Paths into the event.
+    Paths,
+    /// The dimensions of a metric.
+    Dimensions,
+}
+
 const STEP_HELP: &str = "a step is `{ at: +5m, event: … }`, `{ progress: +20m }` or `{ expect: firing }`";
 
 impl Reader<'_, '_> {
-    pub(super) fn timeline(&mut self, test: &Fields<'_>, node: &Node) -> Option<Timeline> {
+    pub(super) fn timeline(&mut self, test: &Fields<'_>, node: &Node, keys: Keys) -> Option<Timeline> {
         let mut good = true;
         let instead = [
             ("event", "put the event into a step"),
@@ -38,7 +46,7 @@ impl Reader<'_, '_> {
         }
         let start = optional(test.get("start").map(|node| self.start(node)));
         let lateness = optional(test.get("lateness").map(|node| self.span(node, TEST_MAX)));
-        let steps = self.each(Some(node), Self::test_step);
+        let steps = self.each(Some(node), |reader, node| reader.test_step(node, keys));
         let (steps, start, lateness) = (steps?, start?, lateness?);
         if !steps.iter().any(|step| matches!(step.action, Action::Expect(_))) {
             let message = "the test expects nothing, so it cannot fail";
@@ -63,7 +71,7 @@ impl Reader<'_, '_> {
         time
     }
 
-    fn test_step(&mut self, node: &Node) -> Option<TestStep> {
+    fn test_step(&mut self, node: &Node, key_names: Keys) -> Option<TestStep> {
         let keys = ["at", "event", "repeat", "with", "without", "progress", "expect"];
         let fields = Fields::read(self.complaints, node, "a step", &keys, &[])?;
         let kinds: Vec<&str> =
@@ -93,7 +101,7 @@ impl Reader<'_, '_> {
         }
         let action = match (kind, fields.get(kind)) {
             ("progress", Some(node)) => self.progress(node).map(Action::Progress),
-            ("expect", Some(node)) => self.expectations(node).map(Action::Expect),
+            ("expect", Some(node)) => self.expectations(node, key_names).map(Action::Expect),
             _ => self.event_step(&fields),
         };
         let action = action.filter(|_| good)?;
@@ -162,7 +170,7 @@ impl Reader<'_, '_> {
     }
 
     /// `nothing`, one finding, or several.
-    fn expectations(&mut self, node: &Node) -> Option<Vec<ExpectedFinding>> {
+    fn expectations(&mut self, node: &Node, keys: Keys) -> Option<Vec<ExpectedFinding>> {
         match &node.value {
             Value::Text(text) if &*text.text == "nothing" => Some(Vec::new()),
             Value::Sequence(items) if items.is_empty() => {
@@ -174,12 +182,12 @@ impl Reader<'_, '_> {
                 self.complaints.push(diagnostic.help("say so").replace_with("nothing"));
                 None
             }
-            Value::Sequence(_) => self.each(Some(node), Self::expected),
-            _ => self.expected(node).map(|expected| vec![expected]),
+            Value::Sequence(_) => self.each(Some(node), |reader, node| reader.expected(node, keys)),
+            _ => self.expected(node, keys).map(|expected| vec![expected]),
         }
     }
 
-    fn expected(&mut self, node: &Node) -> Option<ExpectedFinding> {
+    fn expected(&mut self, node: &Node, key_names: Keys) -> Option<ExpectedFinding> {
         if node.as_text().is_some() {
             let state = self.expected_state(node, true)?;
             return Some(ExpectedFinding { state: Some(state), ..ExpectedFinding::default() });
@@ -194,7 +202,7 @@ impl Reader<'_, '_> {
         let settled = optional(fields.get("settled").map(|node| self.yes_or_no(node, "`settled`")));
         let revision =
             fields.get("revision").map(|node| self.whole_number(node, "`revision`", 0..=1_000_000));
-        let key = fields.get("key").map_or(Some(Vec::new()), |node| self.expected_values(node));
+        let key = fields.get("key").map_or(Some(Vec::new()), |node| self.expected_values(node, key_names));
         Some(ExpectedFinding {
             state: state?,
             severity: severity?,
@@ -217,16 +225,21 @@ impl Reader<'_, '_> {
         found
     }
 
-    fn expected_values(&mut self, node: &Node) -> Option<Vec<(Box<str>, Box<str>)>> {
+    fn expected_values(&mut self, node: &Node, keys: Keys) -> Option<Vec<(Box<str>, Box<str>)>> {
         let Value::Mapping(entries) = &node.value else {
             self.wrong_type(node, "`key` is a mapping of paths to values");
             return None;
         };
         let read = entries.iter().map(|entry| {
-            // Findings write the paths of keys in their one canonical way.
-            let path: EventPath = self.parse_path(&entry.key, entry.key_range.clone())?;
+            let name = match keys {
+                // Findings write paths in their one canonical way.
+                Keys::Paths => {
+                    self.parse_path(&entry.key, entry.key_range.clone())?.to_string().into_boxed_str()
+                }
+                Keys::Dimensions => entry.key.clone(),
+            };
             let value = self.scalar_text(&entry.value, "a value of a key")?;
-            Some((path.to_string().into_boxed_str(), value.into()))
+            Some((name, value.into()))
         });
         let read: Vec<_> = read.collect();
         read.into_iter().collect()
