@@ -4,6 +4,8 @@ mod bench;
 mod conformance;
 mod corpus;
 mod data;
+mod http;
+mod soak;
 mod test;
 
 use std::process::ExitCode;
@@ -25,6 +27,8 @@ enum Command {
     Conformance(conformance::Arguments),
     /// Write a folder of generated log files in delivery form
     Corpus(corpus::Arguments),
+    /// Kill the service at random moments and compare with a run that nobody disturbed
+    Soak(soak::Arguments),
     /// Measure a scan of a generated corpus against inflating it
     Bench(bench::Arguments),
 }
@@ -34,6 +38,7 @@ fn main() -> ExitCode {
         Command::Test(arguments) => test::run(&arguments),
         Command::Conformance(arguments) => conformance::run(&arguments),
         Command::Corpus(arguments) => corpus::run(&arguments),
+        Command::Soak(arguments) => soak::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),
     };
     match result {

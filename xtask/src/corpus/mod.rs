@@ -11,7 +11,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use random::Random;
+pub(crate) use random::Random;
 
 use crate::Outcome;
 
