@@ -27,6 +27,15 @@ proptest! {
         "filter: '{ $.a = \"é\" '", "filter: >-", "  { $.a = 1 }", "where: |", "  detail.é", "except:", "  - reason: x",
         "    expires: 2027-01-31", "group: { by: [principal, \"detail['é']\"], for: 1h }", "tests:", "  - name: x",
         "    event: {}", "    fires: true", "    with: { detail.a: 1 }", "---", "&a x: *a", "\t", "'", "\"", "é: ü", "allow: [no-tests]",
+        "threshold: { count: 2, within: 1m, by: [principal], distinct: é }", "first_seen: { of: [account] }",
+        "absent: { for: 1h, per: [account, region], expect: [[a, é], b] }", "sequence: { within: 1h, steps: [{ filter: a }, { not: { filter: é } }] }",
+        "alarm:", "  metric: { value: $.é, dimensions: { a: $.b } }", "  statistic: p99", "  period: 60", "  evaluation_periods: 1",
+        "  threshold: 1", "  comparison_operator: LessThanThreshold", "kind: alarm", "kind: metric-filter", "kind: composite-alarm",
+        "alarm_rule: ALARM(a) AND é", "alarm_rule: NOT ALARM(a)", "metrics: [{ id: e, expression: 'm1 / é' }]", "namespace: é",
+        "metric_name: a", "statistic: Sum", "period: 60", "evaluation_periods: 1", "comparison_operator: '>'", "threshold: 1",
+        "metric_transformations: [{ metric_name: a, metric_namespace: é, metric_value: $.x }]",
+        "    steps:", "      - { at: +1h5m, event: é.json, repeat: x5 every 30s }", "      - { progress: { to: +é } }",
+        "      - expect: [{ count: 3, key: { é: é } }, nothing]",
     ]), 0..24)) {
         load(lines.join("\n"));
     }
