@@ -179,6 +179,17 @@ impl Alarm {
         self.tick_at_or_before(time).plus_millis(self.tick_ms())
     }
 
+    /// The first evaluation that sees a sample of that time.
+    pub fn first_evaluation_to_see(&self, sample: Timestamp) -> Timestamp {
+        self.first_tick_to_see(sample.floor_to(self.checked.period.grain_ms()))
+    }
+
+    /// How far back, in milliseconds, an evaluation looks at most.
+    pub fn looks_back_ms(&self) -> i64 {
+        let window = self.window(Timestamp::default());
+        Timestamp::default().as_millis() - window.start().as_millis()
+    }
+
     /// The first evaluation that can see a sample of the cell that begins at `start`.
     pub(crate) fn first_tick_to_see(&self, start: Timestamp) -> Timestamp {
         let visible = start.plus_millis(self.checked.period.grain_ms() + self.delay_ms);

@@ -79,6 +79,19 @@ impl AlarmState {
         self
     }
 
+    /// Lets a new alarm begin earlier: for the key of whom an older sample arrives after a younger one. One that has been
+    /// evaluated with a result stays as it is.
+    pub fn begin_by(&mut self, created: Timestamp) {
+        if self.cause == Cause::Created && created < self.last_tick {
+            (self.last_tick, self.updated_at, self.idle) = (created, created, false);
+        }
+    }
+
+    /// The last evaluation made, or the creation.
+    pub fn evaluated_at(&self) -> Timestamp {
+        self.last_tick
+    }
+
     /// OK, ALARM or INSUFFICIENT_DATA.
     pub fn state(&self) -> StateValue {
         self.state

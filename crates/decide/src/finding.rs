@@ -9,7 +9,8 @@ use serde::Serialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use crate::group::Incident;
+use crate::incident::{Basis, Incident};
+use crate::reason::reason;
 
 /// `source` of every finding.
 pub const SOURCE: &str = "trailhound";
@@ -46,10 +47,27 @@ pub struct Finding {
 }
 
 impl Finding {
-    /// Tells an incident of a rule that looks at single events.
+    /// Tells an incident.
     ///
-    /// `first` is its first event, and `records` are its records, which are also where names and title come from.
+    /// `first` is its first event, from which names and title come, and `records` are its records as far as they are at
+    /// hand. Where nothing happened there is no event: an absence, or a combination of alarms. Then its key stands in.
     pub fn new(
+        incident: &Incident,
+        rule: &Rule,
+        first: Option<&EventView>,
+        records: Vec<Box<RawValue>>,
+        context: &Context,
+    ) -> Self {
+        match first {
+            Some(first) => Self::told(incident, rule, first, records, context),
+            None => {
+                let stand_in = crate::stand_in::event(incident, rule);
+                Self::told(incident, rule, &stand_in, records, context)
+            }
+        }
+    }
+
+    fn told(
         incident: &Incident,
         rule: &Rule,
         first: &EventView,
@@ -66,11 +84,11 @@ impl Finding {
             title: evaluation.title(),
             description: rule.description.as_deref().map(owned),
             severity: incident.severity,
-            state: State::Firing,
-            revision: 0,
-            settled: true,
+            state: incident.state,
+            revision: incident.revision,
+            settled: incident.settled,
             fingerprint: incident.fingerprint.clone(),
-            reason: reason(incident, first),
+            reason: reason(incident, rule, first, &records),
             account: AccountDetail {
                 name: known.and_then(|account| account.name.as_deref()).map(owned),
                 ou: known.and_then(|account| account.ou.as_deref()).map(owned),
@@ -82,19 +100,14 @@ impl Finding {
             },
             principal: PrincipalDetail::of(first),
             source_ip: first.json().pointer("/detail/sourceIPAddress").and_then(Value::as_str).map(owned),
-            key: rule
-                .key_paths(0)
-                .iter()
-                .map(ToString::to_string)
-                .zip(incident.key.values().map(owned))
-                .collect(),
-            window: Window { from: incident.first_time.to_string(), to: incident.window_end.to_string() },
+            key: key(incident, rule),
+            window: Window { from: incident.window_from.to_string(), to: incident.window_end.to_string() },
             count: incident.count,
             first_time: incident.first_time.to_string(),
             last_time: incident.last_time.to_string(),
             event_ids: incident.event_ids.iter().map(ToString::to_string).collect(),
             records,
-            alarm: None,
+            alarm: alarm(incident),
             first_checks: rule.first_checks.iter().map(|check| owned(check)).collect(),
             tags: rule.tags.iter().map(|tag| owned(tag)).collect(),
             owner: rule.owner.as_deref().map(owned),
@@ -106,37 +119,24 @@ impl Finding {
             detail_type: DETAIL_TYPE,
             account,
             region: text("region"),
-            time: incident.first_time.to_string(),
+            time: incident.time.to_string(),
             resources: Vec::new(),
             detail,
         }
     }
 }
 
-/// `StopLogging of cloudtrail.amazonaws.com by alice from 203.0.113.7`, and how often.
-fn reason(incident: &Incident, first: &EventView) -> String {
-    let at = |pointer: &str| first.json().pointer(pointer).and_then(Value::as_str);
-    let what = at("/detail/eventName").or_else(|| at("/detail-type")).unwrap_or("an event");
-    let of = at("/detail/eventSource").or_else(|| at("/source"));
-    let mut reason = what.to_owned();
-    let mut add = |word: &str, text: Option<&str>| {
-        if let Some(text) = text {
-            reason.extend([" ", word, " ", text]);
-        }
-    };
-    add("of", of);
-    add("by", Some(first.principal().label().as_str()));
-    add("from", at("/detail/sourceIPAddress"));
-    add("refused with", at("/detail/errorCode"));
-    if incident.count > 1 {
-        reason.push_str(&format!(", and {} more like it until {}", incident.count - 1, incident.last_time));
-    }
-    // Event text is the attacker's: one line, however long.
-    reason.chars().map(|c| if c.is_control() { ' ' } else { c }).take(REASON_MAX).collect()
+/// The values its events have in common, by path, or by the names of its metric's dimensions.
+pub(crate) fn key(incident: &Incident, rule: &Rule) -> BTreeMap<String, String> {
+    let paths = rule.key_paths(0).iter().map(ToString::to_string);
+    let dimensions = rule.publishes().into_iter().flat_map(|of| of.definition.dimensions.keys().cloned());
+    paths.chain(dimensions).zip(incident.key.values().map(str::to_owned)).collect()
 }
 
-/// The longest reason, in characters.
-const REASON_MAX: usize = 500;
+fn alarm(incident: &Incident) -> Option<Box<RawValue>> {
+    let Basis::Alarm(news) = &incident.basis else { return None };
+    RawValue::from_string(news.fields.to_string()).ok()
+}
 
 /// What a finding says.
 #[derive(Debug, Clone, Serialize, JsonSchema)]

@@ -11,13 +11,13 @@ use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
 use cloudtrail::{EventId, EventTime};
-use rules::Severity;
 use rustc_hash::{FxBuildHasher, FxHashMap};
 
-use crate::finding::{EVENT_IDS_MAX, RECORDS_MAX};
+use crate::finding::{EVENT_IDS_MAX, RECORDS_MAX, State};
 use crate::identity::Parts;
+use crate::incident::{Basis, Incident};
 use crate::outcome::SignalOutcome;
-use crate::signal::{RecordHandle, Signal, WindowKey, named};
+use crate::signal::{Signal, WindowKey, named};
 
 /// What groups need to know of a rule.
 #[derive(Debug, Clone)]
@@ -28,33 +28,6 @@ pub struct Grouping {
     pub by: Box<[Box<str>]>,
     /// How long one finding goes on taking events; `None` makes each event its own.
     pub span: Option<Duration>,
-}
-
-/// Events of one rule that are told together; becomes a finding once somebody has its first record at hand.
-#[derive(Debug, Clone)]
-pub struct Incident {
-    /// The rule's index in its set.
-    pub rule: u32,
-    /// Minted from rule, key and first event.
-    pub id: String,
-    /// Hash of rule, key, window and all events.
-    pub fingerprint: String,
-    /// What its events have in common.
-    pub key: WindowKey,
-    /// The highest of its events.
-    pub severity: Severity,
-    /// How many events.
-    pub count: u64,
-    /// When the first happened.
-    pub first_time: EventTime,
-    /// When the last happened.
-    pub last_time: EventTime,
-    /// Until when it would have taken events: the last one's time where the rule does not group.
-    pub window_end: EventTime,
-    /// The first of them, up to [`EVENT_IDS_MAX`].
-    pub event_ids: Vec<EventId>,
-    /// The first of them, up to [`RECORDS_MAX`]; never empty.
-    pub records: Vec<RecordHandle>,
 }
 
 /// Takes signals in order and gives incidents as they close.
@@ -165,15 +138,21 @@ impl Groups {
         let incident = Incident {
             rule: signal.rule,
             id: identity.uuid(),
+            revision: 0,
+            settled: true,
+            state: State::Firing,
             fingerprint: String::new(),
             key: signal.key,
             severity: signal.severity,
+            time: signal.time,
             count: 1,
             first_time: signal.time,
             last_time: signal.time,
+            window_from: signal.time,
             window_end,
             event_ids: vec![signal.event],
             records: vec![signal.record],
+            basis: Basis::Events,
         };
         Open { incident, events }
     }
@@ -208,7 +187,9 @@ fn later(time: EventTime, span: Duration) -> EventTime {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::signal::RecordHandle;
     use proptest::prelude::*;
+    use rules::Severity;
 
     const HOURLY: u32 = 0;
     const SINGLE: u32 = 1;

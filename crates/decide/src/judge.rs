@@ -1,20 +1,23 @@
-//! From "the selector matched" to "it fires": delivery, condition, exceptions, severity, key.
+//! From "the selector matched" to "it fires": delivery, condition, exceptions, severity, and what the decision needs.
+//!
+//! This is done where the record is at hand, by whoever reads it: the values of keys, the value that is counted once and what
+//! an event is worth to a metric are taken out here, so that a signal stays small and no record is looked at twice.
 
 use cloudtrail::{AssumeRole, Event};
 use context::Context;
-use rules::{Evaluation, Rule, Seen, Severity, Verdict};
+use rules::{Decision, Evaluation, Rule, Seen, Severity, Truth, Verdict};
 
 use crate::outcome::SignalOutcome;
 use crate::signal::{Part, WindowKey};
 
-/// What a rule says of an event its selector matched.
+/// What a rule says of an event one of its selectors matched.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Judgement {
-    /// It fires, so gravely, in this group.
+    /// It fires, or counts towards what may fire.
     Fires {
         /// After `escalate`.
         severity: Severity,
-        /// The values of `group.by`; empty where the rule does not group.
+        /// The values at the rule's key paths, or of its metric's dimensions; empty where it has none.
         key: WindowKey,
         /// What else the decision needs.
         part: Part,
@@ -23,22 +26,51 @@ pub enum Judgement {
     Ends(SignalOutcome),
 }
 
-/// Whether EventBridge itself would have handed the event to the rule. Needs the event's head only, so it is asked first.
-pub fn is_delivered(rule: &Rule, event: &Event<'_>) -> bool {
-    rule.delivery.delivers(event, AssumeRole::HeldBack)
+/// Whether EventBridge itself would have handed the event to this step of the rule (0 where it is no sequence). Needs the
+/// event's head only, so it is asked first.
+pub fn is_delivered(rule: &Rule, step: u8, event: &Event<'_>) -> bool {
+    rule.delivery_of(step).delivers(event, AssumeRole::HeldBack)
 }
 
-/// Judges a matched event that was delivered.
-pub fn judge<'a>(rule: &'a Rule, event: impl Into<Seen<'a>>, context: &'a Context) -> Judgement {
-    let evaluation = Evaluation::new(rule, event, context);
-    match evaluation.verdict() {
-        Verdict::Fires => {
-            let key = WindowKey::of(evaluation.group_key().iter().map(|(_, value)| &**value));
-            Judgement::Fires { severity: evaluation.severity(), key, part: Part::Event }
+/// Judges an event that a step's selector (0 where the rule is no sequence) matched and that was delivered.
+pub fn judge<'a>(rule: &'a Rule, step: u8, event: impl Into<Seen<'a>>, context: &'a Context) -> Judgement {
+    let seen = event.into();
+    let evaluation = Evaluation::new(rule, seen, context);
+    let of_step = rule.step(step).map_or(Truth::True, |step| step.condition(seen, context));
+    let outcome = match (of_step, evaluation.verdict()) {
+        (Truth::True, Verdict::Fires) => return fires(rule, step, seen, &evaluation),
+        (Truth::True, Verdict::Excepted(_)) => SignalOutcome::Excepted,
+        (Truth::Error(_), _) | (_, Verdict::WhereError(_)) => SignalOutcome::Error,
+        (Truth::False, _) | (_, Verdict::WhereFalse) => SignalOutcome::WhereFalse,
+        (Truth::Missing(_), _) | (_, Verdict::WhereMissing(_)) => SignalOutcome::WhereMissing,
+    };
+    Judgement::Ends(outcome)
+}
+
+fn fires(rule: &Rule, step: u8, seen: Seen<'_>, evaluation: &Evaluation<'_>) -> Judgement {
+    let values: Vec<String> = rule.key_paths(step).iter().map(|path| evaluation.value(path)).collect();
+    let key = WindowKey::of(values.iter().map(String::as_str));
+    let severity = evaluation.severity();
+    // Without the values of its key an event belongs to nothing; a group takes what has none together.
+    let lacks = values.iter().any(String::is_empty);
+    let part = match &rule.decision {
+        Decision::Each => Part::Event,
+        _ if lacks => return Judgement::Ends(SignalOutcome::FieldMissing),
+        Decision::Threshold(threshold) => match &threshold.distinct {
+            None => Part::Event,
+            Some(path) => match evaluation.value(path) {
+                value if value.is_empty() => return Judgement::Ends(SignalOutcome::FieldMissing),
+                value => Part::of_value(&value),
+            },
+        },
+        Decision::Sequence(_) => Part::Step(step),
+        Decision::FirstSeen(_) | Decision::Absent(_) | Decision::Composite(_) => Part::Event,
+        Decision::Alarm(_) | Decision::Metric(_) => {
+            let published = rule.publishes().and_then(|transformation| transformation.publish(seen));
+            let Some(published) = published else { return Judgement::Ends(SignalOutcome::FieldMissing) };
+            let key = WindowKey::of(published.metric.dimensions.values().map(String::as_str));
+            return Judgement::Fires { severity, key, part: Part::Sample(published.value) };
         }
-        Verdict::WhereFalse => Judgement::Ends(SignalOutcome::WhereFalse),
-        Verdict::WhereMissing(_) => Judgement::Ends(SignalOutcome::WhereMissing),
-        Verdict::WhereError(_) => Judgement::Ends(SignalOutcome::Error),
-        Verdict::Excepted(_) => Judgement::Ends(SignalOutcome::Excepted),
-    }
+    };
+    Judgement::Fires { severity, key, part }
 }

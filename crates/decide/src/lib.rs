@@ -9,20 +9,26 @@
 //! Everything here is a function of rules, context, signals and the times in them. Signals come in the order of
 //! [`Signal::order`]; the caller sees to that, because only it knows when nothing earlier can follow.
 
+mod engine;
 mod finding;
 mod group;
 mod identity;
+mod incident;
 mod judge;
 mod outcome;
 mod progress;
+mod reason;
 mod signal;
+mod stand_in;
 mod window;
 
+pub use engine::{Engine, Explanation, Holding, Namespace, Settings};
 pub use finding::{
     AccountDetail, DETAIL_TYPE, Detail, EVENT_IDS_MAX, Finding, PrincipalDetail, RECORDS_MAX, SOURCE, State,
     Window,
 };
-pub use group::{Grouping, Groups, Incident};
+pub use group::{Grouping, Groups};
+pub use incident::{AlarmNews, Basis, Incident};
 pub use judge::{Judgement, is_delivered, judge};
 pub use outcome::{SignalOutcome, SignalTally, Unaccounted};
 pub use progress::{

@@ -22,11 +22,17 @@ pub enum SignalOutcome {
     Duplicate,
     /// The rule's expression could not be evaluated.
     Error,
+    /// It lacks a field by which the rule tells which events belong together, or which it counts.
+    FieldMissing,
+    /// It came after all that it could have changed was settled and put away.
+    Late,
+    /// It was counted, and forgotten before anything came of it: the rule has too many keys, or the key too many events.
+    Evicted,
 }
 
 impl SignalOutcome {
     /// All of them, in the order in which they are printed.
-    pub const ALL: [SignalOutcome; 8] = [
+    pub const ALL: [SignalOutcome; 11] = [
         SignalOutcome::Fired,
         SignalOutcome::Absorbed,
         SignalOutcome::Excepted,
@@ -35,6 +41,9 @@ impl SignalOutcome {
         SignalOutcome::Undelivered,
         SignalOutcome::Duplicate,
         SignalOutcome::Error,
+        SignalOutcome::FieldMissing,
+        SignalOutcome::Late,
+        SignalOutcome::Evicted,
     ];
 
     /// The name in statistics and metrics.
@@ -48,6 +57,9 @@ impl SignalOutcome {
             SignalOutcome::Undelivered => "undelivered",
             SignalOutcome::Duplicate => "duplicate",
             SignalOutcome::Error => "error",
+            SignalOutcome::FieldMissing => "field-missing",
+            SignalOutcome::Late => "late",
+            SignalOutcome::Evicted => "evicted",
         }
     }
 }
@@ -76,6 +88,17 @@ impl SignalTally {
         // The array has a place for each outcome, in the order of `ALL`.
         if let Some(count) = self.outcomes.get_mut(outcome as usize) {
             *count += 1;
+        }
+    }
+
+    /// Counts some that had ended in one way as having ended in another after all.
+    pub fn moved(&mut self, from: SignalOutcome, to: SignalOutcome, count: u64) {
+        let count = count.min(self.count(from));
+        if let Some(before) = self.outcomes.get_mut(from as usize) {
+            *before -= count;
+        }
+        if let Some(after) = self.outcomes.get_mut(to as usize) {
+            *after += count;
         }
     }
 
@@ -135,8 +158,8 @@ mod tests {
         assert_eq!(tally.check(), Ok(()));
         let mut twice = tally;
         twice.add(&tally);
-        assert_eq!((twice.seen(), twice.check()), (16, Ok(())));
+        assert_eq!((twice.seen(), twice.check()), (22, Ok(())));
         twice.ended(SignalOutcome::Fired);
-        assert_eq!(twice.check(), Err(Unaccounted { seen: 16, ended: 17 }));
+        assert_eq!(twice.check(), Err(Unaccounted { seen: 22, ended: 23 }));
     }
 }

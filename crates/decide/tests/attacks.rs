@@ -60,10 +60,10 @@ impl Pack {
                 for id in self.matcher.matches(&event, &mut scratch).unwrap_or_default() {
                     let rule = self.rules.at(id.0 as usize).unwrap();
                     let view = EventView::of(&event).unwrap();
-                    if !is_delivered(rule, &event) {
+                    if !is_delivered(rule, 0, &event) {
                         continue;
                     }
-                    if let Judgement::Fires { severity, .. } = judge(rule, &view, &self.context) {
+                    if let Judgement::Fires { severity, .. } = judge(rule, 0, &view, &self.context) {
                         let worst = fired.entry(rule.id.to_string()).or_insert(severity);
                         *worst = severity.max(*worst);
                     }

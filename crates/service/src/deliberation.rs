@@ -123,7 +123,7 @@ impl Deliberation {
             let (first, sample) = take_apart(&mut self.decoder, &record.text, incident.first_time);
             let Some(first) = first else { continue };
             let sample = sample.into_iter().collect();
-            let finding = Finding::new(&incident, rule, &first, sample, &program.context);
+            let finding = Finding::new(&incident, rule, Some(&first), sample, &program.context);
             told.push(Told { finding, class: record.class, received: Some(record.received) });
         }
         self.records.clear();

@@ -229,8 +229,8 @@ fn judge(event: &Event<'_>, matched: &[matcher::RuleId], program: &Program) -> V
     }
     let in_place = EventInPlace::new(event);
     let judge = |rule: &rules::Rule| {
-        if decide::is_delivered(rule, event) {
-            decide::judge(rule, &in_place, &program.context)
+        if decide::is_delivered(rule, 0, event) {
+            decide::judge(rule, 0, &in_place, &program.context)
         } else {
             Judgement::Ends(SignalOutcome::Undelivered)
         }

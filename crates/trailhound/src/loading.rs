@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use context::{Context, List};
 use matcher::{Builder, Matcher, RuleId};
-use rules::{BuiltIn, Diagnostic, Files, Organization, Rule, RuleSet, Selector};
+use rules::{BuiltIn, Decision, Diagnostic, Files, Organization, Rule, RuleSet, Selector};
 use walkdir::WalkDir;
 
 use crate::arguments::{Known, RuleChoice};
@@ -20,15 +20,27 @@ pub(crate) const BUILTIN: &str = "builtin";
 
 /// Rules that can run, with what they may ask.
 pub(crate) struct Loaded {
-    rules: RuleSet,
+    pub(crate) rules: RuleSet,
     pub(crate) context: Context,
     pub(crate) matcher: Matcher,
+    counts_unmatched: bool,
+    watches_lanes: bool,
 }
 
 impl Loaded {
-    /// The rule of that number, which is also its number in the matcher.
+    /// The rule of that number: its place in the set.
     pub(crate) fn rule(&self, number: u32) -> Option<&Rule> {
         self.rules.at(usize::try_from(number).ok()?).map(|rule| &**rule)
+    }
+
+    /// Whether a metric filter wants to know how many records it does not match.
+    pub(crate) fn counts_unmatched(&self) -> bool {
+        self.counts_unmatched
+    }
+
+    /// Whether a rule waits for events, and so wants to know how far each account and region is.
+    pub(crate) fn watches_lanes(&self) -> bool {
+        self.watches_lanes
     }
 
     /// All rules, by number.
@@ -41,16 +53,11 @@ impl Loaded {
 pub(crate) fn load(choice: &RuleChoice, talk: Talk) -> Result<Loaded, Failure> {
     let context = context(&choice.known, talk)?;
     let (rules, _) = rule_set(&choice.rules, &context, talk)?;
-    if let Some(rule) = rules.iter().find(|rule| !rule.decision.is_each()) {
-        let message = format!(
-            "`{}` decides over several events ({}), which a scan cannot do yet",
-            rule.id,
-            rule.decision.kind()
-        );
-        return Err(Failure::new(Exit::Rules, message).hint("leave its file out of --rules"));
-    }
     let matcher = compile(&rules);
-    Ok(Loaded { rules, context, matcher })
+    let default = |rule: &Rule| rule.publishes().is_some_and(|of| of.definition.default_value.is_some());
+    let counts_unmatched = rules.iter().any(|rule| default(rule));
+    let watches_lanes = rules.iter().any(|rule| matches!(rule.decision, Decision::Absent(_)));
+    Ok(Loaded { rules, context, matcher, counts_unmatched, watches_lanes })
 }
 
 /// The rules at `paths` (the built-in pack, if there are none), for a command that can only go on with good ones.

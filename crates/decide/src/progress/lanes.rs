@@ -148,6 +148,11 @@ impl Lanes {
             .reduce(|a, b| Watermark { firm: a.firm.min(b.firm), assumed: a.assumed.min(b.assumed) })
     }
 
+    /// All live lanes.
+    pub fn iter(&self) -> impl Iterator<Item = Lane> + '_ {
+        self.lanes.iter().filter(|known| known.live).map(|known| known.lane)
+    }
+
     /// A lane's number, if it was heard of.
     pub fn lane_id(&self, lane: &Lane) -> Option<LaneId> {
         self.ids.get(lane).copied()

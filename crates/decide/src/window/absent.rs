@@ -187,6 +187,16 @@ impl Absent {
         Ok(Absent { terms: Terms::of(definition), keys })
     }
 
+    /// When a key was last seen, and until when it is waited for.
+    pub(crate) fn explain(&self, key: &WindowKey) -> Option<String> {
+        let runs = self.keys.get(key.text().as_bytes())?;
+        let run = runs.runs.last()?;
+        let last = EventTime::from_micros(run.last);
+        let until = EventTime::from_micros(run.last.saturating_add(self.terms.within));
+        let seen = if run.first.is_some() { "last seen" } else { "not seen since it is expected," };
+        Some(format!("{seen} at {last}; something must come before {until}"))
+    }
+
     fn decide(&mut self, now: i64, watermark: impl Fn(&WindowKey) -> Watermark, said: &mut Vec<Occurrence>) {
         let terms = &self.terms;
         self.keys.settle_due(now, |name, runs| {

@@ -293,7 +293,7 @@ impl<S: Serialize + DeserializeOwned> Keys<S> {
     /// What has to be stored since the last time: the rule's own row, and each changed key's.
     pub(crate) fn changes(&mut self, rule: &impl Serialize) -> Vec<StateChange> {
         let (changed, mut gone) = (std::mem::take(&mut self.changed), std::mem::take(&mut self.gone));
-        if changed.is_empty() && gone.is_empty() && !self.durable {
+        if changed.is_empty() && gone.is_empty() {
             return Vec::new();
         }
         let mut changes = Vec::with_capacity(changed.len() + gone.len() + 1);

@@ -24,9 +24,11 @@ mod threshold;
 mod windows;
 
 pub use absent::{Absent, AbsentDefinition};
-pub(crate) use event::{StoredId, strong_hash};
+pub(crate) use event::{Entry, StoredId, insert, strong_hash};
 pub use first_seen::{FirstSeen, FirstSeenDefinition};
+pub(crate) use keyed::Keys;
 pub use keyed::{Due, KEYS_MAX, RestoreError, StateChange, StoredRow};
+pub(crate) use occurrence::Subject;
 pub use occurrence::{DistinctCount, Occurrence};
 pub use sequence::{Sequence, SequenceDefinition};
 pub use threshold::{Threshold, ThresholdDefinition};

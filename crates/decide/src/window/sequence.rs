@@ -181,6 +181,25 @@ impl Sequence {
         if self.definition.then_not { self.steps } else { self.steps - 1 }
     }
 
+    /// Which steps were seen, and which is missing.
+    pub(crate) fn explain(&self, attempts: &Attempts) -> String {
+        let last = attempts.events.last().map_or(i64::MIN, |last| last.time);
+        let first = attempts.events.partition_point(|one| one.time < self.since(last));
+        let seen = |step: u8| {
+            let free = |mark: &Mark| mark.step() == step && !mark.is(Mark::USED | Mark::CLAIMED);
+            attempts.marks.get(first..).unwrap_or_default().iter().any(free)
+        };
+        let missing: Vec<String> =
+            (0..self.steps).filter(|step| !seen(*step)).map(|step| (step + 1).to_string()).collect();
+        if missing.is_empty() {
+            return format!(
+                "events of all {} steps are there, but not in their order within the span",
+                self.steps
+            );
+        }
+        format!("of {} steps, no event is waiting for step {}", self.steps, missing.join(", "))
+    }
+
     fn subject<'a>(&'a self, key: &'a str) -> Subject<'a> {
         Subject { rule: &self.definition.rule, by: &self.definition.by, key }
     }

@@ -151,6 +151,31 @@ impl Threshold {
         }
     }
 
+    /// What is counted so far, and what is missing.
+    pub(crate) fn explain(&self, window: &Window) -> String {
+        let last = window.entries.last().map_or(i64::MIN, |last| last.time);
+        let first = window.entries.partition_point(|one| last.saturating_sub(one.time) >= self.within);
+        let recent = window.entries.get(first..).unwrap_or_default();
+        let (count, what) = if self.definition.distinct {
+            (distinct(recent), "distinct values")
+        } else {
+            (recent.len(), "events")
+        };
+        let until = EventTime::from_micros(last);
+        let missing = self.count.saturating_sub(count);
+        if missing == 0 {
+            format!(
+                "{count} {what} in the span that ends with the last one, at {until}: enough ({})",
+                self.count
+            )
+        } else {
+            format!(
+                "{count} of {} {what} in the span that ends with the last one, at {until}: {missing} more are missing",
+                self.count
+            )
+        }
+    }
+
     fn subject<'a>(&'a self, key: &'a str) -> Subject<'a> {
         Subject { rule: &self.definition.rule, by: &self.definition.by, key }
     }

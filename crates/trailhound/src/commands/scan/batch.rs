@@ -3,8 +3,10 @@
 use std::ops::Range;
 
 use cloudtrail::outcome::{RejectReason, SkipReason};
-use cloudtrail::{EventId, EventTime};
+use cloudtrail::{Digest, EventId, EventTime};
 use decide::Judgement;
+
+use super::reach::Reach;
 
 /// One input, read to its end or as far as it goes.
 #[derive(Debug, Default)]
@@ -17,6 +19,12 @@ pub(super) struct Batch {
     pub(super) hits: Vec<Hit>,
     /// The compact texts of the hits, end to end.
     pub(super) texts: Vec<u8>,
+    /// Of each event in [`Batch::events`] the minute in which it happened, where a metric filter wants to know.
+    pub(super) minutes: Vec<i64>,
+    /// How far the events reach.
+    pub(super) reach: Reach,
+    /// Digest files.
+    pub(super) digests: Vec<Digest>,
     pub(super) skipped: Vec<SkipReason>,
     pub(super) rejected: Vec<(u64, RejectReason)>,
     pub(super) undated: u64,

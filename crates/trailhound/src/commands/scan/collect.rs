@@ -1,13 +1,19 @@
 //! Takes batches in the order of the files: counts every record once, tells duplicates, keeps what fired.
 
+use std::collections::BTreeMap;
+
+use cloudtrail::Digest;
 use cloudtrail::outcome::{Outcome, RejectReason, Tally};
 use decide::{Judgement, Signal, SignalOutcome, SignalTally};
 
 use super::batch::{Batch, Hit};
+use super::history::{self, History};
+use super::reach::Reach;
 use super::seen::Seen;
 use super::spool::Spool;
 use crate::exit_code::Failure;
 use crate::inputs::Input;
+use crate::loading::Loaded;
 use crate::talk::Talk;
 
 /// How many rejected records are named; all are counted.
@@ -20,6 +26,12 @@ pub(super) struct Collector<'i> {
     seen: Seen,
     spool: Spool,
     signals: Vec<Signal>,
+    reach: Reach,
+    digests: Vec<Digest>,
+    /// Records by the minute, where a metric filter wants to know how many it did not match.
+    minutes: BTreeMap<i64, u64>,
+    /// Records a metric filter did match, by its rule and the minute.
+    matched: BTreeMap<(u32, i64), u64>,
     counts: Counts,
     troubles: Vec<(usize, String)>,
 }
@@ -36,13 +48,15 @@ pub(super) struct Counts {
     pub(super) rejected: Vec<(usize, u64, RejectReason)>,
     /// Inputs that could not be read to their end.
     pub(super) troubles: u64,
+    /// By rule, how many events lack a field it decides by.
+    pub(super) field_missing: BTreeMap<u32, u64>,
 }
 
 /// All that is known when the last file was read.
 pub(super) struct Read<'i> {
     inputs: &'i [Input],
     pub(super) counts: Counts,
-    pub(super) signals: Vec<Signal>,
+    pub(super) history: History,
     pub(super) spool: Spool,
     troubles: Vec<(usize, String)>,
 }
@@ -54,6 +68,10 @@ impl<'i> Collector<'i> {
             seen: Seen::default(),
             spool: Spool::new(),
             signals: Vec::new(),
+            reach: Reach::default(),
+            digests: Vec::new(),
+            minutes: BTreeMap::new(),
+            matched: BTreeMap::new(),
             counts: Counts::default(),
             troubles: Vec::new(),
         }
@@ -81,14 +99,26 @@ impl<'i> Collector<'i> {
             counts.troubles += 1;
             self.troubles.push((batch.input, trouble));
         }
+        self.reach.add(batch.reach);
+        self.digests.extend(batch.digests);
         let mut hits = batch.hits.into_iter().peekable();
         for (number, id) in batch.events.into_iter().enumerate() {
             let hit = hits.next_if(|hit| hit.event == number);
             self.counts.records.received();
+            let first = self.seen.is_first(&id);
+            let minute = batch.minutes.get(number).filter(|_| first).copied();
+            if let Some(minute) = minute {
+                *self.minutes.entry(minute).or_default() += 1;
+            }
             let outcome = match hit {
-                _ if !self.seen.is_first(&id) => Outcome::Duplicate,
+                _ if !first => Outcome::Duplicate,
                 None => Outcome::Unmatched,
                 Some(hit) => {
+                    if let Some(minute) = minute {
+                        for (rule, _) in &hit.judgements {
+                            *self.matched.entry((*rule, minute)).or_default() += 1;
+                        }
+                    }
                     self.keep(hit, &id, &batch.texts)?;
                     Outcome::Matched
                 }
@@ -104,7 +134,12 @@ impl<'i> Collector<'i> {
         let mut record = None;
         for (rule, judgement) in hit.judgements {
             match judgement {
-                Judgement::Ends(outcome) => tally.ended(outcome),
+                Judgement::Ends(outcome) => {
+                    tally.ended(outcome);
+                    if outcome == SignalOutcome::FieldMissing {
+                        *self.counts.field_missing.entry(rule).or_default() += 1;
+                    }
+                }
                 Judgement::Fires { severity, key, part } => {
                     let record = match record {
                         Some(record) => record,
@@ -136,14 +171,19 @@ impl<'i> Collector<'i> {
     pub(super) fn finish(mut self) -> Result<Read<'i>, Failure> {
         self.counts.records.check().map_err(|error| Failure::input(error.to_string()))?;
         self.signals.sort_by(|a, b| a.order().cmp(&b.order()));
-        let Collector { inputs, spool, signals, counts, troubles, .. } = self;
-        Ok(Read { inputs, counts, signals, spool, troubles })
+        let Collector { inputs, spool, signals, reach, digests, minutes, matched, counts, troubles, .. } =
+            self;
+        let unread: Vec<usize> = troubles.iter().map(|(input, _)| *input).collect();
+        let read = inputs.iter().enumerate().filter(|(input, _)| !unread.contains(input));
+        let digests = history::vouching(digests, read.map(|(_, input)| input.name()));
+        let history = History { signals, reach, digests, minutes, matched };
+        Ok(Read { inputs, counts, history, spool, troubles })
     }
 }
 
 impl Read<'_> {
     /// Tells what went wrong while reading.
-    pub(super) fn report(&self, talk: Talk) {
+    pub(super) fn report(&self, loaded: &Loaded, talk: Talk) {
         let name = |input: usize| self.inputs.get(input).map_or_else(String::new, ToString::to_string);
         for (input, trouble) in self.troubles.iter().take(TOLD_MAX) {
             talk.error(format_args!("{}: {trouble}", name(*input)));
@@ -164,6 +204,13 @@ impl Read<'_> {
         if undated > 0 {
             talk.warn(format_args!(
                 "{undated} records have no readable eventTime and were given the time of their file or neighbour"
+            ));
+        }
+        for (rule, events) in &self.counts.field_missing {
+            let rule = loaded.rule(*rule).map(|rule| rule.id.as_str()).unwrap_or_default();
+            let events = if *events == 1 { "1 event".to_owned() } else { format!("{events} events") };
+            talk.warn(format_args!(
+                "{rule}: {events} lack a field by which the rule tells which belong together or what to count, and were left aside"
             ));
         }
         let errors = self.counts.signals.count(SignalOutcome::Error);

@@ -5,14 +5,16 @@ use std::fs::File;
 use std::io::{BufWriter, Write};
 
 use cloudtrail::{Decoder, EventTime, Item};
-use decide::{Finding, Grouping, Groups, Incident, Signal, SignalOutcome, SignalTally};
+use decide::{Basis, Finding, Holding, Incident, SignalTally};
 use rules::{EventView, Severity};
 use serde_json::value::RawValue;
 
+use super::history::History;
 use super::spool::Spool;
 use crate::exit_code::Failure;
 use crate::loading::Loaded;
 use crate::output::{Output, written};
+use crate::talk::Talk;
 
 /// What was told.
 pub(super) struct Told {
@@ -20,75 +22,92 @@ pub(super) struct Told {
     pub(super) findings: BTreeMap<String, u64>,
     /// What became of the signals that fired.
     pub(super) signals: SignalTally,
+    /// Rules that had to forget something.
+    pub(super) forgot: Vec<(u32, Holding)>,
     pub(super) worst: Option<Severity>,
     /// Whether all could be printed. Counting went on to the end in any case.
     pub(super) printed: Result<(), Failure>,
 }
 
-/// Groups signals and prints findings in the order of their first events. Findings below `least` are counted and not printed,
+impl Told {
+    /// Tells what had to be forgotten.
+    pub(super) fn report(&self, loaded: &Loaded, talk: Talk) {
+        for (rule, holding) in &self.forgot {
+            let rule = loaded.rule(*rule).map(|rule| rule.id.as_str()).unwrap_or_default();
+            if holding.evicted > 0 {
+                talk.warn(format_args!(
+                    "{rule}: {} keys were forgotten because there were more than {}; a finding of theirs may be missing\n  \
+                     hint: raise `keys_max`, or choose a key with fewer values",
+                    holding.evicted, holding.keys
+                ));
+            }
+            if holding.dropped > 0 {
+                talk.warn(format_args!(
+                    "{rule}: {} events were forgotten because their key had too many at once",
+                    holding.dropped
+                ));
+            }
+        }
+    }
+}
+
+/// Decides the history and prints findings in the order of their times. Findings below `least` are counted and not printed,
 /// and so are all findings once nobody reads them.
 pub(super) fn tell(
-    signals: Vec<Signal>,
+    history: History,
     spool: Spool,
     loaded: &Loaded,
     least: Severity,
     mut ids: Option<BufWriter<File>>,
     output: &mut dyn Output,
 ) -> Result<Told, Failure> {
-    let mut told =
-        Told { findings: BTreeMap::new(), signals: SignalTally::default(), worst: None, printed: Ok(()) };
-    let mut incidents = group(signals, loaded, &mut told.signals, ids.as_mut())?;
+    let mut write_id = |event: &dyn std::fmt::Display, rule: u32, finding: &str| {
+        let Some(ids) = &mut ids else { return Ok(()) };
+        let rule = loaded.rule(rule).map(|rule| rule.id.as_str()).unwrap_or_default();
+        let line = serde_json::json!({ "finding": finding, "rule": rule, "event_id": event.to_string() });
+        writeln!(ids, "{line}").map_err(|error| cannot_write_ids(&error))
+    };
+    let decided = history.decide(loaded, |(event, rule, finding)| write_id(event, rule, finding))?;
+    decided.tally.check().map_err(|error| Failure::input(error.to_string()))?;
+    let mut incidents = decided.incidents;
+    // Events of one finding are named with it; those of groups were named one by one.
+    for incident in incidents.iter().filter(|one| one.basis != Basis::Events && one.revision == 0) {
+        for event in &incident.event_ids {
+            write_id(event, incident.rule, &incident.id)?;
+        }
+    }
     if let Some(mut ids) = ids {
         ids.flush().map_err(|error| cannot_write_ids(&error))?;
     }
+    let mut told = Told {
+        findings: BTreeMap::new(),
+        signals: decided.tally,
+        forgot: decided.forgot,
+        worst: None,
+        printed: Ok(()),
+    };
     let id_of = |incident: &Incident| loaded.rule(incident.rule).map(|rule| rule.id.as_str());
-    incidents.sort_by(|a, b| (a.first_time, id_of(a), &a.id).cmp(&(b.first_time, id_of(b), &b.id)));
+    incidents
+        .sort_by(|a, b| (a.time, id_of(a), &a.id, a.revision).cmp(&(b.time, id_of(b), &b.id, b.revision)));
     let mut records = Records { spool, decoder: Decoder::default(), text: Vec::new() };
     for incident in incidents {
         let Some(rule) = loaded.rule(incident.rule) else { continue };
-        *told.findings.entry(rule.id.to_string()).or_default() += 1;
-        told.worst = told.worst.max(Some(incident.severity));
+        // A finding that is resolved was counted when it fired.
+        if incident.revision == 0 {
+            *told.findings.entry(rule.id.to_string()).or_default() += 1;
+            told.worst = told.worst.max(Some(incident.severity));
+        }
         if incident.severity < least || told.printed.is_err() {
             continue;
         }
         let (first, sample) = records.of(&incident)?;
-        let finding = Finding::new(&incident, rule, &first, sample, &loaded.context);
+        let finding = Finding::new(&incident, rule, first.as_ref(), sample, &loaded.context);
         told.printed = written(output.finding(&finding));
     }
     if told.printed.is_ok() {
         told.printed = written(output.finish());
     }
     Ok(told)
-}
-
-fn group(
-    signals: Vec<Signal>,
-    loaded: &Loaded,
-    tally: &mut SignalTally,
-    mut ids: Option<&mut BufWriter<File>>,
-) -> Result<Vec<Incident>, Failure> {
-    let groupings = loaded.rules().map(|rule| Grouping {
-        rule: rule.id.as_str().into(),
-        by: rule.key_paths(0).iter().map(|path| path.to_string().into_boxed_str()).collect(),
-        span: rule.group.as_ref().map(|group| group.duration),
-    });
-    let mut groups = Groups::new(groupings.collect());
-    let mut incidents = Vec::new();
-    for signal in signals {
-        tally.saw(1);
-        let event = ids.is_some().then(|| (signal.event.clone(), signal.rule));
-        let (outcome, finding) = groups.take(signal, &mut incidents);
-        tally.ended(outcome);
-        if let (Some(ids), Some((event, rule)), Some(finding)) = (&mut ids, event, finding) {
-            let rule = loaded.rule(rule).map(|rule| rule.id.as_str()).unwrap_or_default();
-            let line = serde_json::json!({ "finding": finding, "rule": rule, "event_id": event.to_string() });
-            writeln!(ids, "{line}").map_err(|error| cannot_write_ids(&error))?;
-        }
-    }
-    groups.finish(&mut incidents);
-    tally.check().map_err(|error| Failure::input(error.to_string()))?;
-    debug_assert_eq!(tally.count(SignalOutcome::Fired), incidents.len() as u64);
-    Ok(incidents)
 }
 
 fn cannot_write_ids(error: &std::io::Error) -> Failure {
@@ -103,8 +122,8 @@ struct Records {
 }
 
 impl Records {
-    /// The first record taken apart, and the texts of the sample.
-    fn of(&mut self, incident: &Incident) -> Result<(EventView, Vec<Box<RawValue>>), Failure> {
+    /// The first record taken apart, and the texts of the sample; none of either where nothing happened.
+    fn of(&mut self, incident: &Incident) -> Result<(Option<EventView>, Vec<Box<RawValue>>), Failure> {
         let mut first = None;
         let mut sample = Vec::with_capacity(incident.records.len());
         for &handle in &incident.records {
@@ -115,9 +134,11 @@ impl Records {
             first = first.or(view);
             sample.extend(record);
         }
-        let first = first.ok_or_else(|| {
-            Failure::input("a record that matched cannot be read again: this is a defect, please report it")
-        })?;
+        if first.is_none() && !incident.records.is_empty() {
+            return Err(Failure::input(
+                "a record that matched cannot be read again: this is a defect, please report it",
+            ));
+        }
         Ok((first, sample))
     }
 }

@@ -13,6 +13,8 @@
 mod batch;
 mod collect;
 mod findings;
+mod history;
+mod reach;
 mod seen;
 mod spool;
 mod stats;
@@ -46,9 +48,16 @@ pub(crate) fn run(arguments: &Scan, talk: Talk) -> Outcome {
     }
     let (ids, stats_file) = (create(arguments.ids.as_deref())?, create(arguments.stats.as_deref())?);
     let mut collector = Collector::new(&inputs.found);
-    workers::run(&inputs.found, &loaded, span, threads(arguments.threads), talk, &mut collector)?;
+    workers::run(
+        &inputs.found,
+        &loaded,
+        span,
+        threads(arguments.threads),
+        talk,
+        &mut collector,
+    )?;
     let read = collector.finish()?;
-    read.report(talk);
+    read.report(&loaded, talk);
 
     let format =
         arguments.format.unwrap_or(if Talk::out_is_terminal() { Format::Table } else { Format::Ndjson });
@@ -58,9 +67,10 @@ pub(crate) fn run(arguments: &Scan, talk: Talk) -> Outcome {
         Format::Json => Box::new(Json::new(Talk::out_for_programs())),
         Format::Csv => Box::new(Csv::new(Talk::out_for_programs())),
     };
-    let told = findings::tell(read.signals, read.spool, &loaded, arguments.severity, ids, &mut *output)?;
+    let told = findings::tell(read.history, read.spool, &loaded, arguments.severity, ids, &mut *output)?;
     drop(output);
 
+    told.report(&loaded, talk);
     let stats = Stats::new(&read.counts, &inputs.found, &told, stopwatch.elapsed());
     if let Some(mut file) = stats_file {
         let text = serde_json::to_string_pretty(&stats).unwrap_or_default();

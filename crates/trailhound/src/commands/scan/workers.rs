@@ -152,7 +152,10 @@ impl<'l> Worker<'l> {
         let Worker { loaded, span, decoder, scratch, file } = self;
         let sink = |item: Item<'_>| match item {
             Item::Event(event) => take_event(&event, loaded, *span, scratch, batch),
-            Item::Digest(_) => batch.skipped.push(SkipReason::Digest),
+            Item::Digest(digest) => {
+                batch.skipped.push(SkipReason::Digest);
+                batch.digests.push(*digest);
+            }
             Item::Skipped { reason, .. } => batch.skipped.push(reason),
             Item::Rejected { offset, error } => batch.rejected.push((offset, error)),
         };
@@ -197,6 +200,10 @@ fn take_event(event: &Event<'_>, loaded: &Loaded, span: Span, scratch: &mut Scra
     }
     batch.undated += u64::from(event.undated);
     batch.events.push(event.id());
+    batch.reach.saw(event, loaded.watches_lanes());
+    if loaded.counts_unmatched() {
+        batch.minutes.push(minute(event.time));
+    }
     if judgements.is_empty() {
         return;
     }
@@ -208,21 +215,28 @@ fn take_event(event: &Event<'_>, loaded: &Loaded, span: Span, scratch: &mut Scra
     batch.hits.push(Hit { event: event_number, time: event.time, text, judgements });
 }
 
+/// The minute since 1970 in which an event happened.
+fn minute(time: cloudtrail::EventTime) -> i64 {
+    time.as_seconds().div_euclid(60)
+}
+
 /// Asks each rule, where the event stands.
 fn judge(event: &Event<'_>, matched: &[matcher::RuleId], loaded: &Loaded) -> Vec<(u32, Judgement)> {
     if matched.is_empty() {
         return Vec::new();
     }
     let in_place = EventInPlace::new(event);
-    let judge = |rule: &rules::Rule| {
-        if decide::is_delivered(rule, event) {
-            decide::judge(rule, &in_place, &loaded.context)
+    let judge = |rule: &rules::Rule, step| {
+        if decide::is_delivered(rule, step, event) {
+            decide::judge(rule, step, &in_place, &loaded.context)
         } else {
             Judgement::Ends(SignalOutcome::Undelivered)
         }
     };
-    let rules = matched.iter().filter_map(|id| Some((id.0, loaded.rule(id.0)?)));
-    rules.map(|(number, rule)| (number, judge(rule))).collect()
+    let selections = loaded.rules.selections();
+    let selected = matched.iter().filter_map(|id| selections.get(usize::try_from(id.0).ok()?));
+    let selected = selected.filter_map(|selection| Some((selection, loaded.rule(selection.rule)?)));
+    selected.map(|(selection, rule)| (selection.rule, judge(rule, selection.step))).collect()
 }
 
 /// What the file's name says of it, if it is one of CloudTrail's.

@@ -1,0 +1,247 @@
+//! Composite alarms: fed with every change of state of the metric alarms, in the order of time.
+
+use std::collections::BTreeMap;
+
+use alarm::composite::{CompositeAlarms, CompositeChange, CompositeDefinition, Home};
+use alarm::{StateValue, Timestamp};
+use cloudtrail::EventTime;
+use rules::{Decision, RuleSet, Severity};
+use serde::{Deserialize, Serialize};
+
+use crate::engine::alarm_fields::composite_fields;
+use crate::engine::metric_alarms::{Transition, timestamp};
+use crate::finding::State;
+use crate::identity::Parts;
+use crate::incident::{AlarmNews, Basis, Incident};
+use crate::signal::WindowKey;
+use crate::window::{RestoreError, StateChange, StoredRow};
+
+const VERSION: u32 = 1;
+const ROW: &[u8] = b"c";
+
+/// All composite alarms of a rule set with the states of what they refer to.
+#[derive(Debug)]
+pub(crate) struct Composites {
+    /// By the ARN the `alarm` crate knows it by.
+    of: BTreeMap<String, Composite>,
+    meaning: [u8; 32],
+    state: Kept,
+    /// Changes of metric alarms that were not passed on yet, with their names.
+    waiting: Vec<(Timestamp, Box<str>, StateValue)>,
+    durable: bool,
+    changed: bool,
+}
+
+#[derive(Debug)]
+struct Composite {
+    rule: u32,
+    id: Box<str>,
+    severity: Severity,
+    description: Option<Box<str>>,
+    definition: CompositeDefinition,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Kept {
+    alarms: CompositeAlarms,
+    /// Findings that stand, by ARN.
+    open: BTreeMap<String, Open>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Open {
+    id: String,
+    revision: u32,
+    timeline: Vec<(i64, StateValue)>,
+}
+
+impl Composites {
+    /// None where no rule is a composite alarm. What they refer to is in INSUFFICIENT_DATA from `begin` on.
+    pub(crate) fn of(
+        rules: &RuleSet,
+        home: &Home,
+        begin: EventTime,
+        durable: bool,
+        said: &mut Vec<Incident>,
+    ) -> Option<Self> {
+        let composites = (0..).zip(rules.iter()).filter_map(|(number, rule)| match &rule.decision {
+            Decision::Composite(composite) => {
+                let definition = composite.definition.clone();
+                let (id, severity) = (rule.id.as_str().into(), rule.severity);
+                let description = rule.description.clone();
+                Some((
+                    home.arn(&definition.alarm_name),
+                    Composite { rule: number, id, severity, description, definition },
+                ))
+            }
+            _ => None,
+        });
+        let of: BTreeMap<String, Composite> = composites.collect();
+        if of.is_empty() {
+            return None;
+        }
+        let begin = timestamp(begin.as_micros());
+        let mut parts = Parts::of("composite alarms");
+        let mut alarms = CompositeAlarms::new(home.clone());
+        for rule in rules.iter().filter(|rule| matches!(rule.decision, Decision::Alarm(_))) {
+            if let Some(name) = rule.alarm_name() {
+                alarms.set_child(name, StateValue::InsufficientData, begin);
+                parts.text(name);
+            }
+        }
+        let mut changes = Vec::new();
+        // Children before parents: every round saves those whose children exist.
+        let mut left: Vec<&Composite> = of.values().collect();
+        while !left.is_empty() {
+            let before = left.len();
+            left.retain(|composite| match alarms.put(&composite.definition, begin) {
+                Ok(said) => {
+                    changes.extend(said);
+                    false
+                }
+                Err(_) => true,
+            });
+            if left.len() == before {
+                // The rule set was checked: this cannot be, and an alarm without children would never go off.
+                break;
+            }
+        }
+        for composite in of.values() {
+            parts.text(&serde_json::to_string(&composite.definition).unwrap_or_default());
+        }
+        let state = Kept { alarms, open: BTreeMap::new() };
+        let meaning = parts.digest();
+        let mut composites = Composites { of, meaning, state, waiting: Vec::new(), durable, changed: true };
+        composites.tell(changes, said);
+        Some(composites)
+    }
+
+    pub(crate) fn meaning(&self) -> [u8; 32] {
+        self.meaning
+    }
+
+    /// Keeps a change until all earlier ones are known.
+    pub(crate) fn hear(&mut self, alarm: &str, transition: Transition) {
+        self.waiting.push((transition.at, alarm.into(), transition.to));
+    }
+
+    /// Passes on all changes heard of; all alarms were evaluated up to `watermark`.
+    pub(crate) fn advance(&mut self, watermark: i64, said: &mut Vec<Incident>) {
+        let mut waiting = std::mem::take(&mut self.waiting);
+        waiting.sort_by(|a, b| (a.0, &a.1).cmp(&(b.0, &b.1)));
+        let mut changes = Vec::new();
+        for (at, name, to) in waiting {
+            changes.extend(self.state.alarms.set_child(&name, to, at));
+            self.changed = true;
+        }
+        if self.state.alarms.next_wake().is_some_and(|at| at <= timestamp(watermark)) {
+            changes.extend(self.state.alarms.advance(timestamp(watermark)));
+            self.changed = true;
+        }
+        self.tell(changes, said);
+    }
+
+    pub(crate) fn changes(&mut self) -> Vec<StateChange> {
+        if !self.durable || !std::mem::take(&mut self.changed) {
+            return Vec::new();
+        }
+        let value = serde_json::to_vec(&self.state).unwrap_or_default();
+        vec![StateChange { key: ROW.to_vec(), value: Some((VERSION, value)) }]
+    }
+
+    /// Goes on from what is stored.
+    pub(crate) fn restore<'r>(
+        &mut self,
+        rows: impl IntoIterator<Item = StoredRow<'r>>,
+    ) -> Result<(), RestoreError> {
+        for (row, version, value) in rows {
+            if version > VERSION {
+                return Err(RestoreError::Version { version });
+            }
+            self.state = serde_json::from_slice(value).map_err(|source| RestoreError::Damaged {
+                key: String::from_utf8_lossy(row).into_owned(),
+                source,
+            })?;
+        }
+        Ok(())
+    }
+
+    /// The state of a composite alarm, and why.
+    pub(crate) fn explain(&self, rule: u32) -> Option<(StateValue, &str)> {
+        let (arn, _) = self.of.iter().find(|(_, composite)| composite.rule == rule)?;
+        let alarm = self.state.alarms.get(arn)?;
+        Some((alarm.state(), alarm.reason()))
+    }
+
+    /// Findings out of changes. While its actions are suppressed an alarm says nothing; when they are released it says
+    /// the state it is in then.
+    fn tell(&mut self, changes: Vec<CompositeChange>, said: &mut Vec<Incident>) {
+        for change in changes.into_iter().filter(CompositeChange::runs_actions) {
+            let Some(composite) = self.of.get(&change.arn) else { continue };
+            let at = EventTime::from_micros(change.at.as_millis().saturating_mul(1_000));
+            let state = match (change.to, self.state.open.get_mut(&change.arn)) {
+                (StateValue::Alarm, None) => {
+                    let mut parts = Parts::of("composite finding");
+                    parts.text(&composite.id);
+                    parts.time(at);
+                    let timeline = vec![(change.at.as_millis(), StateValue::Alarm)];
+                    let open = Open { id: parts.uuid(), revision: 0, timeline };
+                    self.state.open.insert(change.arn.clone(), open);
+                    State::Firing
+                }
+                (to, Some(open)) if to != StateValue::Alarm => {
+                    open.revision += 1;
+                    open.timeline.push((change.at.as_millis(), to));
+                    State::Resolved
+                }
+                _ => continue,
+            };
+            let open = match state {
+                State::Firing => self.state.open.get(&change.arn).cloned(),
+                State::Resolved | State::Unknown => self.state.open.remove(&change.arn),
+            };
+            if let Some(open) = open {
+                said.push(composite.incident(&open, &change, state, at));
+            }
+        }
+    }
+}
+
+impl Composite {
+    fn incident(&self, open: &Open, change: &CompositeChange, state: State, at: EventTime) -> Incident {
+        let mut parts = Parts::of("fingerprint");
+        parts.text(&self.id);
+        parts.time(at);
+        parts.text(change.to.as_str());
+        let time = |at: &i64| EventTime::from_micros(at.saturating_mul(1_000));
+        let rule = &self.definition.alarm_rule;
+        Incident {
+            rule: self.rule,
+            id: open.id.clone(),
+            revision: open.revision,
+            settled: true,
+            state,
+            fingerprint: parts.hex(),
+            key: WindowKey::default(),
+            severity: self.severity,
+            time: at,
+            count: 0,
+            first_time: at,
+            last_time: at,
+            window_from: open.timeline.first().map_or(at, |(at, _)| time(at)),
+            window_end: at,
+            event_ids: Vec::new(),
+            records: Vec::new(),
+            basis: Basis::Alarm(Box::new(AlarmNews {
+                reason: change.reason.clone(),
+                fields: composite_fields(
+                    &self.definition.alarm_name,
+                    rule,
+                    self.description.as_deref(),
+                    change,
+                ),
+                timeline: open.timeline.iter().map(|(at, state)| (time(at), *state)).collect(),
+            })),
+        }
+    }
+}

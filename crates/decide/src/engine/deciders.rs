@@ -1,0 +1,356 @@
+//! From a rule to what decides it.
+
+use std::time::Duration;
+
+use cloudtrail::EventTime;
+use context::Context;
+use rules::{Decision, Expect, Rule};
+
+use crate::engine::Holding;
+use crate::engine::metric_alarms::{MetricAlarms, Terms};
+use crate::engine::settings::Settings;
+use crate::engine::single::Singles;
+use crate::identity::Parts;
+use crate::incident::Basis;
+use crate::progress::{Lane, Lanes, SourceClass, Watermark};
+use crate::signal::{Signal, WindowKey};
+use crate::window::{
+    Absent, AbsentDefinition, Bounds, FirstSeen, FirstSeenDefinition, Occurrence, RestoreError, Sequence,
+    SequenceDefinition, StateChange, StoredRow, Taken, Threshold, ThresholdDefinition, Windows,
+};
+
+/// What decides one rule.
+#[derive(Debug)]
+pub(crate) enum Decider {
+    /// Each event by itself or in a group, in a history: [`Groups`](crate::Groups) has all of those together.
+    Group,
+    /// Each event by itself.
+    Single(Box<Singles>),
+    /// A group is a threshold of one: it begins with any event and takes all of its span.
+    Grouped(Box<Windows<Threshold>>),
+    Threshold(Box<Windows<Threshold>>),
+    Sequence(Box<Windows<Sequence>>),
+    FirstSeen(Box<Windows<FirstSeen>>),
+    Absent(Box<Absences>),
+    Alarm(Box<MetricAlarms>),
+    /// A metric filter publishes, and a composite alarm listens to alarms: neither decides about events.
+    Nothing,
+}
+
+/// An absence rule, and which lanes carry its keys.
+#[derive(Debug)]
+pub(crate) struct Absences {
+    pub(crate) windows: Absent,
+    pub(crate) places: Places,
+    /// Whether every lane of an account of the organization is expected.
+    expects_lanes: bool,
+    accounts: Vec<Box<str>>,
+}
+
+/// Where in a key account and region stand.
+#[derive(Debug, Clone)]
+pub(crate) struct Places {
+    pub(crate) account: bool,
+    pub(crate) region: bool,
+    roles: Vec<Role>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Role {
+    Account,
+    Region,
+    Other,
+}
+
+impl Places {
+    fn of(rule: &Rule) -> Self {
+        let role = |path: String| match path.as_str() {
+            "account" | "account.id" | "detail.recipientAccountId" => Role::Account,
+            "region" | "detail.awsRegion" => Role::Region,
+            _ => Role::Other,
+        };
+        let roles: Vec<Role> = rule.key_paths(0).iter().map(|path| role(path.to_string())).collect();
+        Places { account: roles.contains(&Role::Account), region: roles.contains(&Role::Region), roles }
+    }
+
+    /// Whether events of a key come by a lane.
+    pub(crate) fn carries(&self, lane: &Lane, key: &WindowKey) -> bool {
+        self.roles.iter().zip(key.values()).all(|(role, value)| match role {
+            Role::Account => lane.account.is_some_and(|account| account.to_string() == value),
+            Role::Region => lane.region.is_some_and(|region| region.as_str() == value),
+            Role::Other => true,
+        })
+    }
+}
+
+impl Absences {
+    /// Expects every region in which an account of the organization was ever heard.
+    pub(crate) fn expect_lanes(&mut self, lanes: &Lanes, begin: EventTime) {
+        if !self.expects_lanes {
+            return;
+        }
+        for lane in lanes.iter() {
+            let (Some(account), Some(region)) = (lane.account, lane.region) else { continue };
+            let account = account.to_string();
+            if self.accounts.iter().any(|known| **known == *account) {
+                let value = |role: &Role| match role {
+                    Role::Account => account.as_str(),
+                    Role::Region => region.as_str(),
+                    Role::Other => "",
+                };
+                self.windows.expect(&WindowKey::of(self.places.roles.iter().map(value)), begin);
+            }
+        }
+    }
+}
+
+impl Decider {
+    pub(crate) fn new(number: u32, rule: &Rule, context: &Context, settings: &Settings) -> Self {
+        let nothing: [StoredRow<'_>; 0] = [];
+        // Nothing stored cannot be damaged.
+        Self::restore(number, rule, context, settings, nothing).unwrap_or(Decider::Nothing)
+    }
+
+    /// Goes on from all that is stored of the rule.
+    pub(crate) fn restore<'r>(
+        number: u32,
+        rule: &Rule,
+        context: &Context,
+        settings: &Settings,
+        rows: impl IntoIterator<Item = StoredRow<'r>>,
+    ) -> Result<Self, RestoreError> {
+        let id: Box<str> = rule.id.as_str().into();
+        let by: Box<[Box<str>]> =
+            rule.key_paths(0).iter().map(|path| path.to_string().into_boxed_str()).collect();
+        let (early, reopen) = (settings.early, settings.reopen);
+        let threshold = |count, within, distinct| {
+            let (rule, by) = (id.clone(), by.clone());
+            Threshold::new(ThresholdDefinition { rule, by, count, within, distinct, early, reopen })
+        };
+        let decider = match &rule.decision {
+            Decision::Each if !early => Decider::Group,
+            Decision::Each => match &rule.group {
+                Some(group) => {
+                    let kind = threshold(1, group.duration, false);
+                    Decider::Grouped(Box::new(Windows::restore(kind, settings.bounds(None), rows)?))
+                }
+                None => {
+                    let keep = settings.reopen_micros();
+                    Decider::Single(Box::new(Singles::restore(&id, keep, settings.bounds(None), rows)?))
+                }
+            },
+            Decision::Threshold(of) => {
+                let kind = threshold(of.count, of.within, of.distinct.is_some());
+                Decider::Threshold(Box::new(Windows::restore(kind, settings.bounds(of.keys_max), rows)?))
+            }
+            Decision::Sequence(of) => {
+                let kind = Sequence::new(SequenceDefinition {
+                    rule: id,
+                    by,
+                    steps: u8::try_from(of.steps.len()).unwrap_or(u8::MAX),
+                    then_not: of.then_not.is_some(),
+                    within: of.within,
+                    strict: of.strict,
+                    early,
+                    reopen,
+                });
+                Decider::Sequence(Box::new(Windows::restore(kind, settings.bounds(of.keys_max), rows)?))
+            }
+            Decision::FirstSeen(of) => {
+                let kind = FirstSeen::new(FirstSeenDefinition {
+                    rule: id,
+                    of: by,
+                    learn: of.learn,
+                    forget: of.forget,
+                    begin: settings.begin,
+                    say_cold: settings.say_cold,
+                    early,
+                });
+                Decider::FirstSeen(Box::new(Windows::restore(kind, settings.bounds(of.keys_max), rows)?))
+            }
+            Decision::Absent(of) => {
+                let bounds = settings.bounds(of.keys_max);
+                Decider::Absent(Box::new(absences(rule, of, id, by, context, settings, bounds, rows)?))
+            }
+            Decision::Alarm(of) => {
+                let terms = Terms {
+                    rule: number,
+                    definition: of,
+                    of: rule,
+                    early,
+                    begin: settings.begin,
+                    bounds: settings.bounds(None),
+                };
+                Decider::Alarm(Box::new(MetricAlarms::restore(&terms, rows)?))
+            }
+            Decision::Composite(_) | Decision::Metric(_) => Decider::Nothing,
+        };
+        Ok(decider)
+    }
+
+    pub(crate) fn take(&mut self, signal: &Signal, said: &mut Vec<Occurrence>) -> Taken {
+        match self {
+            Decider::Single(singles) => singles.take(signal, said),
+            Decider::Grouped(windows) => {
+                let (before, taken) = (said.len(), windows.take(signal, said));
+                // One that joins what is open is counted there, though the finding is not said again.
+                if said.len() > before { Taken::Fired } else { taken }
+            }
+            Decider::Threshold(windows) => windows.take(signal, said),
+            Decider::Sequence(windows) => windows.take(signal, said),
+            Decider::FirstSeen(windows) => windows.take(signal, said),
+            Decider::Absent(absences) => absences.windows.take(signal, said),
+            Decider::Group | Decider::Alarm(_) | Decider::Nothing => Taken::Absorbed,
+        }
+    }
+
+    pub(crate) fn advance(&mut self, mark: Watermark, said: &mut Vec<Occurrence>) {
+        match self {
+            Decider::Single(singles) => singles.advance(mark.assumed.as_micros()),
+            Decider::Grouped(windows) | Decider::Threshold(windows) => windows.advance(mark, said),
+            Decider::Sequence(windows) => windows.advance(mark, said),
+            Decider::FirstSeen(windows) => windows.advance(mark, said),
+            Decider::Group | Decider::Absent(_) | Decider::Alarm(_) | Decider::Nothing => {}
+        }
+    }
+
+    /// The watermark the stored state was settled by: rows say it only when they change.
+    pub(crate) fn resume(&mut self, mark: Watermark) {
+        let nothing = &mut Vec::new();
+        match self {
+            Decider::Alarm(alarms) => alarms.resume(mark.assumed.as_micros()),
+            other => other.advance(mark, nothing),
+        }
+        debug_assert!(nothing.is_empty(), "what was due then was settled then");
+    }
+
+    pub(crate) fn changes(&mut self) -> Vec<StateChange> {
+        match self {
+            Decider::Single(singles) => singles.changes(),
+            Decider::Grouped(windows) | Decider::Threshold(windows) => windows.changes(),
+            Decider::Sequence(windows) => windows.changes(),
+            Decider::FirstSeen(windows) => windows.changes(),
+            Decider::Absent(absences) => absences.windows.changes(),
+            Decider::Alarm(alarms) => alarms.changes(),
+            Decider::Group | Decider::Nothing => Vec::new(),
+        }
+    }
+
+    pub(crate) fn holding(&self) -> Holding {
+        let (keys, evicted, dropped) = match self {
+            Decider::Single(singles) => (singles.keys(), singles.evicted(), 0),
+            Decider::Grouped(windows) | Decider::Threshold(windows) => {
+                (windows.keys(), windows.evicted(), windows.dropped())
+            }
+            Decider::Sequence(windows) => (windows.keys(), windows.evicted(), windows.dropped()),
+            Decider::FirstSeen(windows) => (windows.keys(), windows.evicted(), windows.dropped()),
+            Decider::Absent(absences) => (absences.windows.keys(), absences.windows.evicted(), 0),
+            Decider::Alarm(alarms) => (alarms.keys(), alarms.evicted(), 0),
+            Decider::Group | Decider::Nothing => (0, 0, 0),
+        };
+        Holding { keys, evicted, dropped }
+    }
+
+    /// For how long behind the watermark a record may be asked for, in microseconds.
+    pub(crate) fn keep(&self, settings: &Settings) -> i64 {
+        use crate::window::Kind as _;
+        match self {
+            Decider::Grouped(windows) | Decider::Threshold(windows) => windows.kind().keep(),
+            Decider::Sequence(windows) => windows.kind().keep(),
+            Decider::Alarm(alarms) => alarms.looks_back_micros().saturating_add(settings.reopen_micros()),
+            Decider::Single(_)
+            | Decider::FirstSeen(_)
+            | Decider::Absent(_)
+            | Decider::Group
+            | Decider::Nothing => settings.reopen_micros(),
+        }
+    }
+
+    pub(crate) fn basis(&self, one: &Occurrence) -> Basis {
+        match self {
+            Decider::Threshold(_) => Basis::Threshold { distinct: one.distinct, exact: one.exact },
+            Decider::Sequence(_) => Basis::Sequence,
+            Decider::FirstSeen(_) => Basis::FirstSeen { cold: one.cold, exact: one.exact },
+            Decider::Absent(_) => Basis::Absent,
+            Decider::Group
+            | Decider::Single(_)
+            | Decider::Grouped(_)
+            | Decider::Alarm(_)
+            | Decider::Nothing => Basis::Events,
+        }
+    }
+}
+
+#[expect(clippy::too_many_arguments, reason = "the parts of one rule, taken apart by its only caller")]
+fn absences<'r>(
+    rule: &Rule,
+    of: &rules::Absent,
+    id: Box<str>,
+    per: Box<[Box<str>]>,
+    context: &Context,
+    settings: &Settings,
+    bounds: Bounds,
+    rows: impl IntoIterator<Item = StoredRow<'r>>,
+) -> Result<Absences, RestoreError> {
+    let late = SourceClass::ALL.map(|class| settings.lateness.of(class)).into_iter().max();
+    let definition = AbsentDefinition {
+        rule: id,
+        per,
+        within: of.within,
+        expect_seen: of.expect == Expect::Seen,
+        accept_assumed: of.accept_assumed,
+        patience: late.unwrap_or(Duration::ZERO),
+    };
+    let mut windows = Absent::restore(definition, bounds, rows)?;
+    let places = Places::of(rule);
+    let mut accounts: Vec<Box<str>> = Vec::new();
+    match &of.expect {
+        Expect::Seen => {}
+        Expect::List(keys) => {
+            for key in keys {
+                windows.expect(&WindowKey::of(key.iter().map(|value| &**value)), settings.begin);
+            }
+        }
+        Expect::Organization => {
+            accounts = context.accounts().iter().map(|(id, _)| id.to_string().into()).collect();
+            if !places.region {
+                for account in &accounts {
+                    windows.expect(&WindowKey::of([&**account]), settings.begin);
+                }
+            }
+        }
+    }
+    let expects_lanes = of.expect == Expect::Organization && places.region;
+    Ok(Absences { windows, places, expects_lanes, accounts })
+}
+
+/// Hash of what gives a rule's state its meaning: which events, by which keys, over what span, by which decision.
+pub(crate) fn meaning(rule: &Rule) -> [u8; 32] {
+    let mut parts = Parts::of("state of a rule");
+    parts.text(rule.decision.kind().as_str());
+    for (step, selector) in rule.selectors() {
+        parts.text(&format!("{step} {selector:?}"));
+        for path in rule.key_paths(step) {
+            parts.text(&path.to_string());
+        }
+    }
+    parts.text(&match &rule.decision {
+        Decision::Each => format!("{:?}", rule.group.as_ref().map(|group| group.duration)),
+        Decision::Threshold(of) => format!("{} {:?} {:?}", of.count, of.within, of.distinct),
+        Decision::Sequence(of) => {
+            format!("{:?} {} {} {}", of.within, of.strict, of.steps.len(), of.then_not.is_some())
+        }
+        Decision::FirstSeen(of) => format!("{:?}", of.forget),
+        Decision::Absent(of) => format!("{:?}", of.within),
+        Decision::Alarm(of) => {
+            let published = of.publishes.as_ref().map(|published| &published.definition);
+            format!(
+                "{} {}",
+                serde_json::to_string(&of.definition).unwrap_or_default(),
+                serde_json::to_string(&published).unwrap_or_default()
+            )
+        }
+        Decision::Composite(_) | Decision::Metric(_) => String::new(),
+    });
+    parts.digest()
+}

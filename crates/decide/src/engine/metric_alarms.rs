@@ -1,0 +1,538 @@
+//! One alarm rule: an alarm for each combination of its metric's dimension values, or a single one.
+//!
+//! Samples are kept by the `alarm` crate in cells; beside them a key keeps which events they came from, so that a copy is
+//! told from another sample and a finding can name its records. A finding is one stay in ALARM: it begins when the state
+//! is entered and is resolved when it is left for OK; left for INSUFFICIENT_DATA, it is unknown whether it still stands.
+//!
+//! Early: Sum, SampleCount and Maximum of values that are not negative, compared with `>` or `>=`, can only grow. As soon as
+//! enough datapoints within the evaluation periods breach, the next evaluation that sees the sample will enter ALARM, and
+//! that is said at once, unsettled. The evaluation that really enters it settles that finding under its id.
+
+use std::collections::BTreeMap;
+
+use alarm::{
+    Alarm, AlarmDefinition, AlarmState, ComparisonOperator, Limits, Measure, Pushed, Sample, StateChange,
+    StateValue, Statistic, Timestamp, Verdict, Workspace,
+};
+use cloudtrail::{EventId, EventTime};
+use rules::Severity;
+use serde::{Deserialize, Serialize};
+
+use crate::engine::alarm_fields::{Told, fields};
+use crate::finding::{EVENT_IDS_MAX, RECORDS_MAX, State};
+use crate::identity::Parts;
+use crate::incident::{AlarmNews, Basis, Incident};
+use crate::signal::{Part, Signal, WindowKey, named};
+use crate::window::{
+    Bounds, Due, Entry, Keys, RestoreError, StateChange as RowChange, StoredRow, Taken, insert,
+};
+
+/// Up to how many events of a key are kept one by one; more are counted in their datapoint and named by no finding.
+const EVENTS_MAX: usize = 4_096;
+/// How many changes of state a finding tells.
+const TIMELINE_MAX: usize = 100;
+/// After how long without a sample an alarm of a dimension's value is forgotten.
+const FORGOTTEN_AFTER_MS: i64 = 24 * 3_600 * 1_000;
+
+/// An alarm rule with the state of its keys.
+#[derive(Debug)]
+pub(crate) struct MetricAlarms {
+    rule: Watched,
+    keys: Keys<Tracked>,
+    watermark: i64,
+    workspace: Workspace,
+}
+
+/// What all alarms of the rule have in common.
+#[derive(Debug)]
+struct Watched {
+    rule: u32,
+    id: Box<str>,
+    severity: Severity,
+    name: Box<str>,
+    description: Option<Box<str>>,
+    definition: AlarmDefinition,
+    alarm: Alarm,
+    /// The names of the dimensions of which each combination of values has its own alarm; none for a single alarm.
+    dimensions: Box<[Box<str>]>,
+    each_value: bool,
+    /// Whether its own events are the samples.
+    publishes: bool,
+    early: bool,
+}
+
+/// What is kept of one alarm.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Tracked {
+    #[serde(rename = "a")]
+    state: AlarmState,
+    /// The events of samples an evaluation may still look at, in order; their value is the sample's, as bits.
+    #[serde(rename = "e")]
+    recent: Vec<Entry>,
+    #[serde(rename = "f", default, skip_serializing_if = "Option::is_none")]
+    open: Option<Box<Open>>,
+}
+
+/// A finding that stands.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Open {
+    id: String,
+    revision: u32,
+    /// The evaluation that will settle it, where it was said before that.
+    early: Option<i64>,
+    /// Changes of state since, in milliseconds.
+    timeline: Vec<(i64, StateValue)>,
+    from: i64,
+    end: i64,
+    count: u64,
+    events: Vec<Entry>,
+}
+
+/// What an alarm rule takes from the engine's settings and the rule.
+pub(crate) struct Terms<'r> {
+    pub(crate) rule: u32,
+    pub(crate) definition: &'r rules::MetricAlarm,
+    pub(crate) of: &'r rules::Rule,
+    pub(crate) early: bool,
+    pub(crate) begin: EventTime,
+    pub(crate) bounds: Bounds,
+}
+
+/// A change of state, for whoever watches alarms.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Transition {
+    pub(crate) at: Timestamp,
+    pub(crate) to: StateValue,
+}
+
+impl MetricAlarms {
+    /// Goes on from all that is stored.
+    pub(crate) fn restore<'r>(
+        terms: &Terms<'_>,
+        rows: impl IntoIterator<Item = StoredRow<'r>>,
+    ) -> Result<Self, RestoreError> {
+        let (keys, watermark) = Keys::restore(terms.bounds.keys_max, terms.bounds.durable, rows)?;
+        let mut alarms = Self::with_keys(terms, keys);
+        alarms.watermark = watermark.unwrap_or(i64::MIN);
+        alarms.create_single(terms.begin);
+        Ok(alarms)
+    }
+
+    fn with_keys(terms: &Terms<'_>, keys: Keys<Tracked>) -> Self {
+        let rule = Watched::of(terms);
+        MetricAlarms { rule, keys, watermark: i64::MIN, workspace: Workspace::default() }
+    }
+
+    /// An alarm without dimensions of its own is there from the beginning, sample or not.
+    fn create_single(&mut self, begin: EventTime) {
+        let rule = &self.rule;
+        if rule.each_value || self.keys.len() > 0 {
+            return;
+        }
+        let state = AlarmState::new(&rule.alarm, timestamp(begin.as_micros()));
+        let due = due(&rule.alarm, &state, false);
+        let tracked = || Tracked { state, recent: Vec::new(), open: None };
+        self.keys.with(&[], tracked, |_| ((), due));
+    }
+
+    /// Takes a sample for input number `input`. `key` is that of the alarm.
+    pub(crate) fn take(
+        &mut self,
+        input: usize,
+        signal: &Signal,
+        unit: Option<&str>,
+        said: &mut Vec<Incident>,
+    ) -> Taken {
+        let rule = &self.rule;
+        let Part::Sample(value) = signal.part else { return Taken::Absorbed };
+        let key = if rule.each_value { signal.key.text() } else { "" };
+        let mut entry = Entry::of(signal);
+        entry.value = value.to_bits();
+        let at = timestamp(entry.time);
+        let begin = timestamp(entry.time - entry.time.rem_euclid(60_000_000));
+        let early = rule.early && can_only_grow(&rule.alarm) && value >= 0.0;
+        let create =
+            || Tracked { state: AlarmState::new(&rule.alarm, begin), recent: Vec::new(), open: None };
+        self.keys.with(key.as_bytes(), create, |tracked| {
+            let place = tracked.recent.binary_search_by(|other| other.order().cmp(&entry.order()));
+            let Err(place) = place else { return (Taken::Duplicate, rule.due(tracked)) };
+            if rule.each_value {
+                tracked.state.begin_by(begin);
+            }
+            let sample = Sample { unit, ..Sample::new(at, Measure::Value(value)) };
+            match rule.alarm.push(&mut tracked.state, input, &sample) {
+                Pushed::Accepted => {}
+                Pushed::TooLate => return (Taken::Late, rule.due(tracked)),
+                Pushed::OtherUnit | Pushed::Unacceptable | Pushed::NoSuchInput => {
+                    return (Taken::Absorbed, rule.due(tracked));
+                }
+            }
+            if tracked.recent.len() >= EVENTS_MAX {
+                tracked.recent.drain(..EVENTS_MAX / 2);
+            }
+            let place = place.min(tracked.recent.len());
+            insert(&mut tracked.recent, place, entry);
+            let before = said.len();
+            if early && tracked.open.is_none() && tracked.state.state() != StateValue::Alarm {
+                rule.tell_early(tracked, key, at, said);
+            }
+            let taken = if said.len() > before { Taken::Fired } else { Taken::Absorbed };
+            (taken, rule.due(tracked))
+        })
+    }
+
+    /// Takes so many equal samples that no single event stands for: a metric filter's default value.
+    pub(crate) fn take_default(
+        &mut self,
+        input: usize,
+        at: EventTime,
+        value: f64,
+        count: f64,
+        unit: Option<&str>,
+    ) {
+        let rule = &self.rule;
+        let begin = timestamp(at.as_micros() - at.as_micros().rem_euclid(60_000_000));
+        let create =
+            || Tracked { state: AlarmState::new(&rule.alarm, begin), recent: Vec::new(), open: None };
+        self.keys.with(&[], create, |tracked| {
+            let sample =
+                Sample { unit, ..Sample::new(timestamp(at.as_micros()), Measure::Weighted { value, count }) };
+            // What comes too late changes nothing; it is no event that could be told.
+            let _ = rule.alarm.push(&mut tracked.state, input, &sample);
+            ((), rule.due(tracked))
+        });
+    }
+
+    /// Makes all evaluations due up to the watermark. `end` is where the data ends, if it does: beyond it a missing datapoint
+    /// says nothing, so no alarm goes off for one.
+    pub(crate) fn evaluate(
+        &mut self,
+        watermark: i64,
+        end: Option<EventTime>,
+        said: &mut Vec<Incident>,
+        mut transitions: impl FnMut(Transition),
+    ) {
+        if watermark <= self.watermark {
+            return;
+        }
+        self.watermark = watermark;
+        let (rule, workspace) = (&self.rule, &mut self.workspace);
+        let mut changes = Vec::new();
+        self.keys.settle_due(watermark, |name, tracked| {
+            changes.clear();
+            // At the end of the data, all evaluations that can still see a sample.
+            let now = end.map_or(watermark, |end| {
+                let back = rule.alarm.looks_back_ms().saturating_mul(2_000);
+                watermark.min(end.as_micros().saturating_add(back).saturating_add(7_200_000_000))
+            });
+            rule.alarm.advance(&mut tracked.state, timestamp(now), workspace, &mut changes);
+            for change in &changes {
+                let beyond = end.is_some_and(|end| change.at > timestamp(end.as_micros()));
+                let breaching =
+                    change.datapoints.iter().filter(|point| point.verdict == Verdict::Breaching).count();
+                if beyond
+                    && change.to == StateValue::Alarm
+                    && breaching < rule.alarm.datapoints_to_alarm() as usize
+                {
+                    break;
+                }
+                transitions(Transition { at: change.at, to: change.to });
+                rule.change(tracked, &String::from_utf8_lossy(name), change, said);
+            }
+            rule.withdraw(tracked, &String::from_utf8_lossy(name), said);
+            let oldest = tracked.state.evaluated_at().plus_millis(-rule.alarm.looks_back_ms() - 120_000);
+            let gone = tracked.recent.partition_point(|one| timestamp(one.time) < oldest);
+            tracked.recent.drain(..gone);
+            if tracked.recent.len() * 4 < tracked.recent.capacity() {
+                tracked.recent.shrink_to_fit();
+            }
+            let idle = rule.alarm.next_evaluation(&tracked.state).is_none();
+            let old =
+                tracked.state.evaluated_at().plus_millis(-FORGOTTEN_AFTER_MS) >= tracked.state.updated_at();
+            if rule.each_value && idle && old && tracked.open.is_none() {
+                Due::Never
+            } else {
+                rule.due(tracked)
+            }
+        });
+    }
+
+    /// The watermark the stored state was evaluated by.
+    pub(crate) fn resume(&mut self, watermark: i64) {
+        self.watermark = self.watermark.max(watermark);
+    }
+
+    /// What composite alarms call it.
+    pub(crate) fn name(&self) -> &str {
+        &self.rule.name
+    }
+
+    pub(crate) fn looks_back_micros(&self) -> i64 {
+        self.rule.alarm.looks_back_ms().saturating_mul(1_000)
+    }
+
+    pub(crate) fn keys(&self) -> usize {
+        self.keys.len()
+    }
+
+    pub(crate) fn evicted(&self) -> u64 {
+        self.keys.evicted()
+    }
+
+    pub(crate) fn changes(&mut self) -> Vec<RowChange> {
+        self.keys.changes(&self.watermark)
+    }
+
+    /// The alarm of a key: its state, why, and how many samples it holds.
+    pub(crate) fn explain(&self, key: &str) -> Option<(StateValue, String, usize)> {
+        let rule = &self.rule;
+        let tracked = self.keys.get(if rule.each_value { key } else { "" }.as_bytes())?;
+        Some((tracked.state.state(), tracked.state.reason(&rule.alarm), tracked.recent.len()))
+    }
+}
+
+impl Watched {
+    fn of(terms: &Terms<'_>) -> Self {
+        let definition = terms.definition;
+        let dimensions = definition.publishes.as_ref().filter(|_| definition.is_for_each_value());
+        let dimensions = dimensions.map(|published| &published.definition.dimensions);
+        Watched {
+            rule: terms.rule,
+            id: terms.of.id.as_str().into(),
+            severity: terms.of.severity,
+            name: definition.name.clone(),
+            description: terms.of.description.clone(),
+            definition: definition.definition.clone(),
+            alarm: definition.alarm.clone().with_limits(Limits { records_per_cell: 0, records: 0 }),
+            dimensions: dimensions.into_iter().flatten().map(|(name, _)| name.as_str().into()).collect(),
+            each_value: definition.is_for_each_value(),
+            publishes: definition.publishes.is_some(),
+            early: terms.early,
+        }
+    }
+
+    fn due(&self, tracked: &Tracked) -> Due {
+        due(&self.alarm, &tracked.state, self.each_value)
+    }
+
+    /// Says that the alarm will go off, if enough datapoints breach already.
+    fn tell_early(&self, tracked: &mut Tracked, key: &str, sample: Timestamp, said: &mut Vec<Incident>) {
+        if !self.newest_breaches(tracked) {
+            return;
+        }
+        let at = self.alarm.first_evaluation_to_see(sample).max(tracked.state.evaluated_at());
+        let (to, evaluation) = self.alarm.preview(&tracked.state, at);
+        let first =
+            evaluation.end.plus_millis(-i64::from(self.alarm.evaluation_periods()) * self.period_ms());
+        let breaching = evaluation
+            .points
+            .iter()
+            .filter(|point| point.verdict == Verdict::Breaching && point.timestamp >= first)
+            .count();
+        if to != Some(StateValue::Alarm) || breaching < self.alarm.datapoints_to_alarm() as usize {
+            return;
+        }
+        let change = StateChange {
+            at,
+            from: tracked.state.state(),
+            to: StateValue::Alarm,
+            reason: self.alarm.reason(&evaluation, StateValue::Alarm),
+            reason_data: Some(self.alarm.reason_data(&evaluation, StateValue::Alarm)),
+            previous_at: tracked.state.updated_at(),
+            previous_reason: tracked.state.reason(&self.alarm),
+            previous_reason_data: tracked.state.reason_data(&self.alarm),
+            datapoints: evaluation.points,
+            records: evaluation.records,
+        };
+        let mut open = self.opened(tracked, key, &change);
+        open.early = Some(at.as_millis());
+        said.push(self.incident(&open, key, &change, State::Firing, false));
+        tracked.open = Some(Box::new(open));
+    }
+
+    /// A quick look before the thorough one: whether the last period before the newest sample breaches by itself.
+    fn newest_breaches(&self, tracked: &Tracked) -> bool {
+        let Some(last) = tracked.recent.last() else { return false };
+        let since =
+            last.time.saturating_sub(self.period_ms().saturating_mul(1_000)).saturating_sub(60_000_000);
+        let values = tracked.recent.iter().rev().take_while(|one| one.time >= since);
+        let values = values.map(|one| f64::from_bits(one.value));
+        let statistic = self.alarm.inputs().first().map(|input| input.statistic);
+        let value = match statistic {
+            Some(Statistic::Sum) => values.sum(),
+            Some(Statistic::Maximum) => values.fold(f64::MIN, f64::max),
+            #[expect(clippy::cast_precision_loss, reason = "a few thousand")]
+            _ => values.count() as f64,
+        };
+        self.alarm.comparison_operator().breaches(value, self.alarm.threshold())
+    }
+
+    fn period_ms(&self) -> i64 {
+        i64::from(self.alarm.period().as_secs()) * 1_000
+    }
+
+    /// Tells a change of state that was really made.
+    fn change(&self, tracked: &mut Tracked, key: &str, change: &StateChange, said: &mut Vec<Incident>) {
+        match (change.to, tracked.open.take()) {
+            (StateValue::Alarm, early) => {
+                let mut open = self.opened(tracked, key, change);
+                if let Some(early) = early {
+                    (open.id, open.revision) = (early.id, early.revision + 1);
+                }
+                said.push(self.incident(&open, key, change, State::Firing, true));
+                tracked.open = Some(Box::new(open));
+            }
+            (to, Some(mut open)) if open.early.is_none() => {
+                open.revision += 1;
+                if open.timeline.len() < TIMELINE_MAX {
+                    open.timeline.push((change.at.as_millis(), to));
+                }
+                let state = if to == StateValue::Ok { State::Resolved } else { State::Unknown };
+                said.push(self.incident(&open, key, change, state, true));
+            }
+            // What was said early is still to come.
+            (_, early) => tracked.open = early,
+        }
+    }
+
+    /// Withdraws what was said early and did not come: possible only where memory did not suffice for all its samples.
+    fn withdraw(&self, tracked: &mut Tracked, key: &str, said: &mut Vec<Incident>) {
+        let passed = |open: &mut Box<Open>| {
+            open.early.is_some_and(|at| at <= tracked.state.evaluated_at().as_millis())
+        };
+        let Some(mut open) = tracked.open.take_if(passed) else { return };
+        open.revision += 1;
+        let change = StateChange {
+            at: tracked.state.evaluated_at(),
+            from: StateValue::Alarm,
+            to: tracked.state.state(),
+            reason: tracked.state.reason(&self.alarm),
+            reason_data: tracked.state.reason_data(&self.alarm),
+            previous_at: tracked.state.updated_at(),
+            previous_reason: String::new(),
+            previous_reason_data: None,
+            datapoints: Vec::new(),
+            records: alarm::Records::default(),
+        };
+        said.push(self.incident(&open, key, &change, State::Resolved, true));
+    }
+
+    /// The finding that begins with a change to ALARM.
+    fn opened(&self, tracked: &Tracked, key: &str, change: &StateChange) -> Open {
+        let breaching = change.datapoints.iter().filter(|point| point.verdict == Verdict::Breaching);
+        let (first, last) = breaching.fold((None, None), |(first, last), point| {
+            (Some(point.timestamp).min(first.or(Some(point.timestamp))), Some(point.timestamp).max(last))
+        });
+        let end = last.map_or(change.at, |last| last.plus_millis(self.period_ms()));
+        let from = first.unwrap_or(end);
+        let (from, end) = (from.as_millis().saturating_mul(1_000), end.as_millis().saturating_mul(1_000));
+        let begin = tracked.recent.partition_point(|one| one.time < from);
+        let after = tracked.recent.partition_point(|one| one.time < end);
+        let behind = tracked.recent.get(begin..after).unwrap_or_default();
+        let mut parts = Parts::of("alarm finding");
+        parts.text(&self.id);
+        parts.key(named(&self.dimensions, key));
+        parts.time(EventTime::from_micros(change.at.as_millis().saturating_mul(1_000)));
+        Open {
+            id: parts.uuid(),
+            revision: 0,
+            early: None,
+            timeline: vec![(change.at.as_millis(), StateValue::Alarm)],
+            from,
+            end,
+            count: change.records.count.max(behind.len() as u64),
+            events: behind.iter().take(EVENT_IDS_MAX).cloned().collect(),
+        }
+    }
+
+    /// Of an inline alarm the highest of its events; an alarm document watches what others publish and has its own.
+    fn severity_of(&self, open: &Open) -> Severity {
+        let highest = open.events.iter().map(|one| one.severity).max();
+        highest.filter(|_| self.publishes).unwrap_or(self.severity)
+    }
+
+    fn incident(
+        &self,
+        open: &Open,
+        key: &str,
+        change: &StateChange,
+        state: State,
+        settled: bool,
+    ) -> Incident {
+        let at = EventTime::from_micros(change.at.as_millis().saturating_mul(1_000));
+        let (from, end) = (EventTime::from_micros(open.from), EventTime::from_micros(open.end));
+        let mut parts = Parts::of("fingerprint");
+        parts.text(&self.id);
+        parts.key(named(&self.dimensions, key));
+        parts.time(from);
+        parts.time(end);
+        parts.time(at);
+        parts.text(change.to.as_str());
+        for one in &open.events {
+            parts.stored_event(one.time, &one.event);
+        }
+        let values: BTreeMap<&str, &str> = named(&self.dimensions, key).collect();
+        let told = Told {
+            name: &self.name,
+            description: self.description.as_deref(),
+            definition: &self.definition,
+            alarm: &self.alarm,
+            dimensions: &values,
+        };
+        let time = |entry: &Entry| EventTime::from_micros(entry.time);
+        Incident {
+            rule: self.rule,
+            id: open.id.clone(),
+            revision: open.revision,
+            settled,
+            state,
+            fingerprint: parts.hex(),
+            key: WindowKey::from_text(key),
+            severity: self.severity_of(open),
+            time: at,
+            count: open.count,
+            first_time: open.events.first().map_or(from, time),
+            last_time: open.events.last().map_or(from, time),
+            window_from: from,
+            window_end: end,
+            event_ids: open.events.iter().map(|one| EventId::from(&one.event)).collect(),
+            records: open.events.iter().take(RECORDS_MAX).map(Entry::handle).collect(),
+            basis: Basis::Alarm(Box::new(AlarmNews {
+                reason: change.reason.clone(),
+                fields: fields(&told, change),
+                timeline: open
+                    .timeline
+                    .iter()
+                    .map(|(at, state)| (EventTime::from_micros(at.saturating_mul(1_000)), *state))
+                    .collect(),
+            })),
+        }
+    }
+}
+
+fn due(alarm: &Alarm, state: &AlarmState, forgets: bool) -> Due {
+    let next = alarm.next_evaluation(state);
+    let next = next.map(|at| at.as_millis().saturating_mul(1_000));
+    // An idle alarm waits for a sample; one of many is looked at once more, to be forgotten.
+    let idle = if forgets {
+        state.evaluated_at().plus_millis(FORGOTTEN_AFTER_MS).as_millis().saturating_mul(1_000)
+    } else {
+        i64::MAX
+    };
+    Due::By(next.unwrap_or(idle))
+}
+
+/// Whether no later sample can take back that a datapoint breaches.
+fn can_only_grow(alarm: &Alarm) -> bool {
+    let statistic = alarm.inputs().first().map(|input| input.statistic);
+    let grows = matches!(statistic, Some(Statistic::Sum | Statistic::SampleCount | Statistic::Maximum));
+    let up = matches!(
+        alarm.comparison_operator(),
+        ComparisonOperator::GreaterThanThreshold | ComparisonOperator::GreaterThanOrEqualToThreshold
+    );
+    grows && up && alarm.inputs().len() == 1
+}
+
+pub(crate) fn timestamp(micros: i64) -> Timestamp {
+    Timestamp::from_millis(micros.div_euclid(1_000))
+}

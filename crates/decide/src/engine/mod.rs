@@ -1,0 +1,544 @@
+//! The engine: all rules of a set with all their state, as one pure state machine.
+//!
+//! ```text
+//!  record ──▶ hear      lanes: how far the world has told its story
+//!  digest, listing, silence ──▶ progress
+//!  signal ──▶ take      one event to one step of one rule ─┐
+//!             advance   what is due by the watermark       ├─▶ drain: incidents, early, settled, revised
+//!             finish    the end of a history               ┘
+//!             changes ─▶ rows to store   ─▶ restore
+//! ```
+//!
+//! Nothing here reads a clock: `now` comes with every record and every piece of progress. In a history (a scan) signals come in
+//! the order of [`Signal::order`] and everything is said once, settled. Live they come as they arrive, and what no later
+//! arrival can undo is said early. Both end with the same settled incidents over the same data; tests hold that for every
+//! kind of rule, for any order of arrival within the lateness, and over any stop in between.
+
+mod alarm_fields;
+mod composites;
+mod deciders;
+mod explain;
+mod metric_alarms;
+mod settings;
+mod single;
+
+use alarm::Metric;
+use cloudtrail::EventTime;
+use context::Context;
+use rules::{Decision, Rule, RuleSet, Severity};
+use rustc_hash::FxHashMap;
+use serde::{Deserialize, Serialize};
+
+use crate::engine::composites::Composites;
+use crate::engine::deciders::Decider;
+use crate::engine::metric_alarms::MetricAlarms;
+use crate::group::{Grouping, Groups};
+use crate::incident::Incident;
+use crate::outcome::{SignalOutcome, SignalTally};
+use crate::progress::{Heard, Lane, Lanes, LanesState, Progress, Watermark};
+use crate::signal::Signal;
+use crate::window::{Occurrence, RestoreError, StateChange, StoredRow, Taken};
+
+pub use explain::Explanation;
+pub use settings::Settings;
+
+/// The namespace of what belongs to no rule: lanes, and when the history began.
+const ENGINE: &str = "trailhound.engine";
+/// The namespace of composite alarms.
+const COMPOSITES: &str = "trailhound.composite-alarms";
+const VERSION: u32 = 1;
+
+/// All rules of a set with their state.
+#[derive(Debug)]
+pub struct Engine {
+    settings: Settings,
+    rules: Vec<Entry>,
+    /// Rules that decide each event by itself, in a history.
+    groups: Groups,
+    /// Who takes the samples of a rule: an alarm rule's place, and which of its inputs.
+    subscribers: FxHashMap<u32, Vec<Subscription>>,
+    composites: Option<Composites>,
+    lanes: Lanes,
+    /// Up to where everything was settled, and whether it came from outside ([`Engine::advance_to`]).
+    settled: Watermark,
+    said: Vec<Incident>,
+    occurrences: Vec<Occurrence>,
+    tally: SignalTally,
+    /// Whether the engine's own row has to be written.
+    changed: bool,
+}
+
+#[derive(Debug)]
+struct Entry {
+    id: Box<str>,
+    severity: Severity,
+    meaning: [u8; 32],
+    unit: Option<String>,
+    default_value: Option<f64>,
+    decider: Decider,
+    /// Events that were forgotten and are counted as evicted already.
+    forgotten: u64,
+}
+
+/// An alarm rule that watches a metric.
+#[derive(Debug, Clone)]
+struct Subscription {
+    alarm: usize,
+    input: usize,
+    /// The dimension values it wants, in the order of their names; none where it takes all.
+    values: Option<Box<[Box<str>]>>,
+}
+
+/// Where a rule's state is kept: its name, and the hash of what gives the state its meaning.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Namespace {
+    /// The rule's id, or a name with a full stop in it, which no rule can have.
+    pub name: Box<str>,
+    /// State of another meaning must not be restored.
+    pub meaning: [u8; 32],
+}
+
+/// What one rule's state holds and has lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Holding {
+    /// Keys with state.
+    pub keys: usize,
+    /// Keys that lost their state because there were too many.
+    pub evicted: u64,
+    /// Events that were forgotten, because their key had too many, before they could count.
+    pub dropped: u64,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Own {
+    begin: i64,
+    settled: Watermark,
+    lanes: LanesState,
+}
+
+impl Engine {
+    /// With no event seen.
+    pub fn new(rules: &RuleSet, context: &Context, settings: Settings) -> Self {
+        let mut said = Vec::new();
+        let composites = Composites::of(rules, &settings.home, settings.begin, settings.durable, &mut said);
+        let entries = (0..).zip(rules.iter()).map(|(number, rule)| Entry {
+            id: rule.id.as_str().into(),
+            severity: rule.severity,
+            meaning: deciders::meaning(rule),
+            unit: rule.publishes().and_then(|published| published.definition.unit.clone()),
+            default_value: rule.publishes().and_then(|published| published.definition.default_value),
+            decider: Decider::new(number, rule, context, &settings),
+            forgotten: 0,
+        });
+        Engine {
+            rules: entries.collect(),
+            groups: Groups::new(rules.iter().map(|rule| grouping(rule)).collect()),
+            subscribers: subscribers(rules),
+            composites,
+            lanes: Lanes::new(settings.lateness),
+            settled: Watermark::nothing(),
+            said,
+            occurrences: Vec::new(),
+            tally: SignalTally::default(),
+            changed: true,
+            settings,
+        }
+    }
+
+    /// Takes note of a record that arrived at `now`, whether or not a rule wants it: its lane is alive and that far. A record
+    /// dated in the future moves nothing and is to be skipped.
+    pub fn hear(&mut self, lane: Lane, time: EventTime, now: EventTime) -> Heard {
+        self.changed = true;
+        self.lanes.hear(lane, time, now)
+    }
+
+    /// Takes news of a lane: a digest, a listing, or that it is assumed to have nothing to say.
+    pub fn progress(&mut self, progress: Progress, now: EventTime) {
+        self.changed = true;
+        self.lanes.advance(progress, now);
+    }
+
+    /// How far each lane is.
+    pub fn lanes(&self) -> &Lanes {
+        &self.lanes
+    }
+
+    /// Waits for a lane no longer: its account left, or its region was switched off.
+    pub fn retire(&mut self, lane: Lane) {
+        self.changed = true;
+        self.lanes.retire(lane);
+    }
+
+    /// Takes a signal. Live, in any order; in a history, in the order of [`Signal::order`].
+    pub fn take(&mut self, signal: Signal) -> SignalOutcome {
+        self.take_named(signal).0
+    }
+
+    /// The same, and the id of the finding the signal is in, where that is known at once: in a history, for rules that decide
+    /// each event by itself.
+    pub fn take_named(&mut self, signal: Signal) -> (SignalOutcome, Option<String>) {
+        self.tally.saw(1);
+        let (outcome, id) = self.taken(signal);
+        self.tally.ended(outcome);
+        (outcome, id)
+    }
+
+    fn taken(&mut self, signal: Signal) -> (SignalOutcome, Option<String>) {
+        let place = signal.rule as usize;
+        let Some(entry) = self.rules.get_mut(place) else { return (SignalOutcome::Error, None) };
+        if !self.settings.early {
+            if matches!(entry.decider, Decider::Group) {
+                return self.groups.take(signal, &mut self.said);
+            }
+            // In order: nothing before this event can follow, and other rules do not wait for it.
+            entry.decider.advance(Watermark::at(signal.time), &mut self.occurrences);
+        }
+        let taken = match &mut entry.decider {
+            Decider::Nothing | Decider::Alarm(_) => return (self.take_sample(place, &signal), None),
+            decider => decider.take(&signal, &mut self.occurrences),
+        };
+        entry.tell(signal.rule, &mut self.occurrences, &mut self.said);
+        let forgotten = entry.decider.holding().dropped;
+        let lost = forgotten.saturating_sub(entry.forgotten);
+        entry.forgotten = forgotten;
+        if lost > 0 {
+            self.tally.moved(SignalOutcome::Absorbed, SignalOutcome::Evicted, lost);
+        }
+        (outcome(taken), None)
+    }
+
+    /// Hands a sample to every alarm that watches its metric.
+    fn take_sample(&mut self, publisher: usize, signal: &Signal) -> SignalOutcome {
+        let unit = self.rules.get(publisher).and_then(|entry| entry.unit.clone());
+        let subscribers = self.subscribers.get(&signal.rule).map_or(&[][..], |list| list);
+        let mut outcome = None;
+        for subscription in subscribers {
+            let wanted = subscription
+                .values
+                .as_ref()
+                .is_none_or(|values| values.iter().map(|value| &**value).eq(signal.key.values()));
+            let Some(Entry { decider: Decider::Alarm(alarms), .. }) =
+                self.rules.get_mut(subscription.alarm).filter(|_| wanted)
+            else {
+                continue;
+            };
+            if !self.settings.early {
+                let composites = &mut self.composites;
+                alarms.advance(signal.time.as_micros(), None, &mut self.said, composites);
+            }
+            let taken = alarms.take(subscription.input, signal, unit.as_deref(), &mut self.said);
+            // The most that any of them made of it.
+            outcome = outcome.max(Some(match taken {
+                Taken::Late => 0,
+                Taken::Duplicate => 1,
+                Taken::Absorbed => 2,
+                Taken::Fired => 3,
+            }));
+        }
+        match outcome {
+            Some(0) => SignalOutcome::Late,
+            Some(1) => SignalOutcome::Duplicate,
+            Some(3) => SignalOutcome::Fired,
+            // A sample nobody watches is kept as well as one somebody does.
+            _ => SignalOutcome::Absorbed,
+        }
+    }
+
+    /// Takes note that so many records of about that time matched no selector of a metric filter that has a default value.
+    pub fn take_unmatched(&mut self, rule: u32, time: EventTime, records: u64) {
+        let Some(entry) = self.rules.get(rule as usize) else { return };
+        let (Some(value), unit) = (entry.default_value, entry.unit.clone()) else { return };
+        #[expect(clippy::cast_precision_loss, reason = "counts of records in a minute are small")]
+        let count = records as f64;
+        for subscription in self.subscribers.get(&rule).map_or(&[][..], |list| list) {
+            if let Some(Entry { decider: Decider::Alarm(alarms), .. }) =
+                self.rules.get_mut(subscription.alarm)
+            {
+                if !self.settings.early {
+                    alarms.advance(time.as_micros(), None, &mut self.said, &mut self.composites);
+                }
+                alarms.take_default(subscription.input, time, value, count, unit.as_deref());
+            }
+        }
+    }
+
+    /// Settles all that is due by what the lanes have told.
+    pub fn advance(&mut self) {
+        let mark = self.lanes.watermark(|_| true).unwrap_or(Watermark::nothing());
+        self.settle(mark);
+        self.decide_absences(self.lanes.now());
+    }
+
+    /// Settles all that ended up to a time, for whoever has a clock of their own instead of lanes. Absences are decided as if
+    /// everything up to then had been told.
+    pub fn advance_to(&mut self, time: EventTime) {
+        self.settle(Watermark::at(time));
+        for number in 0..self.rules.len() {
+            self.decide_absence(number, time, |_| Watermark::at(time));
+        }
+    }
+
+    /// Settles everything: the end of a history, up to `end`. An absence is decided by what the lanes have told; a key that
+    /// belongs to no account of its own, by the end of the history itself.
+    pub fn finish(&mut self, end: EventTime) {
+        if !self.settings.early {
+            let groups = std::mem::replace(&mut self.groups, Groups::new(Vec::new()));
+            groups.finish(&mut self.said);
+        }
+        for (number, entry) in (0..).zip(&mut self.rules) {
+            if let Decider::Alarm(alarms) = &mut entry.decider {
+                alarms.advance(i64::MAX, Some(end), &mut self.said, &mut self.composites);
+            } else {
+                entry.decider.advance(Watermark::end(), &mut self.occurrences);
+                entry.tell(number, &mut self.occurrences, &mut self.said);
+            }
+        }
+        self.settled = Watermark::end();
+        if let Some(composites) = &mut self.composites {
+            composites.advance(i64::MAX, &mut self.said);
+        }
+        self.decide_absences(end);
+    }
+
+    fn settle(&mut self, mark: Watermark) {
+        if mark.assumed <= self.settled.assumed && mark.firm <= self.settled.firm {
+            return;
+        }
+        self.settled = mark;
+        self.changed = true;
+        for (number, entry) in (0..).zip(&mut self.rules) {
+            if let Decider::Alarm(alarms) = &mut entry.decider {
+                alarms.advance(mark.assumed.as_micros(), None, &mut self.said, &mut self.composites);
+            } else {
+                entry.decider.advance(mark, &mut self.occurrences);
+                entry.tell(number, &mut self.occurrences, &mut self.said);
+            }
+        }
+        if let Some(composites) = &mut self.composites {
+            composites.advance(mark.assumed.as_micros(), &mut self.said);
+        }
+    }
+
+    fn decide_absences(&mut self, now: EventTime) {
+        for number in 0..self.rules.len() {
+            let Some(Entry { decider: Decider::Absent(absent), .. }) = self.rules.get(number) else {
+                continue;
+            };
+            let places = absent.places.clone();
+            let lanes = self.lanes.clone();
+            let history = !self.settings.early;
+            self.decide_absence(number, now, |key| {
+                let told = lanes.watermark(|lane| places.carries(lane, key));
+                if history && !places.account && !places.region {
+                    return Watermark::at(now);
+                }
+                match told {
+                    Some(mark) if history => Watermark { firm: mark.firm, assumed: now },
+                    None if history => Watermark { firm: Watermark::nothing().firm, assumed: now },
+                    told => told.unwrap_or(Watermark::nothing()),
+                }
+            });
+        }
+    }
+
+    fn decide_absence(
+        &mut self,
+        number: usize,
+        now: EventTime,
+        mark: impl Fn(&crate::signal::WindowKey) -> Watermark,
+    ) {
+        let Some(entry) = self.rules.get_mut(number) else { return };
+        if let Decider::Absent(absent) = &mut entry.decider {
+            absent.expect_lanes(&self.lanes, self.settings.begin);
+            absent.windows.advance(now, mark, &mut self.occurrences);
+            let number = u32::try_from(number).unwrap_or(u32::MAX);
+            entry.tell(number, &mut self.occurrences, &mut self.said);
+        }
+    }
+
+    /// All that was said since the last time, in the order in which it was said.
+    pub fn drain(&mut self) -> Vec<Incident> {
+        std::mem::take(&mut self.said)
+    }
+
+    /// What became of all signals.
+    pub fn tally(&self) -> &SignalTally {
+        &self.tally
+    }
+
+    /// What each rule's state holds and has lost, by the rule's place.
+    pub fn holdings(&self) -> impl Iterator<Item = (u32, Holding)> {
+        (0..).zip(self.rules.iter().map(|entry| entry.decider.holding()))
+    }
+
+    /// For how long after its event, in event time behind the watermark, a record may still be asked for.
+    pub fn retention(&self, rule: u32) -> std::time::Duration {
+        let micros = self.rules.get(rule as usize).map_or(0, |entry| entry.decider.keep(&self.settings));
+        std::time::Duration::from_micros(u64::try_from(micros).unwrap_or_default())
+    }
+
+    /// Up to where everything is settled.
+    pub fn watermark(&self) -> Watermark {
+        self.settled
+    }
+
+    /// Where state is kept: each rule's, by its place, then the engine's own.
+    pub fn namespaces(&self) -> Vec<Namespace> {
+        let rules =
+            self.rules.iter().map(|entry| Namespace { name: entry.id.clone(), meaning: entry.meaning });
+        let own = Namespace { name: ENGINE.into(), meaning: [0; 32] };
+        let composites = self.composites.as_ref().map_or([0; 32], Composites::meaning);
+        rules.chain([own, Namespace { name: COMPOSITES.into(), meaning: composites }]).collect()
+    }
+
+    /// What has to be stored since the last time this was asked: the place of a namespace, and its rows.
+    pub fn changes(&mut self) -> Vec<(usize, Vec<StateChange>)> {
+        let mut changes: Vec<_> =
+            self.rules.iter_mut().map(|entry| entry.decider.changes()).enumerate().collect();
+        let (own, composites) = (self.rules.len(), self.rules.len() + 1);
+        if std::mem::take(&mut self.changed) && self.settings.durable {
+            let state = Own {
+                begin: self.settings.begin.as_micros(),
+                settled: self.settled,
+                lanes: self.lanes.save(),
+            };
+            let value = serde_json::to_vec(&state).unwrap_or_default();
+            let row = StateChange { key: b"engine".to_vec(), value: Some((VERSION, value)) };
+            changes.push((own, vec![row]));
+        }
+        if let Some(state) = &mut self.composites {
+            changes.push((composites, state.changes()));
+        }
+        changes.retain(|(_, rows)| !rows.is_empty());
+        changes
+    }
+
+    /// Goes on from what is stored. `rows` gives the rows of a namespace if it is kept under this meaning, else none: that
+    /// rule begins anew.
+    ///
+    /// # Errors
+    ///
+    /// When a row was written by a later version, or is damaged; the namespace's name goes with it.
+    pub fn restore<'r, R: IntoIterator<Item = StoredRow<'r>>>(
+        rules: &RuleSet,
+        context: &Context,
+        mut settings: Settings,
+        mut rows: impl FnMut(&Namespace) -> R,
+    ) -> Result<Self, (Box<str>, RestoreError)> {
+        let own = Namespace { name: ENGINE.into(), meaning: [0; 32] };
+        let mut kept: Option<Own> = None;
+        for (row, version, value) in rows(&own) {
+            let failed = |error| (own.name.clone(), error);
+            if version > VERSION {
+                return Err(failed(RestoreError::Version { version }));
+            }
+            let read = serde_json::from_slice(value).map_err(|source| {
+                failed(RestoreError::Damaged { key: String::from_utf8_lossy(row).into_owned(), source })
+            })?;
+            kept = Some(read);
+        }
+        if let Some(kept) = &kept {
+            settings.begin = EventTime::from_micros(kept.begin);
+        }
+        let mut engine = Engine::new(rules, context, settings);
+        let known = kept.is_some();
+        if let Some(kept) = kept {
+            engine.settled = kept.settled;
+            if let Some(lanes) = Lanes::restore(engine.settings.lateness, kept.lanes) {
+                engine.lanes = lanes;
+            }
+        }
+        let namespaces = engine.namespaces();
+        for ((number, rule), namespace) in (0..).zip(rules.iter()).zip(&namespaces) {
+            let Some(entry) = engine.rules.get_mut(number as usize) else { continue };
+            let rows = rows(namespace);
+            entry.decider = Decider::restore(number, rule, context, &engine.settings, rows)
+                .map_err(|error| (entry.id.clone(), error))?;
+            entry.forgotten = entry.decider.holding().dropped;
+            entry.decider.resume(engine.settled);
+        }
+        if let (Some(composites), Some(namespace)) = (&mut engine.composites, namespaces.last()) {
+            composites.restore(rows(namespace)).map_err(|error| (namespace.name.clone(), error))?;
+        }
+        if known {
+            // What a new set of composite alarms says at its creation was said then.
+            engine.said.clear();
+        }
+        Ok(engine)
+    }
+}
+
+impl Entry {
+    fn tell(&self, rule: u32, occurrences: &mut Vec<Occurrence>, said: &mut Vec<Incident>) {
+        for one in occurrences.drain(..) {
+            let basis = self.decider.basis(&one);
+            said.push(Incident::of(rule, self.severity, one, basis));
+        }
+    }
+}
+
+impl MetricAlarms {
+    /// Advances, and tells composite alarms of every change.
+    fn advance(
+        &mut self,
+        watermark: i64,
+        end: Option<EventTime>,
+        said: &mut Vec<Incident>,
+        composites: &mut Option<Composites>,
+    ) {
+        let name = self.name().to_owned();
+        self.evaluate(watermark, end, said, |transition| {
+            if let Some(composites) = composites {
+                composites.hear(&name, transition);
+            }
+        });
+    }
+}
+
+fn outcome(taken: Taken) -> SignalOutcome {
+    match taken {
+        Taken::Fired => SignalOutcome::Fired,
+        Taken::Absorbed => SignalOutcome::Absorbed,
+        Taken::Duplicate => SignalOutcome::Duplicate,
+        Taken::Late => SignalOutcome::Late,
+    }
+}
+
+fn grouping(rule: &Rule) -> Grouping {
+    Grouping {
+        rule: rule.id.as_str().into(),
+        by: rule.key_paths(0).iter().map(|path| path.to_string().into_boxed_str()).collect(),
+        span: rule.group.as_ref().map(|group| group.duration),
+    }
+}
+
+/// Who watches what: each publisher's metric against each alarm's inputs.
+fn subscribers(rules: &RuleSet) -> FxHashMap<u32, Vec<Subscription>> {
+    let mut subscribers: FxHashMap<u32, Vec<Subscription>> = FxHashMap::default();
+    for (publisher, rule) in (0_u32..).zip(rules.iter()) {
+        let Some(published) = rule.publishes() else { continue };
+        let definition = &published.definition;
+        for (alarm, watcher) in rules.iter().enumerate() {
+            let Decision::Alarm(watcher) = &watcher.decision else { continue };
+            if watcher.is_for_each_value() {
+                if alarm == publisher as usize {
+                    let own = Subscription { alarm, input: 0, values: None };
+                    subscribers.entry(publisher).or_default().push(own);
+                }
+                continue;
+            }
+            for (input, watched) in watcher.alarm.inputs().iter().enumerate() {
+                let same = |metric: &&Metric| {
+                    metric.namespace == definition.metric_namespace
+                        && metric.metric_name == definition.metric_name
+                        && metric.dimensions.keys().eq(definition.dimensions.keys())
+                };
+                let Some(metric) = watched.metric.as_ref().filter(same) else { continue };
+                let values = metric.dimensions.values().map(|value| value.as_str().into()).collect();
+                let one = Subscription { alarm, input, values: Some(values) };
+                subscribers.entry(publisher).or_default().push(one);
+            }
+        }
+    }
+    subscribers
+}
