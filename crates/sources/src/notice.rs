@@ -213,24 +213,24 @@ impl ObjectRef {
     pub fn url(&self) -> String {
         format!("s3://{}/{}", self.bucket, self.key)
     }
+}
 
-    /// Whether it may hold CloudTrail's records: a folder's marker, and what other services put into `AWSLogs`, do not.
-    #[must_use]
-    pub fn may_hold_records(&self) -> bool {
-        if self.key.ends_with('/') {
-            return false;
-        }
-        let mut folders = self.key.split('/').skip_while(|folder| *folder != "AWSLogs").skip(1);
-        let service = match folders.next() {
-            Some(organization) if organization.starts_with("o-") => folders.nth(1),
-            Some(_) => folders.next(),
-            None => return true,
-        };
-        // A file right below the account's folder is somebody's own.
-        match (service, folders.next()) {
-            (Some(service), Some(_)) => service.starts_with("CloudTrail"),
-            _ => true,
-        }
+/// Whether an object of this key may hold CloudTrail's records: a folder's marker, and what other services put into `AWSLogs`, do not.
+#[must_use]
+pub fn may_hold_records(key: &str) -> bool {
+    if key.ends_with('/') {
+        return false;
+    }
+    let mut folders = key.split('/').skip_while(|folder| *folder != "AWSLogs").skip(1);
+    let service = match folders.next() {
+        Some(organization) if organization.starts_with("o-") => folders.nth(1),
+        Some(_) => folders.next(),
+        None => return true,
+    };
+    // A file right below the account's folder is somebody's own.
+    match (service, folders.next()) {
+        (Some(service), Some(_)) => service.starts_with("CloudTrail"),
+        _ => true,
     }
 }
 
@@ -352,8 +352,7 @@ mod tests {
             ("AWSLogs/111122223333/a.json.gz", true),
             ("my-own/a.json.gz", true),
         ] {
-            let object = ObjectRef { bucket: "b".into(), key: key.into(), region: None };
-            assert_eq!(object.may_hold_records(), wanted, "{key}");
+            assert_eq!(may_hold_records(key), wanted, "{key}");
         }
     }
 }

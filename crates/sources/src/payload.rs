@@ -68,6 +68,21 @@ impl Body {
         Ok(Body::part(file, 0, length))
     }
 
+    /// Reads the bytes from their beginning, as they are: not inflated.
+    ///
+    /// # Errors
+    ///
+    /// If a file cannot be read from there.
+    pub fn reader(&mut self) -> io::Result<Box<dyn Read + '_>> {
+        match &mut self.0 {
+            Kept::Memory(bytes) => Ok(Box::new(bytes.as_slice())),
+            Kept::File { file, from, length } => {
+                file.seek(SeekFrom::Start(*from))?;
+                Ok(Box::new(file.take(*length)))
+            }
+        }
+    }
+
     /// How many bytes there are, as they are: not inflated.
     #[must_use]
     pub fn len(&self) -> u64 {

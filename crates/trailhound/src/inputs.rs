@@ -13,6 +13,7 @@ use globset::{GlobBuilder, GlobMatcher};
 use walkdir::WalkDir;
 
 use crate::output::plain;
+use crate::remote::{self, Remote};
 
 /// One thing to read.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -21,6 +22,8 @@ pub(crate) enum Input {
     Stdin,
     /// A file.
     File(PathBuf),
+    /// An object in S3.
+    Remote(Remote),
 }
 
 impl Input {
@@ -32,6 +35,7 @@ impl Input {
                 io::stdin().lock().read_to_end(&mut bytes).map(|_| bytes)
             }
             Input::File(path) => fs::read(path),
+            Input::Remote(object) => object.read(),
         }
     }
 
@@ -40,6 +44,7 @@ impl Input {
         match self {
             Input::Stdin => "<stdin>".to_owned(),
             Input::File(path) => path.display().to_string(),
+            Input::Remote(object) => object.url(),
         }
     }
 }
@@ -64,8 +69,10 @@ pub(crate) enum InputError {
     BadPattern { pattern: String, reason: String },
     #[error("{path}: no log files in this folder (looked for names ending in {})", LOG_ENDINGS.join(", "))]
     EmptyFolder { path: String },
-    #[error("{path}: this build does not read from S3; copy the logs first: aws s3 sync {path} logs/")]
-    S3 { path: String },
+    #[error("{url}: {reason}")]
+    S3 { url: String, reason: String },
+    #[error("{url}: no log files below this prefix (looked for names ending in {})", LOG_ENDINGS.join(", "))]
+    EmptyPrefix { url: String },
 }
 
 /// What was found, and what could not be.
@@ -96,7 +103,7 @@ impl Inputs {
         if argument == "-" {
             self.found.push(Input::Stdin);
         } else if argument.starts_with("s3://") {
-            self.errors.push(InputError::S3 { path: argument.to_owned() });
+            self.add_bucket(argument);
         } else if path.is_dir() {
             let before = self.found.len() + self.errors.len();
             self.walk(path, is_log_name);
@@ -109,6 +116,21 @@ impl Inputs {
             self.add_pattern(argument);
         } else {
             self.errors.push(InputError::Missing { path: argument.to_owned() });
+        }
+    }
+
+    fn add_bucket(&mut self, url: &str) {
+        let url = url.to_owned();
+        match remote::list(&url) {
+            Err(reason) => self.errors.push(InputError::S3 { url, reason }),
+            Ok(objects) => {
+                let before = self.found.len();
+                let logs = objects.into_iter().filter(|object| is_log_name(Path::new(object.key())));
+                self.found.extend(logs.map(Input::Remote));
+                if self.found.len() == before {
+                    self.errors.push(InputError::EmptyPrefix { url });
+                }
+            }
         }
     }
 
@@ -189,6 +211,7 @@ mod tests {
         let name = |input: &Input| match input {
             Input::Stdin => "-".to_owned(),
             Input::File(path) => path.strip_prefix(folder).unwrap().display().to_string(),
+            Input::Remote(object) => object.url(),
         };
         inputs.found.iter().map(name).collect()
     }
@@ -229,7 +252,18 @@ mod tests {
         fs::create_dir(folder.path().join("empty")).unwrap();
         let empty = format!("{}/empty", folder.path().display());
         assert_eq!(find(&[&empty]).errors, [InputError::EmptyFolder { path: empty }]);
-        assert!(matches!(find(&["s3://bucket/logs"]).errors[..], [InputError::S3 { .. }]));
+    }
+
+    #[cfg(not(feature = "aws"))]
+    #[test]
+    fn a_build_without_aws_says_how_to_get_one_with_it() {
+        let errors = find(&["s3://bucket/logs/"]).errors;
+        assert!(matches!(errors[..], [InputError::S3 { .. }]));
+        let text = errors[0].to_string();
+        assert!(
+            text.contains("--features aws") && text.contains("aws s3 sync s3://bucket/logs/ logs/"),
+            "{text}"
+        );
     }
 
     #[cfg(unix)]

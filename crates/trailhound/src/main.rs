@@ -7,6 +7,7 @@ mod exit_code;
 mod inputs;
 mod loading;
 mod output;
+mod remote;
 mod talk;
 
 use std::process::ExitCode;

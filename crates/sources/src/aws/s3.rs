@@ -99,7 +99,8 @@ impl Reader for Objects {
             Ok(Notice::Nothing) => return Read::Nothing,
             Err(error) => return Read::Fault(Fault::hopeless(error.to_string())),
         };
-        let objects: Vec<ObjectRef> = objects.into_iter().filter(ObjectRef::may_hold_records).collect();
+        let objects: Vec<ObjectRef> =
+            objects.into_iter().filter(|object| notice::may_hold_records(&object.key)).collect();
         if objects.is_empty() {
             return Read::Nothing;
         }

@@ -30,7 +30,7 @@ use rules::Severity;
 use crate::arguments::{Format, Scan};
 use crate::clock::Stopwatch;
 use crate::exit_code::{Exit, Failure, Outcome};
-use crate::inputs;
+use crate::inputs::{self, Input};
 use crate::loading;
 use crate::output::{self, Csv, Json, Ndjson, Output, Table, plain};
 use crate::talk::Talk;
@@ -52,7 +52,7 @@ pub(crate) fn run(arguments: &Scan, talk: Talk) -> Outcome {
         &inputs.found,
         &loaded,
         span,
-        threads(arguments.threads),
+        threads(arguments.threads, &inputs.found),
         talk,
         &mut collector,
     )?;
@@ -118,8 +118,13 @@ fn exit(counts: &collect::Counts, worst: Option<Severity>, arguments: &Scan, inp
     }
 }
 
-fn threads(asked: Option<NonZero<usize>>) -> usize {
-    asked.or_else(|| std::thread::available_parallelism().ok()).map_or(1, NonZero::get)
+/// How many objects are fetched at once if nobody says otherwise: they wait for the network, not for a processor.
+const FETCHES: usize = 16;
+
+fn threads(asked: Option<NonZero<usize>>, inputs: &[Input]) -> usize {
+    let least = if inputs.iter().any(|input| matches!(input, Input::Remote(_))) { FETCHES } else { 1 };
+    let processors = || std::thread::available_parallelism().map_or(1, NonZero::get).max(least);
+    asked.map_or_else(processors, NonZero::get)
 }
 
 /// Creates a file to write to later; now, so that a bad path is told before the work is done.

@@ -82,6 +82,7 @@ fn size(input: &Input) -> u64 {
     match input {
         Input::Stdin => 0,
         Input::File(path) => fs::metadata(path).map_or(0, |metadata| metadata.len()),
+        Input::Remote(object) => object.size(),
     }
 }
 
@@ -172,6 +173,7 @@ impl<'l> Worker<'l> {
                     Ok(decoder.decode_stream(File::open(path)?, key.as_ref(), sink))
                 }
             }
+            Input::Remote(object) => object.decode(decoder, sink),
         }
     }
 }
