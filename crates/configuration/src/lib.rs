@@ -102,6 +102,15 @@ impl Configuration {
     }
 }
 
+impl State {
+    /// Reads where the state is from the configuration that `files` have at `path`, for somebody who looks into it beside the service.
+    /// No secret is looked up, and what is wrong elsewhere in the file is told and does not hinder.
+    #[must_use]
+    pub fn read(path: &str, files: &dyn Files) -> Read<Self> {
+        read::state(path, files)
+    }
+}
+
 impl Analysis {
     /// Reads the configuration that `files` have at `path` for somebody who only analyses: nothing that only the service needs has to be
     /// there, and no secret is looked up. What is there has to be right all the same.

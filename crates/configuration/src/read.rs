@@ -7,7 +7,7 @@ use rules::yaml::{self, Node, Value};
 use rules::{Check, Complaints, Diagnostic, Fields, Files, Organization, Override};
 
 use crate::secret::Found;
-use crate::{Analysis, Configuration, Lateness, Listener, LogLevel, RulesFrom, Secrets, Shown};
+use crate::{Analysis, Configuration, Lateness, Listener, LogLevel, RulesFrom, Secrets, Shown, State};
 
 /// What reading gives: the value, if nothing is wrong, and everything there is to say of the file.
 #[derive(Debug)]
@@ -81,6 +81,7 @@ pub fn looks_like_one(text: &str) -> bool {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Needs {
     Nothing,
+    State,
     /// What the service needs, if anything of it is there.
     WhatItBegins,
     Everything,
@@ -110,6 +111,10 @@ pub(crate) fn analysis(path: &str, files: &dyn Files) -> Read<Analysis> {
     read(path, files, None, Needs::Nothing).right().map(|whole| Some(whole.analysis))
 }
 
+pub(crate) fn state(path: &str, files: &dyn Files) -> Read<State> {
+    read(path, files, None, Needs::State).map(|whole| whole.state)
+}
+
 pub(crate) fn check(path: &str, files: &dyn Files, secrets: Option<&dyn Secrets>) -> Read<Analysis> {
     read(path, files, secrets, Needs::WhatItBegins).map(|whole| Some(whole.analysis))
 }
@@ -117,7 +122,7 @@ pub(crate) fn check(path: &str, files: &dyn Files, secrets: Option<&dyn Secrets>
 /// Everything in a file.
 struct Whole {
     analysis: Analysis,
-    state: Option<crate::State>,
+    state: Option<State>,
     sources: Option<Found<Vec<crate::Source>>>,
     lateness: Lateness,
     targets: Vec<crate::Target>,
@@ -197,6 +202,9 @@ impl Reader<'_, '_> {
             if let Some((key, meanwhile)) = NOT_BUILT.iter().find(|(key, _)| *key == &*entry.key) {
                 self.not_supported(entry.key_range.clone(), &format!("`{key}`"), meanwhile);
             }
+        }
+        if needs == Needs::State {
+            fields.required(self.complaints, "state");
         }
         let begun = OF_THE_SERVICE.iter().any(|key| fields.get(key).is_some() || fields.was_meant(key));
         if needs == Needs::Everything || (needs == Needs::WhatItBegins && begun) {

@@ -1,5 +1,6 @@
 //! What can be typed. Nothing here touches the machine: arguments are read, commands resolve them.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -49,14 +50,17 @@ pub(crate) enum Command {
   trailhound scan logs/                          the built-in rules over a folder, as a table
   trailhound scan 'AWSLogs/*/CloudTrail/**/*.gz' --severity medium
   trailhound scan logs/ --rules builtin --rules ./rules --format ndjson | jq .detail.title
+  trailhound scan logs/ -c trailhound.yaml       the rules, accounts and lists of the service
   aws cloudtrail lookup-events | trailhound scan -
   trailhound scan logs/ --fail-on high           exit code 1 if anything high or critical is found")]
     Scan(Box<Scan>),
 
-    /// Read rule files and say everything that is wrong or doubtful in them
+    /// Read rule files and the configuration, and say everything that is wrong or doubtful in them
     #[command(after_help = "Examples:
   trailhound check                               the built-in rules
   trailhound check rules/ --strict               warnings count as failures
+  trailhound check -c trailhound.yaml            the configuration, its rules and its routes
+  trailhound check -c trailhound.yaml --secrets  and whether its secrets are there: where the service runs
   trailhound check rules/mine.yaml --format json")]
     Check(Check),
 
@@ -107,7 +111,7 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Deliveries(Deliveries),
 
-    /// Print the JSON Schema of rule documents or of findings
+    /// Print the JSON Schema of rule documents, of the configuration or of findings
     #[command(after_help = "Example:
   trailhound schema rule > rule.schema.json")]
     Schema {
@@ -143,7 +147,7 @@ pub(crate) struct Serve {
     pub(crate) log: Option<service::Level>,
 
     /// How many threads decode and match [default: one per core]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = threads)]
     pub(crate) threads: Option<std::num::NonZero<usize>>,
 }
 
@@ -256,9 +260,9 @@ pub(crate) enum Deliveries {
 /// Which rules to use, and what they may ask about the organization.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct RuleChoice {
-    /// A rule file or folder, or `builtin`; may be given more than once [default: builtin]
+    /// A rule file or folder, or `builtin`; may be given more than once [default: builtin, or those of --config]
     #[arg(short, long, value_name = "PATH")]
-    pub(crate) rules: Vec<String>,
+    pub(crate) rules: Vec<PathBuf>,
 
     #[command(flatten)]
     pub(crate) known: Known,
@@ -267,6 +271,10 @@ pub(crate) struct RuleChoice {
 /// What is known of the organization.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Known {
+    /// A configuration: its rules, overrides, accounts, lists and hours; what is given beside it wins
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+
     /// Account names, units, tags and owners, as YAML
     #[arg(long, value_name = "FILE")]
     pub(crate) accounts: Option<PathBuf>,
@@ -280,7 +288,7 @@ pub(crate) struct Known {
 pub(crate) struct Scan {
     /// Log files, folders, glob patterns; `-` is standard input
     #[arg(required = true, value_name = "PATH")]
-    pub(crate) paths: Vec<String>,
+    pub(crate) paths: Vec<PathBuf>,
 
     #[command(flatten)]
     pub(crate) choice: RuleChoice,
@@ -314,7 +322,7 @@ pub(crate) struct Scan {
     pub(crate) ids: Option<PathBuf>,
 
     /// How many threads [default: one per core]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = threads)]
     pub(crate) threads: Option<std::num::NonZero<usize>>,
 }
 
@@ -332,9 +340,13 @@ pub(crate) enum Format {
 
 #[derive(Debug, Args)]
 pub(crate) struct Check {
-    /// Rule files or folders [default: the built-in pack]
+    /// Rule files or folders, or a configuration [default: the built-in pack]
     #[arg(value_name = "PATH")]
-    pub(crate) paths: Vec<String>,
+    pub(crate) paths: Vec<PathBuf>,
+
+    /// Also look up the secrets that the configuration refers to, as the service would
+    #[arg(long)]
+    pub(crate) secrets: bool,
 
     /// Warnings count as failures
     #[arg(long)]
@@ -358,9 +370,9 @@ pub(crate) enum CheckFormat {
 
 #[derive(Debug, Args)]
 pub(crate) struct Test {
-    /// Rule files or folders [default: the built-in pack]
+    /// Rule files or folders [default: the built-in pack, or those of --config]
     #[arg(value_name = "PATH")]
-    pub(crate) paths: Vec<String>,
+    pub(crate) paths: Vec<PathBuf>,
 
     /// Also write the results as JUnit XML
     #[arg(long, value_name = "FILE")]
@@ -378,11 +390,11 @@ pub(crate) struct Test {
 pub(crate) struct Match {
     /// An event pattern (JSON) or a filter pattern, or a file that holds one
     #[arg(value_name = "PATTERN")]
-    pub(crate) pattern: String,
+    pub(crate) pattern: OsString,
 
     /// Files of events; `-` is standard input
     #[arg(required = true, value_name = "EVENT")]
-    pub(crate) events: Vec<String>,
+    pub(crate) events: Vec<PathBuf>,
 
     /// Print the events that match, one a line
     #[arg(short, long)]
@@ -412,7 +424,7 @@ pub(crate) struct Explain {
 
     /// A file with one event, or log files together with --event-id; `-` is standard input
     #[arg(required = true, value_name = "EVENT")]
-    pub(crate) events: Vec<String>,
+    pub(crate) events: Vec<PathBuf>,
 
     /// Which event, where there are several
     #[arg(long, value_name = "ID")]
@@ -465,6 +477,8 @@ pub(crate) enum Rules {
 pub(crate) enum Schema {
     /// Rule documents
     Rule,
+    /// The configuration
+    Configuration,
     /// Findings
     Finding,
 }
@@ -472,6 +486,10 @@ pub(crate) enum Schema {
 fn delivery_state(text: &str) -> Result<store::DeliveryState, String> {
     let named = store::DeliveryState::ALL.into_iter().find(|state| state.name() == text);
     named.ok_or_else(|| "one of pending, sending, delivered, dead, discarded".to_owned())
+}
+
+fn threads(text: &str) -> Result<std::num::NonZero<usize>, String> {
+    text.parse().map_err(|_| "a number from 1 on, or leave --threads out for one per core".to_owned())
 }
 
 fn severity(text: &str) -> Result<rules::Severity, String> {

@@ -59,6 +59,10 @@ impl fmt::Display for Input {
 /// Something named that cannot be read.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub(crate) enum InputError {
+    #[error(
+        "an empty path names nothing: give a file, a folder, a pattern in quotes, or `-` for standard input"
+    )]
+    Empty,
     #[error("{path}: no such file or folder")]
     Missing { path: String },
     #[error("{path}: {reason}")]
@@ -87,7 +91,7 @@ pub(crate) struct Inputs {
 const LOG_ENDINGS: [&str; 6] = [".json.gz", ".json", ".jsonl", ".ndjson", ".gz", ".log"];
 
 /// Finds what `arguments` name: files, folders, glob patterns, `-`.
-pub(crate) fn find<S: AsRef<str>>(arguments: &[S]) -> Inputs {
+pub(crate) fn find<P: AsRef<Path>>(arguments: &[P]) -> Inputs {
     let mut inputs = Inputs::default();
     for argument in arguments {
         inputs.add(argument.as_ref());
@@ -98,24 +102,28 @@ pub(crate) fn find<S: AsRef<str>>(arguments: &[S]) -> Inputs {
 }
 
 impl Inputs {
-    fn add(&mut self, argument: &str) {
-        let path = Path::new(argument);
-        if argument == "-" {
+    fn add(&mut self, path: &Path) {
+        // A name that is not text is a file's or a folder's, and no pattern.
+        let text = path.to_str().unwrap_or_default();
+        let name = || path.display().to_string();
+        if path.as_os_str().is_empty() {
+            self.errors.push(InputError::Empty);
+        } else if text == "-" {
             self.found.push(Input::Stdin);
-        } else if argument.starts_with("s3://") {
-            self.add_bucket(argument);
+        } else if text.starts_with("s3://") {
+            self.add_bucket(text);
         } else if path.is_dir() {
             let before = self.found.len() + self.errors.len();
             self.walk(path, is_log_name);
             if self.found.len() + self.errors.len() == before {
-                self.errors.push(InputError::EmptyFolder { path: argument.to_owned() });
+                self.errors.push(InputError::EmptyFolder { path: name() });
             }
         } else if path.symlink_metadata().is_ok() {
             self.found.push(Input::File(path.to_owned()));
-        } else if argument.contains(['*', '?', '[', '{']) {
-            self.add_pattern(argument);
+        } else if text.contains(['*', '?', '[', '{']) {
+            self.add_pattern(text);
         } else {
-            self.errors.push(InputError::Missing { path: argument.to_owned() });
+            self.errors.push(InputError::Missing { path: name() });
         }
     }
 

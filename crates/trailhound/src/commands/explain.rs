@@ -6,16 +6,16 @@ use rules::EventView;
 use crate::arguments::{CheckFormat, Explain};
 use crate::exit_code::{Exit, Failure, Outcome};
 use crate::inputs;
-use crate::loading;
+use crate::loading::{self, Knowledge};
 use crate::output::{plain, plain_lines, print};
 use crate::talk::Talk;
 
 pub(crate) fn run(arguments: &Explain, talk: Talk) -> Outcome {
-    let context = loading::context(&arguments.choice.known, talk)?;
-    let (rules, _) = loading::rule_set(&arguments.choice.rules, &context, talk)?;
+    let knowledge = Knowledge::of(&arguments.choice.known, talk)?;
+    let (rules, _) = loading::rule_set(&arguments.choice.rules, &knowledge, talk)?;
     let rule = rules.get(&arguments.rule).ok_or_else(|| unknown_rule(&rules, &arguments.rule))?;
     let (event, place) = find(arguments, talk)?;
-    let explanation = rule.explain(&event, &context);
+    let explanation = rule.explain(&event, &knowledge.context);
     print(talk, |out| match arguments.format {
         CheckFormat::Text => writeln!(out, "{place}\n{}", plain_lines(&explanation.to_string())),
         CheckFormat::Json => {

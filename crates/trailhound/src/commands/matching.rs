@@ -2,6 +2,7 @@
 //!
 //! Here the languages' reference matchers are asked, which also explain; a scan asks the index made of all rules.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
@@ -108,12 +109,16 @@ impl Selector {
 }
 
 /// Reads what was typed: the text itself, or a file that holds it.
-fn selector(typed: &str, language: Option<Language>) -> Result<Selector, Failure> {
+fn selector(typed: &OsStr, language: Option<Language>) -> Result<Selector, Failure> {
     let path = Path::new(typed);
     let text = if path.is_file() {
-        fs::read_to_string(path).map_err(|error| Failure::usage(format!("cannot read {typed}: {error}")))?
+        fs::read_to_string(path)
+            .map_err(|error| Failure::usage(format!("cannot read {}: {error}", path.display())))?
     } else {
-        typed.to_owned()
+        let text = typed.to_str().ok_or_else(|| {
+            Failure::usage(format!("{}: no such file, and a pattern is UTF-8 text", path.display()))
+        })?;
+        text.to_owned()
     };
     match language.unwrap_or_else(|| language_of(&text)) {
         Language::Pattern => Pattern::parse(&text).map(Selector::Pattern).map_err(|errors| {
@@ -129,8 +134,11 @@ fn selector(typed: &str, language: Option<Language>) -> Result<Selector, Failure
             let said: Vec<String> = errors.iter().map(|error| format!("  {error}")).collect();
             let failure =
                 Failure::new(Exit::Rules, format!("the filter pattern is not valid\n{}", said.join("\n")));
-            if looks_like_a_file(typed) {
-                failure.hint(format!("there is no file `{typed}`, so this was read as a filter pattern"))
+            if looks_like_a_file(&typed.to_string_lossy()) {
+                failure.hint(format!(
+                    "there is no file `{}`, so this was read as a filter pattern",
+                    path.display()
+                ))
             } else {
                 failure
             }

@@ -9,7 +9,7 @@ use unicode_width::UnicodeWidthStr;
 use super::explain::unknown_rule;
 use crate::arguments::{CheckFormat, RuleChoice};
 use crate::exit_code::{Exit, Failure, Outcome};
-use crate::loading;
+use crate::loading::{self, Knowledge};
 use crate::output::{Styles, filled, line_width, print};
 use crate::talk::Talk;
 
@@ -20,8 +20,8 @@ pub(crate) fn list(
     format: CheckFormat,
     talk: Talk,
 ) -> Outcome {
-    let context = loading::context(&choice.known, talk)?;
-    let (rules, _) = loading::rule_set(&choice.rules, &context, talk)?;
+    let knowledge = Knowledge::of(&choice.known, talk)?;
+    let (rules, _) = loading::rule_set(&choice.rules, &knowledge, talk)?;
     let tag = tag
         .map(|tag| Glob::new(tag).map(|glob| glob.compile_matcher()))
         .transpose()
@@ -92,8 +92,8 @@ impl<'r> Summary<'r> {
 }
 
 pub(crate) fn show(id: &str, choice: &RuleChoice, talk: Talk) -> Outcome {
-    let context = loading::context(&choice.known, talk)?;
-    let (rules, files) = loading::rule_set(&choice.rules, &context, talk)?;
+    let knowledge = Knowledge::of(&choice.known, talk)?;
+    let (rules, files) = loading::rule_set(&choice.rules, &knowledge, talk)?;
     let rule = rules.get(id).ok_or_else(|| unknown_rule(&rules, id))?;
     let text = files.text(&rule.source.file).unwrap_or_default();
     let document = text.get(rule.source.span.range()).unwrap_or(&text);

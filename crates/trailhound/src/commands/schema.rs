@@ -8,6 +8,7 @@ use crate::talk::Talk;
 pub(crate) fn run(of: Schema, talk: Talk) -> Outcome {
     let schema = match of {
         Schema::Rule => rules::schema::rule_document(),
+        Schema::Configuration => configuration::schema::configuration(),
         Schema::Finding => decide::schema().to_value(),
     };
     // A schema is a JSON value: it has a text.

@@ -2,9 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use configuration::Configuration;
+use configuration::State;
 
-use super::serve::Environment;
 use crate::exit_code::Failure;
 use crate::loading::RuleFiles;
 
@@ -14,9 +13,8 @@ pub(super) fn folder(path: &Path) -> Result<PathBuf, Failure> {
         return Ok(path.to_owned());
     }
     let name = path.display().to_string();
-    let (files, secrets) = (RuleFiles::default(), Environment::default());
-    let configuration = Configuration::read(&name, &files, &secrets).value;
-    configuration.map(|configuration| configuration.state.folder).ok_or_else(|| {
+    let state = State::read(&name, &RuleFiles::default()).value;
+    state.map(|state| state.folder).ok_or_else(|| {
         Failure::usage(format!("{name} does not say where the state is"))
             .hint("`trailhound check` shows what is wrong with it; or name the state folder itself")
     })

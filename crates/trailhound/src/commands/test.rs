@@ -8,13 +8,14 @@ use rules::TestOutcome;
 
 use crate::arguments::Test;
 use crate::exit_code::{Exit, Failure, Outcome};
-use crate::loading;
+use crate::loading::{self, Knowledge};
 use crate::output::{Styles, plain, print};
 use crate::talk::Talk;
 
 pub(crate) fn run(arguments: &Test, talk: Talk) -> Outcome {
-    let context = loading::context(&arguments.known, talk)?;
-    let (rules, files) = loading::rule_set(&arguments.paths, &context, talk)?;
+    let knowledge = Knowledge::of(&arguments.known, talk)?;
+    let (rules, files) = loading::rules_as_written(&arguments.paths, &knowledge, talk)?;
+    let context = knowledge.context;
     let only = arguments
         .only
         .as_deref()

@@ -91,7 +91,7 @@ fn shown(address: Option<SocketAddr>) -> String {
 
 fn plan(http: Arc<dyn Source>, printed: &Arc<dyn Target>, jitter: &Jitter) -> Result<Plan, String> {
     let context = Context::empty();
-    let files = RuleFiles::find(&[]).map_err(|failure| failure.to_string())?;
+    let files = RuleFiles::find::<&str>(&[]).map_err(|failure| failure.to_string())?;
     let rules = RuleSet::load(files.paths(), &files, &context).rules;
     let name = TargetName::new("terminal").ok_or("a name that is none")?;
     let everything = RouteDefinition { to: vec![name.as_str().to_owned()], ..RouteDefinition::default() };
