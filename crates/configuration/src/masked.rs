@@ -164,7 +164,7 @@ mod tests {
             ("state: /var/lib", "state: /var/lib"),
             (
                 "targets: { a: { slack: { webhook: \"https://x/é\" } } }",
-                "targets: { a: { slack: { webhook: \"***********\" } } }",
+                "targets: { a: { slack: { webhook: \"************\" } } }",
             ),
             (
                 "targets: { a: { slack: { webhook: \"${A}/b\" } } }",

@@ -97,8 +97,8 @@ impl Reader<'_, '_> {
 
     /// A length of time.
     pub(crate) fn duration(&mut self, node: &Node, key: &str, max: Duration) -> Option<Duration> {
-        let duration = node.as_text().and_then(rules::parse_duration);
-        let help = "write it as `30s`, `10m`, `1h` or `2d`";
+        let duration = node.as_text().and_then(parse_duration);
+        let help = "write it as `500ms`, `30s`, `10m`, `1h` or `2d`";
         match duration {
             None => {
                 self.wrong(Check::InvalidValue, node, format!("`{key}` is not a length of time"), help);
@@ -192,6 +192,13 @@ impl Reader<'_, '_> {
     }
 }
 
+/// What rules call a length of time, and milliseconds.
+fn parse_duration(text: &str) -> Option<Duration> {
+    let Some(number) = text.strip_suffix("ms") else { return rules::parse_duration(text) };
+    let number: u64 = number.bytes().all(|byte| byte.is_ascii_digit()).then(|| number.parse().ok())??;
+    (number > 0).then(|| Duration::from_millis(number))
+}
+
 const UNITS: [(&str, u32); 4] = [("KiB", 10), ("MiB", 20), ("GiB", 30), ("TiB", 40)];
 
 /// `64KiB`, `16MiB`, `20GiB`, `1TiB`: a whole number and one unit, not zero.
@@ -241,6 +248,15 @@ mod tests {
 
     #[test]
     fn lengths_of_time() {
+        for (text, expected) in [
+            ("500ms", Some(Duration::from_millis(500))),
+            ("2m", Some(Duration::from_secs(120))),
+            ("0ms", None),
+            ("ms", None),
+            ("+5ms", None),
+        ] {
+            assert_eq!(parse_duration(text), expected, "{text}");
+        }
         for (seconds, expected) in [(90, "90s"), (120, "2m"), (7200, "2h"), (86_400 * 3, "3d")] {
             assert_eq!(length(Duration::from_secs(seconds)), expected);
         }

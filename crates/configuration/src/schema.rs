@@ -61,7 +61,7 @@ pub fn configuration() -> Value {
 }
 
 fn duration_definition() -> Value {
-    json!({ "description": "A length of time: `30s`, `10m`, `1h`, `2d`.", "type": "string", "pattern": "^[0-9]+[smhd]$" })
+    json!({ "description": "A length of time: `500ms`, `30s`, `10m`, `1h`, `2d`.", "type": "string", "pattern": "^[0-9]+(ms|[smhd])$" })
 }
 
 fn size_definition() -> Value {

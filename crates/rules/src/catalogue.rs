@@ -170,7 +170,7 @@ catalogue! {
     NoDetailType: "no-detail-type", Warning,
         "The pattern names neither a detail-type nor a service, so events of any kind may match it.",
         "Add `detail-type: [AWS API Call via CloudTrail]`, or the type that is meant.";
-    EventNotFound: "event-not-found", Warning,
+    EventNotFound: "event-not-found", Error,
         "A test names an event file that is not there.",
         "Correct the path; events are named relative to the rule's file.";
     NoTests: "no-tests", Warning,

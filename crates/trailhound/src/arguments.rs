@@ -288,7 +288,7 @@ pub(crate) struct Known {
 pub(crate) struct Scan {
     /// Log files, folders, glob patterns; `-` is standard input
     #[arg(required = true, value_name = "PATH")]
-    pub(crate) paths: Vec<PathBuf>,
+    pub(crate) paths: Vec<OsString>,
 
     #[command(flatten)]
     pub(crate) choice: RuleChoice,
@@ -394,7 +394,7 @@ pub(crate) struct Match {
 
     /// Files of events; `-` is standard input
     #[arg(required = true, value_name = "EVENT")]
-    pub(crate) events: Vec<PathBuf>,
+    pub(crate) events: Vec<OsString>,
 
     /// Print the events that match, one a line
     #[arg(short, long)]
@@ -424,7 +424,7 @@ pub(crate) struct Explain {
 
     /// A file with one event, or log files together with --event-id; `-` is standard input
     #[arg(required = true, value_name = "EVENT")]
-    pub(crate) events: Vec<PathBuf>,
+    pub(crate) events: Vec<OsString>,
 
     /// Which event, where there are several
     #[arg(long, value_name = "ID")]

@@ -1,4 +1,4 @@
-//! Rules and conditions on the pages are ones the program takes.
+//! Rules, conditions and configurations on the pages are ones the program takes.
 
 use std::fs;
 use std::sync::Arc;
@@ -97,4 +97,38 @@ fn rules_on_the_pages_load_and_pass_their_tests() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
     assert!(looked_at > 15, "only {looked_at} rules were found");
+}
+
+/// Keys that a configuration on a page may begin with.
+const SECTIONS: [&str; 6] = ["state:", "sources:", "accounts:", "lists:", "override:", "routes:"];
+
+#[test]
+fn configurations_on_the_pages_are_read() {
+    let mut looked_at = 0;
+    let mut wrong = Vec::new();
+    for page in everything() {
+        for block in page.blocks() {
+            let begins = SECTIONS.iter().any(|key| block.text.starts_with(key));
+            let broken = block.file.as_ref().is_some_and(|file| file.starts_with("broken/"));
+            if block.language != "yaml" || !begins || broken {
+                continue;
+            }
+            looked_at += 1;
+            let mut files = rules::MemoryFiles::default();
+            files.insert(NAME, block.text.as_str());
+            files.insert("accounts.yaml", "");
+            let read = configuration::Analysis::check(NAME, &files, None);
+            let shown = read.shown(&files);
+            let told = read.diagnostics.iter().map(|one| one.render(&shown, rules::Colour::Plain));
+            let loaded = RuleSet::load(rules::BuiltIn.rules(), &rules::BuiltIn, &Context::empty());
+            let about_rules = read.value.iter().flat_map(|analysis| analysis.apply(&loaded.rules).1);
+            let about_rules = about_rules.map(|one| one.render(&shown, rules::Colour::Plain));
+            let told: Vec<String> = told.chain(about_rules).collect();
+            if !told.is_empty() {
+                wrong.push(format!("{}:{}\n{}", page.path, block.line, told.join("\n")));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
+    assert!(looked_at > 4, "only {looked_at} configurations were found");
 }

@@ -17,7 +17,7 @@ fn the_published_schema_of_findings_is_up_to_date() {
 #[test]
 fn the_catalogue_of_checks_is_up_to_date() {
     let mut page = "<!-- Generated from the catalogue in crates/rules: TRAILHOUND_UPDATE_SCHEMA=1 cargo test -p trailhound --test documentation -->\n\
-        # Checks of rule documents\n\n\
+        # Checks of rules and configuration\n\n\
         What `trailhound check` looks for, beside the lints of [event patterns](event-patterns.md#lints). `scan`, `test` and `explain` refuse documents with\n\
         errors. A warning is mended, or admitted by its id in the document's [`allow`](rules.md#allow); `check --strict` fails on those that are left.\n"
         .to_owned();
@@ -56,14 +56,17 @@ fn properties(schema: &Value, names: &mut BTreeSet<String>) {
 #[test]
 fn the_pages_name_every_key_of_the_schemas() {
     let of_rules = ["rules", "rules-over-time", "alarms", "rule-tests"];
-    for (kind, pages) in [("rule", &of_rules[..]), ("finding", &["findings"])] {
+    let pages_of =
+        [("rule", &of_rules[..]), ("configuration", &["configuration"]), ("finding", &["findings"])];
+    for (kind, pages) in pages_of {
         let schema = serde_json::from_str(&trailhound(&["schema", kind])).unwrap();
         let mut names = BTreeSet::new();
         properties(&schema, &mut names);
         assert!(names.len() > 15, "{kind}: {names:?}");
         let read = |page: &&str| Page::read(&format!("docs/src/reference/{page}.md")).text;
         let page: String = pages.iter().map(read).collect();
-        let missing: Vec<_> = names.iter().filter(|name| !page.contains(&format!("`{name}`"))).collect();
+        let named = |name: &str| page.contains(&format!("`{name}`")) || page.contains(&format!(".{name}`"));
+        let missing: Vec<_> = names.iter().filter(|name| !named(name)).collect();
         assert!(missing.is_empty(), "{pages:?} do not mention {missing:?}");
     }
 }
