@@ -35,7 +35,7 @@
 //! let read = Configuration::read("trailhound.yaml", &files, &MemorySecrets::default());
 //! assert_eq!(
 //!     read.diagnostics[0].to_string(),
-//!     "trailhound.yaml:4:44: error[missing-secret]: the variable `SLACK_WEBHOOK` is not set"
+//!     "trailhound.yaml:4:43: error[missing-secret]: the variable `SLACK_WEBHOOK` is not set"
 //! );
 //! # let _ = read.diagnostics[0].render(&read.shown(&files), Colour::Plain);
 //! ```

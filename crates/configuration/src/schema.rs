@@ -12,7 +12,9 @@ use crate::log::LogLevel;
 pub fn configuration() -> Value {
     let rule = rules::schema::rule_document();
     let of_rules = |pointer: &str| rule.pointer(pointer).cloned().unwrap_or_default();
-    let mut definitions = of_rules("/$defs").as_object().cloned().unwrap_or_else(Map::new);
+    let shared = ["severity", "condition", "pattern"];
+    let mut definitions: Map<String, Value> =
+        shared.map(|name| (name.to_owned(), of_rules(&format!("/$defs/{name}")))).into_iter().collect();
     definitions.extend([
         ("duration".to_owned(), duration_definition()),
         ("size".to_owned(), size_definition()),
@@ -26,7 +28,7 @@ pub fn configuration() -> Value {
             "sources": sources(),
             "lateness": lateness(),
             "rules": texts("Where rules come from: `builtin`, rule files, folders of them. Without it, `builtin`.", 1),
-            "override": overrides(&of_rules("/properties/escalate"), &of_rules("/properties/except")),
+            "override": overrides(&of_rules("/$defs/rule/properties/escalate"), &of_rules("/$defs/rule/properties/except")),
             "accounts": object("What is known of the accounts.", &["file"], json!({
                 "file": text("A file of account numbers with names, units, tags and owners."),
             })),

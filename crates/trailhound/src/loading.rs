@@ -54,12 +54,14 @@ impl Loaded {
 pub(crate) struct Knowledge {
     pub(crate) context: Context,
     configured: Option<Read<Analysis>>,
+    /// Where rules come from, unless the command line says it.
+    rules: Vec<PathBuf>,
 }
 
 impl Knowledge {
     /// What the command line says, over what the configuration says that it names. One that is wrong ends the command.
     pub(crate) fn of(known: &Known, talk: Talk) -> Result<Self, Failure> {
-        let Some(path) = &known.config else { return Self::with(None, known, talk) };
+        let Some(path) = &known.config else { return Self::with(None, known, &RuleFiles::default(), talk) };
         let files = RuleFiles::default();
         let read = Analysis::read(&files.named(path, "the configuration")?, &files);
         if read.value.is_none() {
@@ -67,7 +69,7 @@ impl Knowledge {
             return Err(Failure::usage(format!("{} cannot be used", name_of(path)))
                 .hint(format!("mend it, then `trailhound check -c {}`", name_of(path))));
         }
-        Self::with(Some(read), known, talk)
+        Self::with(Some(read), known, &files, talk)
     }
 
     /// The same for a command that tells what is wrong with a configuration and goes on.
@@ -79,15 +81,26 @@ impl Knowledge {
         talk: Talk,
     ) -> Result<Self, Failure> {
         let read = Analysis::check(&files.named(path, "the configuration")?, files, secrets);
-        Self::with(Some(read), known, talk)
+        Self::with(Some(read), known, files, talk)
     }
 
-    fn with(mut configured: Option<Read<Analysis>>, known: &Known, talk: Talk) -> Result<Self, Failure> {
+    fn with(
+        mut configured: Option<Read<Analysis>>,
+        known: &Known,
+        files: &RuleFiles,
+        talk: Talk,
+    ) -> Result<Self, Failure> {
         let mut nothing = Organization::new();
         let analysis = configured.as_mut().and_then(|read| read.value.as_mut());
+        let from = analysis.as_ref().map_or(&[RulesFrom::BuiltIn][..], |analysis| &analysis.rules);
+        let place = |from: &RulesFrom| match from {
+            RulesFrom::BuiltIn => PathBuf::from(BUILTIN),
+            RulesFrom::Path(path) => files.real(Path::new(path)),
+        };
+        let rules = from.iter().map(place).collect();
         let organization = analysis.map_or(&mut nothing, |analysis| &mut analysis.organization);
         add_known(organization, known, talk)?;
-        Ok(Knowledge { context: organization.context(1), configured })
+        Ok(Knowledge { context: organization.context(1), configured, rules })
     }
 
     /// What the configuration says, as far as it could be read.
@@ -101,13 +114,8 @@ impl Knowledge {
     }
 
     /// Where rules come from, unless the command line says it: the configuration, or else the built-in pack.
-    pub(crate) fn rules(&self) -> Vec<PathBuf> {
-        let from = self.analysis().map_or(&[RulesFrom::BuiltIn][..], |analysis| &analysis.rules);
-        let place = |from: &RulesFrom| match from {
-            RulesFrom::BuiltIn => PathBuf::from(BUILTIN),
-            RulesFrom::Path(path) => PathBuf::from(path),
-        };
-        from.iter().map(place).collect()
+    pub(crate) fn rules(&self) -> &[PathBuf] {
+        &self.rules
     }
 }
 
@@ -151,7 +159,7 @@ pub(crate) fn rules_as_written(
     knowledge: &Knowledge,
     talk: Talk,
 ) -> Result<(RuleSet, RuleFiles), Failure> {
-    let files = if paths.is_empty() { RuleFiles::find(&knowledge.rules()) } else { RuleFiles::find(paths) }?;
+    let files = if paths.is_empty() { RuleFiles::find(knowledge.rules()) } else { RuleFiles::find(paths) }?;
     let rules::Loaded { rules, diagnostics } = RuleSet::load(files.paths(), &files, &knowledge.context);
     let errors: Vec<&Diagnostic> = diagnostics.iter().filter(|diagnostic| diagnostic.is_error()).collect();
     if !errors.is_empty() {

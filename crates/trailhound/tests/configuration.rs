@@ -23,7 +23,7 @@ fn the_example_is_right_and_so_are_its_rules() {
         let seen = run(&example(), &arguments);
         assert_eq!(seen.code, 0, "{seen}");
     }
-    let seen = run(&example(), &["test", "rules"]);
+    let seen = run(&example(), &["test", "-c", "trailhound.yaml", "rules"]);
     assert_eq!(seen.code, 0, "{seen}");
 }
 
@@ -67,7 +67,7 @@ fn what_is_wrong_with_a_configuration_leaves_with_3_and_with_rules_with_2() {
         ("typo.yaml", 3, "did you mean `rules`?"),
         ("override.yaml", 3, "did you mean `root-use`?"),
         ("rule.yaml", 2, "a rule needs `title`"),
-        ("event.yaml", 2, "there is no event file `nowhere.json`"),
+        ("event.yaml", 2, "there is no event file `event-rules/nowhere.json`"),
         ("list.yaml", 1, "no rule uses the list `automation_rolls`"),
     ] {
         let seen = run(folder.path(), &["check", "--strict", "-c", file]);
@@ -76,7 +76,7 @@ fn what_is_wrong_with_a_configuration_leaves_with_3_and_with_rules_with_2() {
     }
     let seen = run(folder.path(), &["check", "-c", "nowhere.yaml"]);
     assert_eq!(seen.code, 3, "{seen}");
-    let seen = run(folder.path(), &["check", "list.yaml", "typo.yaml"]);
+    let seen = run(folder.path(), &["check", "list.yaml", "override.yaml"]);
     assert_eq!(seen.code, 3, "{seen}");
 }
 

@@ -27,8 +27,7 @@ pub(crate) fn run(arguments: &Check, talk: Talk) -> Outcome {
     // Of a configuration that does not say which rules are meant, none are looked at.
     let meant = knowledge.configured().is_none() || knowledge.analysis().is_some() || !rule_paths.is_empty();
     if meant {
-        let from = if rule_paths.is_empty() { knowledge.rules() } else { rule_paths.clone() };
-        files.add_all(&from)?;
+        files.add_all(if rule_paths.is_empty() { knowledge.rules() } else { &rule_paths })?;
     }
     let loaded = RuleSet::load(files.paths(), &files, &knowledge.context);
     if let Some(analysis) = knowledge.analysis() {
