@@ -61,7 +61,7 @@ fn crates_import_only_crates_below_them() {
 #[test]
 fn the_languages_stand_alone() {
     let workspace = workspace();
-    for name in ["event-pattern", "filter-pattern", "alarm", "json-scan"] {
+    for name in ["event-pattern", "filter-pattern", "input-transformer", "alarm", "json-scan"] {
         assert_eq!(workspace[name], Vec::<String>::new(), "`{name}` is useful to others by itself");
     }
 }

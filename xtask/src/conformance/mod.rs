@@ -4,6 +4,7 @@ mod alarm;
 mod composite_alarm;
 mod event_pattern;
 mod filter_pattern;
+mod input_transformer;
 mod statistics;
 
 use std::io;
@@ -27,11 +28,18 @@ pub(crate) enum Kind {
     Alarm,
     Statistics,
     CompositeAlarm,
+    InputTransformer,
 }
 
 impl Kind {
-    pub(crate) const ALL: [Kind; 5] =
-        [Kind::EventPattern, Kind::FilterPattern, Kind::Alarm, Kind::Statistics, Kind::CompositeAlarm];
+    pub(crate) const ALL: [Kind; 6] = [
+        Kind::EventPattern,
+        Kind::FilterPattern,
+        Kind::Alarm,
+        Kind::Statistics,
+        Kind::CompositeAlarm,
+        Kind::InputTransformer,
+    ];
 
     /// The name on the command line and of the shared file.
     pub(crate) fn name(self) -> &'static str {
@@ -41,6 +49,7 @@ impl Kind {
             Kind::Alarm => "alarm",
             Kind::Statistics => "statistics",
             Kind::CompositeAlarm => "composite-alarm",
+            Kind::InputTransformer => "input-transformer",
         }
     }
 
@@ -51,6 +60,7 @@ impl Kind {
             Kind::Alarm => alarm::run(file),
             Kind::Statistics => statistics::run(file),
             Kind::CompositeAlarm => composite_alarm::run(file),
+            Kind::InputTransformer => input_transformer::run(file),
         }
     }
 }
