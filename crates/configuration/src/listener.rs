@@ -101,7 +101,7 @@ impl Reader<'_, '_> {
                         self.complaints.diagnostic(Check::InvalidValue, item.range.clone(), message);
                     self.complaints.push(diagnostic.help("make one with `openssl rand -hex 32`"));
                 }
-                Some(key) => keys = keys.and(key, |keys, key| keys.push(key)),
+                Some(key) => keys = keys.and(key, Vec::push),
                 None => {}
             }
         }

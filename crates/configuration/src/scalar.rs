@@ -43,7 +43,7 @@ impl Reader<'_, '_> {
             let message = format!("{what} is text, not {}", node.kind());
             match node.value {
                 Value::Number(_) | Value::Bool(_) => {
-                    self.wrong(Check::WrongType, node, message, "put it in quotes")
+                    self.wrong(Check::WrongType, node, message, "put it in quotes");
                 }
                 _ => self.complaints.add(Check::WrongType, node.range.clone(), message),
             }

@@ -316,6 +316,7 @@ fn one_kind(description: &str, kinds: Value, beside: Value) -> Value {
     entry
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "they are written where they are passed")]
 fn object(description: &str, required: &[&str], properties: Value) -> Value {
     json!({
         "description": description,

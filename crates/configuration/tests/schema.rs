@@ -1,5 +1,7 @@
 //! The published schema is what the code says, and agrees with the reader.
 
+#![expect(clippy::unwrap_used, reason = "a schema of another shape fails the test")]
+
 use configuration::{Analysis, MemorySecrets};
 use rules::{MemoryFiles, yaml};
 use serde_json::Value;
@@ -218,7 +220,6 @@ fn what_the_reader_refuses_by_shape_the_schema_refuses() {
 }
 
 /// As much of JSON Schema as the schema uses; a word it does not know fails the test.
-#[expect(clippy::unwrap_used, reason = "a schema of another shape fails the test")]
 fn validate(root: &Value, schema: &Value, value: &Value, at: &str, faults: &mut Vec<String>) {
     for (word, argument) in schema.as_object().unwrap() {
         let matching = |schemas: &Value| {
@@ -291,7 +292,7 @@ fn validate(root: &Value, schema: &Value, value: &Value, at: &str, faults: &mut 
                     value.as_object().into_iter().flatten().filter(|(key, _)| !known.contains_key(*key));
                 if argument.is_object() {
                     others.for_each(|(key, member)| {
-                        validate(root, argument, member, &format!("{at}.{key}"), faults)
+                        validate(root, argument, member, &format!("{at}.{key}"), faults);
                     });
                     true
                 } else {

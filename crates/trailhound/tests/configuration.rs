@@ -1,5 +1,7 @@
 //! The configuration as a person uses it: `check -c`, `scan -c`, and paths of all kinds.
 
+#![expect(clippy::unwrap_used, reason = "tests")]
+
 mod kit;
 
 use std::fs;
