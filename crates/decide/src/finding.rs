@@ -111,6 +111,7 @@ impl Finding {
             first_checks: rule.first_checks.iter().map(|check| owned(check)).collect(),
             tags: rule.tags.iter().map(|tag| owned(tag)).collect(),
             owner: rule.owner.as_deref().map(owned),
+            over_time: incident.basis != Basis::Events,
         };
         Finding {
             version: "0",
@@ -190,10 +191,13 @@ pub struct Detail {
     pub tags: Vec<String>,
     /// Who answers for the rule.
     pub owner: Option<String>,
+    /// Whether it is about more than each event by itself; for those who show findings, and not part of the JSON.
+    #[serde(skip)]
+    pub over_time: bool,
 }
 
 /// The states a finding can be in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum State {
     /// It is so.

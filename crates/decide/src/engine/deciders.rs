@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use cloudtrail::EventTime;
 use context::Context;
-use rules::{Decision, Expect, Rule};
+use rules::{Decision, Expect, Rule, Selector};
 
 use crate::engine::Holding;
 use crate::engine::metric_alarms::{MetricAlarms, Terms};
@@ -15,8 +15,8 @@ use crate::incident::Basis;
 use crate::progress::{Lane, Lanes, SourceClass, Watermark};
 use crate::signal::{Signal, WindowKey};
 use crate::window::{
-    Absent, AbsentDefinition, Bounds, FirstSeen, FirstSeenDefinition, Occurrence, RestoreError, Sequence,
-    SequenceDefinition, StateChange, StoredRow, Taken, Threshold, ThresholdDefinition, Windows,
+    Absent, AbsentDefinition, Bounds, FirstSeen, FirstSeenDefinition, Kind, Occurrence, RestoreError,
+    Sequence, SequenceDefinition, StateChange, StoredRow, Taken, Threshold, ThresholdDefinition, Windows,
 };
 
 /// What decides one rule.
@@ -237,23 +237,31 @@ impl Decider {
     }
 
     pub(crate) fn holding(&self) -> Holding {
-        let (keys, evicted, dropped) = match self {
-            Decider::Single(singles) => (singles.keys(), singles.evicted(), 0),
-            Decider::Grouped(windows) | Decider::Threshold(windows) => {
-                (windows.keys(), windows.evicted(), windows.dropped())
+        fn of<K: Kind>(windows: &Windows<K>) -> Holding {
+            let (keys, evicted) = (windows.keys(), windows.evicted());
+            Holding { keys, evicted, lost: windows.lost(), dropped: windows.dropped() }
+        }
+        match self {
+            Decider::Single(singles) => {
+                Holding { keys: singles.keys(), evicted: singles.evicted(), ..Holding::default() }
             }
-            Decider::Sequence(windows) => (windows.keys(), windows.evicted(), windows.dropped()),
-            Decider::FirstSeen(windows) => (windows.keys(), windows.evicted(), windows.dropped()),
-            Decider::Absent(absences) => (absences.windows.keys(), absences.windows.evicted(), 0),
-            Decider::Alarm(alarms) => (alarms.keys(), alarms.evicted(), 0),
-            Decider::Group | Decider::Nothing => (0, 0, 0),
-        };
-        Holding { keys, evicted, dropped }
+            Decider::Grouped(windows) | Decider::Threshold(windows) => of(windows),
+            Decider::Sequence(windows) => of(windows),
+            Decider::FirstSeen(windows) => of(windows),
+            Decider::Absent(absences) => {
+                let windows = &absences.windows;
+                Holding { keys: windows.keys(), evicted: windows.evicted(), ..Holding::default() }
+            }
+            Decider::Alarm(alarms) => {
+                let (keys, evicted) = (alarms.keys(), alarms.evicted());
+                Holding { keys, evicted, lost: alarms.lost(), dropped: 0 }
+            }
+            Decider::Group | Decider::Nothing => Holding::default(),
+        }
     }
 
     /// For how long behind the watermark a record may be asked for, in microseconds.
     pub(crate) fn keep(&self, settings: &Settings) -> i64 {
-        use crate::window::Kind as _;
         match self {
             Decider::Grouped(windows) | Decider::Threshold(windows) => windows.kind().keep(),
             Decider::Sequence(windows) => windows.kind().keep(),
@@ -329,7 +337,7 @@ pub(crate) fn meaning(rule: &Rule) -> [u8; 32] {
     let mut parts = Parts::of("state of a rule");
     parts.text(rule.decision.kind().as_str());
     for (step, selector) in rule.selectors() {
-        parts.text(&format!("{step} {selector:?}"));
+        parts.text(&format!("{step} {}", asked(selector)));
         for path in rule.key_paths(step) {
             parts.text(&path.to_string());
         }
@@ -353,4 +361,36 @@ pub(crate) fn meaning(rule: &Rule) -> [u8; 32] {
         Decision::Composite(_) | Decision::Metric(_) => String::new(),
     });
     parts.digest()
+}
+
+/// What a selector asks, without where in its file it does.
+fn asked(selector: &Selector) -> String {
+    match selector {
+        Selector::Filter(filter) => format!("filter {}", filter.text()),
+        Selector::Pattern(pattern) => {
+            let field = |field: &std::sync::Arc<event_pattern::Field>| {
+                format!("{} {:?}", field.path().as_str(), field.terms())
+            };
+            let alternative =
+                |one: &event_pattern::Alternative| one.fields().iter().map(field).collect::<Vec<_>>();
+            let alternatives: Vec<_> = pattern.alternatives().iter().map(alternative).collect();
+            format!("pattern {alternatives:?}")
+        }
+    }
+}
+
+/// What a selector selects, without where it is written.
+fn meaning_of(selector: &Selector, parts: &mut Parts) {
+    match selector {
+        Selector::Filter(filter) => parts.text(filter.text()),
+        Selector::Pattern(pattern) => {
+            for alternative in pattern.alternatives() {
+                parts.text("or");
+                for field in alternative.fields() {
+                    parts.text(field.path().as_str());
+                    parts.text(&format!("{:?}", field.terms()));
+                }
+            }
+        }
+    }
 }

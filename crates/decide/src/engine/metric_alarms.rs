@@ -111,7 +111,7 @@ impl MetricAlarms {
         terms: &Terms<'_>,
         rows: impl IntoIterator<Item = StoredRow<'r>>,
     ) -> Result<Self, RestoreError> {
-        let (keys, watermark) = Keys::restore(terms.bounds.keys_max, terms.bounds.durable, rows)?;
+        let (keys, watermark) = Keys::restore(terms.bounds.keys_max, terms.bounds.durable, pending, rows)?;
         let mut alarms = Self::with_keys(terms, keys);
         alarms.watermark = watermark.unwrap_or(i64::MIN);
         alarms.create_single(terms.begin);
@@ -277,6 +277,10 @@ impl MetricAlarms {
 
     pub(crate) fn evicted(&self) -> u64 {
         self.keys.evicted()
+    }
+
+    pub(crate) fn lost(&self) -> u64 {
+        self.keys.lost()
     }
 
     pub(crate) fn changes(&mut self) -> Vec<RowChange> {
@@ -508,6 +512,11 @@ impl Watched {
             })),
         }
     }
+}
+
+/// Samples of an alarm that has not gone off.
+fn pending(tracked: &Tracked) -> u64 {
+    if tracked.open.is_some() { 0 } else { tracked.recent.len() as u64 }
 }
 
 fn due(alarm: &Alarm, state: &AlarmState, forgets: bool) -> Due {

@@ -105,6 +105,8 @@ pub struct Holding {
     pub keys: usize,
     /// Keys that lost their state because there were too many.
     pub evicted: u64,
+    /// Events that were lost with those keys, before anything came of them.
+    pub lost: u64,
     /// Events that were forgotten, because their key had too many, before they could count.
     pub dropped: u64,
 }
@@ -198,12 +200,8 @@ impl Engine {
             decider => decider.take(&signal, &mut self.occurrences),
         };
         entry.tell(signal.rule, &mut self.occurrences, &mut self.said);
-        let forgotten = entry.decider.holding().dropped;
-        let lost = forgotten.saturating_sub(entry.forgotten);
-        entry.forgotten = forgotten;
-        if lost > 0 {
-            self.tally.moved(SignalOutcome::Absorbed, SignalOutcome::Evicted, lost);
-        }
+        let lost = entry.newly_forgotten();
+        self.tally.moved(SignalOutcome::Absorbed, SignalOutcome::Evicted, lost);
         (outcome(taken), None)
     }
 
@@ -227,6 +225,8 @@ impl Engine {
                 alarms.advance(signal.time.as_micros(), None, &mut self.said, composites);
             }
             let taken = alarms.take(subscription.input, signal, unit.as_deref(), &mut self.said);
+            let lost = self.rules.get_mut(subscription.alarm).map_or(0, Entry::newly_forgotten);
+            self.tally.moved(SignalOutcome::Absorbed, SignalOutcome::Evicted, lost);
             // The most that any of them made of it.
             outcome = outcome.max(Some(match taken {
                 Taken::Late => 0,
@@ -454,7 +454,7 @@ impl Engine {
             let rows = rows(namespace);
             entry.decider = Decider::restore(number, rule, context, &engine.settings, rows)
                 .map_err(|error| (entry.id.clone(), error))?;
-            entry.forgotten = entry.decider.holding().dropped;
+            entry.newly_forgotten();
             entry.decider.resume(engine.settled);
         }
         if let (Some(composites), Some(namespace)) = (&mut engine.composites, namespaces.last()) {
@@ -469,6 +469,13 @@ impl Engine {
 }
 
 impl Entry {
+    /// How many events were forgotten since this was last asked, before anything came of them.
+    fn newly_forgotten(&mut self) -> u64 {
+        let holding = self.decider.holding();
+        let forgotten = holding.dropped + holding.lost;
+        forgotten.saturating_sub(std::mem::replace(&mut self.forgotten, forgotten))
+    }
+
     fn tell(&self, rule: u32, occurrences: &mut Vec<Occurrence>, said: &mut Vec<Incident>) {
         for one in occurrences.drain(..) {
             let basis = self.decider.basis(&one);

@@ -25,7 +25,7 @@ impl Singles {
         bounds: Bounds,
         rows: impl IntoIterator<Item = StoredRow<'r>>,
     ) -> Result<Self, RestoreError> {
-        let (told, watermark) = Keys::restore(bounds.keys_max, bounds.durable, rows)?;
+        let (told, watermark) = Keys::restore(bounds.keys_max, bounds.durable, |()| 0, rows)?;
         Ok(Singles { rule: rule.into(), keep, told, watermark: watermark.unwrap_or(i64::MIN) })
     }
 

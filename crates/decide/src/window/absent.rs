@@ -93,7 +93,7 @@ enum Answer {
 impl Absent {
     /// With no key expected.
     pub fn new(definition: AbsentDefinition, bounds: Bounds) -> Self {
-        Absent { terms: Terms::of(definition), keys: Keys::new(bounds.keys_max, bounds.durable) }
+        Absent { terms: Terms::of(definition), keys: Keys::new(bounds.keys_max, bounds.durable, |_| 0) }
     }
 
     /// Hash of what gives the state its meaning: state of another meaning must not be restored.
@@ -183,7 +183,7 @@ impl Absent {
         bounds: Bounds,
         rows: impl IntoIterator<Item = StoredRow<'r>>,
     ) -> Result<Self, RestoreError> {
-        let (keys, _) = Keys::restore::<()>(bounds.keys_max, bounds.durable, rows)?;
+        let (keys, _) = Keys::restore::<()>(bounds.keys_max, bounds.durable, |_| 0, rows)?;
         Ok(Absent { terms: Terms::of(definition), keys })
     }
 

@@ -86,6 +86,9 @@ pub(crate) struct Keys<S> {
     limit: usize,
     durable: bool,
     evicted: u64,
+    /// How many events went with them of which nothing had come yet, by `pending`.
+    lost: u64,
+    pending: fn(&S) -> u64,
 }
 
 #[derive(Debug, Clone)]
@@ -125,7 +128,8 @@ fn tie(hash: u64) -> u32 {
 
 impl<S: Serialize + DeserializeOwned> Keys<S> {
     /// `durable` says that changes will be asked for; else they are not collected.
-    pub(crate) fn new(limit: usize, durable: bool) -> Self {
+    /// `pending` says of how many events in a key's state nothing has come yet.
+    pub(crate) fn new(limit: usize, durable: bool, pending: fn(&S) -> u64) -> Self {
         Keys {
             index: HashTable::new(),
             slots: Vec::new(),
@@ -136,6 +140,8 @@ impl<S: Serialize + DeserializeOwned> Keys<S> {
             limit: limit.clamp(1, u32::MAX as usize),
             durable,
             evicted: 0,
+            lost: 0,
+            pending,
         }
     }
 
@@ -145,6 +151,11 @@ impl<S: Serialize + DeserializeOwned> Keys<S> {
 
     pub(crate) fn evicted(&self) -> u64 {
         self.evicted
+    }
+
+    /// How many events were lost with the keys that were.
+    pub(crate) fn lost(&self) -> u64 {
+        self.lost
     }
 
     pub(crate) fn get(&self, key: &[u8]) -> Option<&S> {
@@ -244,8 +255,10 @@ impl<S: Serialize + DeserializeOwned> Keys<S> {
         while self.index.len() >= self.limit {
             let Some(Reverse((time, _, place))) = self.due.pop() else { break };
             let oldest = self.slot(place).filter(|slot| slot.state.is_some() && slot.due == time);
+            let lost = oldest.and_then(|slot| slot.state.as_ref()).map_or(0, self.pending);
             if let Some(hash) = oldest.map(|slot| hash_of(&slot.key)) {
                 self.evicted += 1;
+                self.lost += lost;
                 self.remove(hash, place);
             }
         }
@@ -299,7 +312,7 @@ impl<S: Serialize + DeserializeOwned> Keys<S> {
         let mut changes = Vec::with_capacity(changed.len() + gone.len() + 1);
         changes.push(StateChange {
             key: RULE_ROW.to_vec(),
-            value: Some((VERSION, written(&(self.evicted, rule)))),
+            value: Some((VERSION, written(&(self.evicted, self.lost, rule)))),
         });
         // What went and came again is written after it is deleted.
         gone.sort_unstable();
@@ -323,11 +336,12 @@ impl<S: Serialize + DeserializeOwned> Keys<S> {
     pub(crate) fn restore<'r, R: DeserializeOwned>(
         limit: usize,
         durable: bool,
+        pending: fn(&S) -> u64,
         rows: impl IntoIterator<Item = StoredRow<'r>>,
     ) -> Result<(Self, Option<R>), RestoreError> {
-        let mut keys = Keys::new(limit, false);
+        let mut keys = Keys::new(limit, false, pending);
         let mut rule = None;
-        let mut evicted = 0;
+        let (mut evicted, mut lost) = (0, 0);
         for (row, version, value) in rows {
             if version > VERSION {
                 return Err(RestoreError::Version { version });
@@ -335,8 +349,8 @@ impl<S: Serialize + DeserializeOwned> Keys<S> {
             let damaged =
                 |source| RestoreError::Damaged { key: String::from_utf8_lossy(row).into_owned(), source };
             if row == RULE_ROW {
-                let own: (u64, R) = serde_json::from_slice(value).map_err(damaged)?;
-                (evicted, rule) = (own.0, Some(own.1));
+                let own: (u64, u64, R) = serde_json::from_slice(value).map_err(damaged)?;
+                (evicted, lost, rule) = (own.0, own.1, Some(own.2));
             } else if let Some(key) = row.strip_prefix(&[KEY_ROW]) {
                 let slot: Read<S> = serde_json::from_slice(value).map_err(damaged)?;
                 keys.put(hash_of(key), key, slot.state, slot.due);
@@ -344,6 +358,7 @@ impl<S: Serialize + DeserializeOwned> Keys<S> {
         }
         keys.durable = durable;
         keys.evicted += evicted;
+        keys.lost += lost;
         Ok((keys, rule))
     }
 }

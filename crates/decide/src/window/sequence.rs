@@ -138,6 +138,11 @@ impl Kind for Sequence {
         signal.part.step() <= self.last_step()
     }
 
+    fn pending(attempts: &Attempts) -> u64 {
+        let free = |mark: &&Mark| !mark.is(Mark::USED | Mark::CLAIMED);
+        attempts.marks.iter().filter(free).count() as u64
+    }
+
     fn create(&self) -> Attempts {
         Attempts {
             events: Vec::new(),
@@ -189,15 +194,17 @@ impl Sequence {
             let free = |mark: &Mark| mark.step() == step && !mark.is(Mark::USED | Mark::CLAIMED);
             attempts.marks.get(first..).unwrap_or_default().iter().any(free)
         };
-        let missing: Vec<String> =
-            (0..self.steps).filter(|step| !seen(*step)).map(|step| (step + 1).to_string()).collect();
-        if missing.is_empty() {
-            return format!(
-                "events of all {} steps are there, but not in their order within the span",
-                self.steps
-            );
+        let listed = |wanted: bool| {
+            let steps = (0..self.steps).filter(|step| seen(*step) == wanted);
+            steps.map(|step| (step + 1).to_string()).collect::<Vec<_>>().join(", ")
+        };
+        match (listed(true), listed(false)) {
+            (_, missing) if missing.is_empty() => {
+                format!("all {} steps are there, but not in their order within the span", self.steps)
+            }
+            (there, missing) if there.is_empty() => format!("no step is there; missing: {missing}"),
+            (there, missing) => format!("of {} steps there: {there}; missing: {missing}", self.steps),
         }
-        format!("of {} steps, no event is waiting for step {}", self.steps, missing.join(", "))
     }
 
     fn subject<'a>(&'a self, key: &'a str) -> Subject<'a> {

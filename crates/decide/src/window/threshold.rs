@@ -115,6 +115,11 @@ impl Kind for Threshold {
         self.keep
     }
 
+    fn pending(window: &Window) -> u64 {
+        let told = |time: i64| window.told.iter().any(|told| told.from <= time && time < told.end);
+        window.entries.iter().filter(|entry| !told(entry.time)).count() as u64
+    }
+
     fn create(&self) -> Window {
         Window { cursor: i64::MIN, ..Window::default() }
     }

@@ -58,6 +58,11 @@ pub trait Kind: Debug {
         true
     }
 
+    /// Of how many events in a key's state nothing has come yet: those that are lost with it.
+    fn pending(_state: &Self::State) -> u64 {
+        0
+    }
+
     /// Nothing known.
     fn create(&self) -> Self::State;
 
@@ -102,7 +107,12 @@ pub struct Windows<K: Kind> {
 impl<K: Kind> Windows<K> {
     /// With no event seen.
     pub fn new(kind: K, bounds: Bounds) -> Self {
-        Windows { kind, keys: Keys::new(bounds.keys_max, bounds.durable), watermark: i64::MIN, dropped: 0 }
+        Windows {
+            kind,
+            keys: Keys::new(bounds.keys_max, bounds.durable, K::pending),
+            watermark: i64::MIN,
+            dropped: 0,
+        }
     }
 
     /// What it decides.
@@ -177,6 +187,11 @@ impl<K: Kind> Windows<K> {
         self.keys.evicted()
     }
 
+    /// How many events were lost with those keys, before anything came of them.
+    pub fn lost(&self) -> u64 {
+        self.keys.lost()
+    }
+
     /// How many events were forgotten, within the limit of one key, before they could count.
     pub fn dropped(&self) -> u64 {
         self.dropped
@@ -197,7 +212,7 @@ impl<K: Kind> Windows<K> {
         bounds: Bounds,
         rows: impl IntoIterator<Item = StoredRow<'r>>,
     ) -> Result<Self, RestoreError> {
-        let (keys, rule) = Keys::restore(bounds.keys_max, bounds.durable, rows)?;
+        let (keys, rule) = Keys::restore(bounds.keys_max, bounds.durable, K::pending, rows)?;
         let (watermark, dropped) = rule.unwrap_or((i64::MIN, 0));
         Ok(Windows { kind, keys, watermark, dropped })
     }

@@ -213,7 +213,7 @@ fn firing(said: &[Occurrence]) -> BTreeSet<(usize, i64)> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(4_000))]
+    #![proptest_config(ProptestConfig::with_cases(1_000))]
 
     #[test]
     fn no_absence_is_false_and_none_is_missed(world in world()) {

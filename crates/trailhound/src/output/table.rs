@@ -15,7 +15,7 @@
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 
-use decide::Finding;
+use decide::{Finding, State};
 use rules::Severity;
 use unicode_width::UnicodeWidthStr;
 
@@ -27,6 +27,9 @@ const NAME_MAX: usize = 80;
 
 /// How many names of principals or places a row shows before it says how many more.
 const NAMES_MAX: usize = 3;
+
+/// How many alarms a row shows the course of before it says how many more.
+const COURSES_MAX: usize = 5;
 
 pub(crate) struct Table<W> {
     out: W,
@@ -44,7 +47,33 @@ struct Row {
     last: String,
     who: Names,
     places: Names,
+    /// Why, where it is about more than each event by itself.
+    why: Option<String>,
+    /// Alarms and absences by the id of the finding: whose, and when it changed to what.
+    courses: Vec<Course>,
     checks: Vec<String>,
+}
+
+/// How one finding went on: `203.0.113.7: ALARM 2026-11-03 12:05:10 UTC → OK 12:20:10`.
+struct Course {
+    id: String,
+    whose: String,
+    changes: Vec<(String, String)>,
+}
+
+impl Course {
+    fn text(&self) -> String {
+        let mut text = if self.whose.is_empty() { String::new() } else { format!("{}: ", self.whose) };
+        let mut day = "";
+        for (n, (state, time)) in self.changes.iter().enumerate() {
+            let (date, rest) = time.split_at(time.find('T').unwrap_or_default());
+            let shown = if date == day { rest.trim_start_matches('T').replacen('Z', "", 1) } else { clock(time) };
+            day = date;
+            let arrow = if n == 0 { "" } else { " → " };
+            text.push_str(&format!("{arrow}{state} {shown}"));
+        }
+        text
+    }
 }
 
 /// Names in the order of their first appearance, each once, and how often.
@@ -92,6 +121,16 @@ impl<W: Write> Table<W> {
         writeln!(self.out, "{indent}{rule}: {findings}{}, {span}", events(row.events))?;
         self.line("who", &row.who.text())?;
         self.line("where", &row.places.text())?;
+        if let Some(why) = &row.why {
+            self.line("why", why)?;
+        }
+        for (n, course) in row.courses.iter().take(COURSES_MAX).enumerate() {
+            self.line(if n == 0 { "when" } else { "" }, &course.text())?;
+        }
+        let more = row.courses.len().saturating_sub(COURSES_MAX);
+        if more > 0 {
+            self.line("", &format!("and {more} more"))?;
+        }
         for (n, check) in row.checks.iter().enumerate() {
             self.line(if n == 0 { "check" } else { "" }, &format!("· {check}"))?;
         }
@@ -145,8 +184,26 @@ fn fit_owned(text: &str, width: usize) -> String {
 }
 
 impl Row {
+    /// Takes note of how an alarm or an absence went on.
+    fn follow(&mut self, finding: &Finding) {
+        let detail = &finding.detail;
+        let state = match (&detail.alarm, detail.state) {
+            (Some(alarm), _) => new_state(alarm.get()),
+            (None, State::Firing) => "firing".to_owned(),
+            (None, State::Resolved) => "resolved".to_owned(),
+            (None, State::Unknown) => "unknown".to_owned(),
+        };
+        if let Some(course) = self.courses.iter_mut().find(|course| course.id == finding.id) {
+            course.changes.push((state, finding.time.clone()));
+        } else if detail.over_time && (detail.alarm.is_some() || detail.count == 0) {
+            let values: Vec<String> = detail.key.values().map(|value| shown(value)).collect();
+            let changes = vec![(state, finding.time.clone())];
+            self.courses.push(Course { id: finding.id.clone(), whose: values.join(", "), changes });
+        }
+    }
+
     fn title(&self) -> String {
-        match self.findings - 1 {
+        match self.findings.saturating_sub(1) {
             0 => self.title.clone(),
             others => format!("{} (and {others} like it)", self.title),
         }
@@ -165,8 +222,18 @@ impl<W: Write> Output for Table<W> {
             last: detail.last_time.clone(),
             who: Names::default(),
             places: Names::default(),
+            why: None,
+            courses: Vec::new(),
             checks: detail.first_checks.clone(),
         });
+        row.follow(finding);
+        if detail.revision > 0 {
+            // It was counted when it fired.
+            return Ok(());
+        }
+        if detail.over_time && row.why.is_none() {
+            row.why = Some(plain(&detail.reason).into_owned());
+        }
         if detail.severity > row.severity {
             // The worst finding speaks for the rule.
             row.severity = detail.severity;
@@ -194,6 +261,16 @@ impl<W: Write> Output for Table<W> {
         self.lines(&lines)?;
         self.out.flush()
     }
+}
+
+/// `NewStateValue` of an alarm's fields.
+fn new_state(alarm: &str) -> String {
+    #[derive(serde::Deserialize)]
+    struct Fields {
+        #[serde(rename = "NewStateValue")]
+        new: String,
+    }
+    serde_json::from_str::<Fields>(alarm).map(|fields| fields.new).unwrap_or_default()
 }
 
 fn who(finding: &Finding) -> String {

@@ -1,0 +1,60 @@
+//! Order of arrival, stops, and dates in the future change nothing.
+
+use std::collections::BTreeSet;
+
+use proptest::prelude::*;
+
+use crate::harness::{Event, LATENESS, history, live, rules, settled};
+
+fn events() -> impl Strategy<Value = Vec<(Event, i64)>> {
+    let one = (0_i64..200, 0_u32..2, 0_usize..3, 0_u32..5, any::<bool>(), 0..LATENESS);
+    prop::collection::vec(one, 0..60).prop_map(|events| {
+        let event = |(time, n, who, what, second, delay): (i64, u32, usize, u32, bool, i64)| {
+            // An event has one account and one value, whichever copy of it one reads.
+            let what = (what + n) % 5;
+            let what = u32::try_from((time + i64::from(n) * 7) % (i64::from(what) / 5 + 4)).unwrap();
+            (Event { time, n, who, account: who % 2, what, second }, delay)
+        };
+        events.into_iter().map(event).collect()
+    })
+}
+
+/// Cases of a property: a few hundred, or as many as a soak asks for.
+fn cases(usual: u32) -> ProptestConfig {
+    let soak = std::env::var("TRAILHOUND_SOAK").is_ok();
+    ProptestConfig::with_cases(if soak { usual * 50 } else { usual })
+}
+
+proptest! {
+    #![proptest_config(cases(200))]
+
+    #[test]
+    fn any_order_of_arrival_settles_as_the_history_does(events in events()) {
+        let rules = rules();
+        let live = settled(&live(&rules, &events, &BTreeSet::new()));
+        prop_assert_eq!(live, settled(&history(&rules, &events)));
+    }
+
+    #[test]
+    fn stopping_anywhere_changes_nothing(
+        events in events(),
+        stops in prop::collection::btree_set(0_usize..60, 1..6),
+    ) {
+        let rules = rules();
+        let straight = live(&rules, &events, &BTreeSet::new());
+        prop_assert_eq!(live(&rules, &events, &stops), straight);
+    }
+
+    #[test]
+    fn a_date_in_the_future_changes_nothing(events in events(), place in 0_usize..60) {
+        let rules = rules();
+        let straight = live(&rules, &events, &BTreeSet::new());
+        let mut with = events.clone();
+        // It arrives with the others: dated 2099, "delayed" back to their time.
+        let arrival = with.first().map_or(50, |(event, delay)| event.time + delay);
+        let year_2099 = 4_070_908_800;
+        let event = Event { time: year_2099, n: 9, who: 0, account: 0, what: 0, second: false };
+        with.insert(place.min(with.len()), (event, arrival - year_2099));
+        prop_assert_eq!(settled(&live(&rules, &with, &BTreeSet::new())), settled(&straight));
+    }
+}
