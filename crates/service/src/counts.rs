@@ -8,6 +8,7 @@
 //! | `records/CLASS/undated` | records without a readable time; each of them is counted by its outcome too |
 //! | `signals/received`, `signals/OUTCOME` | rules that wanted an event, and what became of that |
 //! | `findings/received`, `findings/routed`, `findings/unrouted` | revisions of findings, and whether a route took them |
+//! | `forgotten` | events that rules took in and had to forget before anything came of them |
 //! | `rules/ID` | revisions of findings by rule |
 //! | `sources/NAME/batches`, `…/set-aside`, `…/unreadable` | input by source |
 

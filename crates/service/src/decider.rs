@@ -19,6 +19,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::Duration;
 
+use cloudtrail::EventTime;
 use cloudtrail::outcome::{Outcome, Tally};
 use decide::{SignalTally, SourceClass};
 use jiff::Timestamp;
@@ -29,8 +30,8 @@ use targets::Clock;
 use tokio::sync::Notify;
 
 use crate::counts;
-use crate::deliberation::{Deliberation, Told};
-use crate::examine::{Part, Piece};
+use crate::deliberation::{Deliberation, DeliberationError, Told};
+use crate::examine::{Entrance, Hit, Part, Piece};
 use crate::health::{Health, State};
 use crate::parcel::Parcel;
 use crate::recent::Recent;
@@ -66,6 +67,10 @@ pub(crate) struct Decider {
     pub(crate) answers: Sender<Input>,
     pub(crate) workers: usize,
     pub(crate) deliberation: Deliberation,
+    /// What opening the deliberation has to store.
+    pub(crate) first: store::Batch,
+    /// Where the workers take batches from: it knows of a reload before the first batch under it comes.
+    pub(crate) entrance: Arc<Entrance>,
     /// Told when there is something to deliver.
     pub(crate) outbox: Arc<Notify>,
     pub(crate) health: Health,
@@ -80,8 +85,10 @@ pub(crate) enum Ending {
     Drained,
     /// It was told to give up.
     GaveUp,
-    /// The store writes no more.
+    /// The store writes no more, or cannot be read.
     Failed(store::Error),
+    /// What is stored cannot be gone on from.
+    Unreadable(String),
 }
 
 /// A batch that is being filled.
@@ -115,9 +122,12 @@ struct Run {
 impl Decider {
     /// Decides until the workers have left and all is committed.
     pub(crate) fn run(self) -> Ending {
-        let open = Open::new((self.clock)());
+        let mut open = Open::new((self.clock)());
+        let mut decider = self;
+        open.batch = std::mem::replace(&mut decider.first, store::Batch::new(0));
+        open.empty = false;
         let mut run = Run {
-            decider: self,
+            decider,
             open,
             flying: None,
             early: BTreeMap::new(),
@@ -131,14 +141,15 @@ impl Decider {
             match run.step() {
                 Ok(None) => {}
                 Ok(Some(ending)) => return ending,
-                Err(error) => return Ending::Failed(error),
+                Err(DeliberationError::Store(error)) => return Ending::Failed(error),
+                Err(error) => return Ending::Unreadable(error.to_string()),
             }
         }
     }
 }
 
 impl Run {
-    fn step(&mut self) -> Result<Option<Ending>, store::Error> {
+    fn step(&mut self) -> Result<Option<Ending>, DeliberationError> {
         let wait = if self.is_refused() { AGAIN } else { TICK };
         match self.decider.inputs.recv_timeout(wait) {
             Ok(input) => self.take(input)?,
@@ -156,6 +167,13 @@ impl Run {
         }
         if self.flying.is_none() {
             let now = (self.decider.clock)();
+            self.decide_in_order()?;
+            if let Some(program) = self.decider.entrance.program_of_nothing(self.next)
+                && self.is_at_rest()
+                && !Arc::ptr_eq(&program, self.decider.deliberation.program())
+            {
+                self.use_program(program)?;
+            }
             self.advance(now);
             if !self.open.empty {
                 self.submit(now);
@@ -170,7 +188,7 @@ impl Run {
         self.flying.as_ref().is_some_and(|flying| flying.refused.is_some())
     }
 
-    fn take(&mut self, input: Input) -> Result<(), store::Error> {
+    fn take(&mut self, input: Input) -> Result<(), DeliberationError> {
         match input {
             Input::Piece(number, piece) => drop(self.early.insert(number, Some(piece))),
             Input::Void(number) => drop(self.early.insert(number, None)),
@@ -179,7 +197,23 @@ impl Run {
             Input::Outcome(Ok(_)) => self.committed(),
             Input::Outcome(Err(refused)) => self.refused(refused)?,
         }
-        while let Some(piece) = self.early.remove(&self.next) {
+        self.decide_in_order()
+    }
+
+    /// Decides the pieces whose turn it is. One under another program waits until all before it is in the store, because the state it
+    /// goes on from is read from there.
+    fn decide_in_order(&mut self) -> Result<(), DeliberationError> {
+        while let Some(piece) = self.early.get(&self.next) {
+            let program = piece.as_ref().map(|piece| Arc::clone(&piece.program));
+            if let Some(program) =
+                program.filter(|program| !Arc::ptr_eq(program, self.decider.deliberation.program()))
+            {
+                if !self.is_at_rest() {
+                    break;
+                }
+                self.use_program(program)?;
+            }
+            let piece = self.early.remove(&self.next).flatten();
             self.next += 1;
             if let Some(piece) = piece {
                 self.decide(*piece);
@@ -188,8 +222,21 @@ impl Run {
         Ok(())
     }
 
+    /// Whether everything that was decided is in the store.
+    fn is_at_rest(&self) -> bool {
+        self.open.empty && self.flying.is_none()
+    }
+
+    fn use_program(&mut self, program: Arc<Program>) -> Result<(), DeliberationError> {
+        let now = (self.decider.clock)();
+        let Decider { deliberation, journal, .. } = &mut self.decider;
+        self.open.empty = false;
+        deliberation.use_program(program, &mut self.open.batch, now, journal)
+    }
+
     fn committed(&mut self) {
         let Some(flying) = self.flying.take() else { return };
+        self.decider.deliberation.committed();
         flying.acknowledges.into_iter().for_each(Acknowledge::committed);
         if flying.deliveries > 0 {
             self.decider.outbox.notify_one();
@@ -240,6 +287,7 @@ impl Run {
     fn submit(&mut self, now: Timestamp) {
         let Open { batch, acknowledges, deliveries, .. } = std::mem::replace(&mut self.open, Open::new(now));
         self.flying = Some(Flying { acknowledges, deliveries, refused: None });
+        self.decider.deliberation.submitted();
         self.send(batch);
     }
 
@@ -254,12 +302,11 @@ impl Run {
     }
 
     fn decide(&mut self, piece: Piece) {
-        let Piece { source, received, program, parts, proofs, checkpoints, set_aside, acknowledge } = piece;
+        let Piece { source, received, parts, proofs, checkpoints, set_aside, acknowledge, .. } = piece;
         self.open.empty = false;
-        self.decider.deliberation.use_program(&program, &mut self.open.batch, &self.decider.journal);
         self.open.batch.count(&format!("sources/{source}/batches"), 1);
         for part in parts {
-            self.decide_part(&source, part, received, &program);
+            self.decide_part(&source, part, received);
         }
         self.decider.deliberation.prove(&proofs, received);
         for aside in set_aside {
@@ -284,8 +331,8 @@ impl Run {
         self.open.acknowledges.push(acknowledge);
     }
 
-    fn decide_part(&mut self, source: &str, part: Part, received: Timestamp, program: &Program) {
-        let Part { origin, class, mut tally, events, hits, latest, rejected, trouble } = part;
+    fn decide_part(&mut self, source: &str, part: Part, received: Timestamp) {
+        let Part { origin, class, mut tally, events, minutes, hits, latest, rejected, trouble } = part;
         let journal = &self.decider.journal;
         if let Some(trouble) = trouble {
             self.open.batch.count(&format!("sources/{source}/unreadable"), 1);
@@ -300,6 +347,8 @@ impl Run {
         self.decider.deliberation.hear(class, &latest, received);
         let mut hits = hits.into_iter().peekable();
         let mut signals = SignalTally::default();
+        let mut unmatched = Unmatched::default();
+        let program = Arc::clone(self.decider.deliberation.program());
         for (number, event) in events.into_iter().enumerate() {
             let hit = hits.next_if(|hit| hit.event == number);
             let first = self.recent.is_first(&event);
@@ -309,13 +358,21 @@ impl Run {
                 (Some(_), true) => Outcome::Matched,
                 (None, true) => Outcome::Unmatched,
             });
+            if let Some(minute) = minutes.get(number).filter(|_| first) {
+                unmatched.add(*minute, hit.as_ref(), program.with_defaults());
+            }
             // A copy is asked too: only its rules know whether they have decided on it.
             if let Some(hit) = hit {
-                self.decider.deliberation.take(hit, &event, class, received, &mut signals);
+                let Decider { deliberation, .. } = &mut self.decider;
+                deliberation.take(hit, &event, class, received, &mut self.open.batch, &mut signals);
             }
         }
+        for ((minute, rule), records) in unmatched.0 {
+            let time = EventTime::from_micros(minute.saturating_mul(60_000_000));
+            self.decider.deliberation.take_unmatched(rule, time, records);
+        }
         self.count(class, &tally, &signals);
-        self.tell(program);
+        self.tell();
     }
 
     fn count(&mut self, class: SourceClass, tally: &Tally, signals: &SignalTally) {
@@ -330,18 +387,33 @@ impl Run {
     }
 
     fn advance(&mut self, now: Timestamp) {
-        if let Some(program) = self.decider.deliberation.advance(now) {
-            self.tell(&program);
-        }
+        self.decider.deliberation.advance(now);
+        self.tell();
         if self.decider.deliberation.save(&mut self.open.batch) {
             self.open.empty = false;
         }
     }
 
     /// Routes what was found and puts it into the batch.
-    fn tell(&mut self, program: &Program) {
+    fn tell(&mut self) {
+        let program = Arc::clone(self.decider.deliberation.program());
         for told in self.decider.deliberation.findings(&self.decider.journal) {
-            self.open.add(told, program, (self.decider.clock)(), &self.decider.journal);
+            self.open.add(told, &program, (self.decider.clock)(), &self.decider.journal);
+        }
+    }
+}
+
+/// By minute and rule, how many records a metric filter that counts those too did not match.
+#[derive(Default)]
+struct Unmatched(BTreeMap<(i64, u32), u64>);
+
+impl Unmatched {
+    fn add(&mut self, minute: i64, hit: Option<&Hit>, rules: &[u32]) {
+        for rule in rules {
+            let matched = hit.is_some_and(|hit| hit.judgements.iter().any(|(of, _)| of == rule));
+            if !matched {
+                *self.0.entry((minute, *rule)).or_default() += 1;
+            }
         }
     }
 }

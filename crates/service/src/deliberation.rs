@@ -1,20 +1,32 @@
-//! Between the pieces of input and the rules' decisions: who has what state, which record is behind which finding.
+//! Between the pieces of input and the rules' decisions: the engine with its stored state, and the records behind findings.
+//!
+//! A program that replaces another takes over the state whose meaning has not changed, rule by rule; what has another meaning now
+//! begins anew, and that is said.
 
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 use std::sync::Arc;
+use std::time::Duration;
 
 use cloudtrail::{AccountId, Decoder, EventId, EventTime, Item, Region};
 use decide::{
-    Finding, Grouping, Groups, Incident, Judgement, RecordHandle, Signal, SignalTally, SourceClass,
+    Engine, Evidence, Finding, Incident, Judgement, Lane, Progress, RestoreError, Settings, Signal,
+    SignalTally, SourceClass,
 };
 use jiff::Timestamp;
 use rules::EventView;
-use rustc_hash::FxHashMap;
 use serde_json::value::RawValue;
 use sources::Proof;
+use store::{Batch, Namespace, Reader};
 
-use crate::examine::Hit;
+use crate::examine::{Hit, class};
+use crate::records::{Record, Records};
 use crate::{Journal, Program};
+
+/// A lane that has told nothing for so long is assumed to have nothing to tell, beyond its lateness.
+const SILENT: Duration = Duration::from_secs(15 * 60);
+/// How often silence is looked for.
+const LOOK: jiff::SignedDuration = jiff::SignedDuration::from_secs(10);
 
 /// A finding with the way its last event came by.
 pub(crate) struct Told {
@@ -23,112 +35,270 @@ pub(crate) struct Told {
     pub(crate) received: Option<Timestamp>,
 }
 
-pub(crate) struct Deliberation {
-    program: Option<Arc<Program>>,
-    groups: Groups,
-    records: FxHashMap<RecordHandle, Record>,
-    next: u64,
-    closed: Vec<Incident>,
-    decoder: Decoder,
+/// Why decisions cannot go on from what is stored.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum DeliberationError {
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    #[error("the state of `{namespace}`: {error}")]
+    Restore { namespace: Box<str>, error: RestoreError },
 }
 
-struct Record {
-    text: Vec<u8>,
-    class: SourceClass,
-    received: Timestamp,
+pub(crate) struct Deliberation {
+    program: Arc<Program>,
+    engine: Engine,
+    namespaces: Vec<Namespace>,
+    records: Records,
+    reader: Reader,
+    decoder: Decoder,
+    looked: Timestamp,
+    /// Signals the engine had to forget, as far as they were counted.
+    forgotten: u64,
 }
 
 impl Deliberation {
-    pub(crate) fn new() -> Self {
-        Deliberation {
-            program: None,
-            groups: Groups::new(Vec::new()),
-            records: FxHashMap::default(),
-            next: 0,
-            closed: Vec::new(),
+    /// Goes on from what is stored.
+    pub(crate) fn open(
+        program: Arc<Program>,
+        mut reader: Reader,
+        batch: &mut Batch,
+        now: Timestamp,
+        journal: &Journal,
+    ) -> Result<Self, DeliberationError> {
+        let records = Records::open(&reader.snapshot()?)?;
+        batch.adopt(records.namespace());
+        let (engine, namespaces) = restore(&program, &mut reader, batch, now, journal)?;
+        Ok(Deliberation {
+            program,
+            engine,
+            namespaces,
+            records,
+            reader,
             decoder: Decoder::default(),
-        }
+            looked: now,
+            forgotten: 0,
+        })
     }
 
-    pub(crate) fn use_program(&mut self, program: &Arc<Program>, _: &mut store::Batch, _: &Journal) {
-        if self.program.as_ref().is_some_and(|current| Arc::ptr_eq(current, program)) {
-            return;
-        }
-        self.program = Some(Arc::clone(program));
-        let groupings = program.rules().iter().map(|rule| Grouping {
-            rule: rule.id.as_str().into(),
-            by: Box::default(),
-            span: None,
-        });
-        self.groups = Groups::new(groupings.collect());
+    pub(crate) fn program(&self) -> &Arc<Program> {
+        &self.program
     }
 
+    /// Goes on with another program. Everything that was decided before must be in the store.
+    pub(crate) fn use_program(
+        &mut self,
+        program: Arc<Program>,
+        batch: &mut Batch,
+        now: Timestamp,
+        journal: &Journal,
+    ) -> Result<(), DeliberationError> {
+        let (engine, namespaces) = restore(&program, &mut self.reader, batch, now, journal)?;
+        (self.program, self.engine, self.namespaces, self.forgotten) = (program, engine, namespaces, 0);
+        Ok(())
+    }
+
+    /// Takes note of how far each account and region has told its story.
     pub(crate) fn hear(
         &mut self,
-        _: SourceClass,
-        _: &BTreeMap<(Option<AccountId>, Option<Region>), EventTime>,
-        _: Timestamp,
+        class: SourceClass,
+        latest: &BTreeMap<(Option<AccountId>, Option<Region>), EventTime>,
+        now: Timestamp,
     ) {
+        for ((account, region), time) in latest {
+            let lane = Lane { account: *account, region: *region, class };
+            // What is dated in the future was left aside by the worker.
+            let _ = self.engine.hear(lane, *time, event_time(now));
+        }
     }
 
-    pub(crate) fn prove(&mut self, _: &[Proof], _: Timestamp) {}
+    /// Takes what a source proves of lanes.
+    pub(crate) fn prove(&mut self, proofs: &[Proof], now: Timestamp) {
+        for proof in proofs {
+            let evidence = match proof.evidence {
+                sources::Evidence::Digest => Evidence::Digest,
+                sources::Evidence::Listing => Evidence::Listing,
+            };
+            let lane =
+                Lane { account: Some(proof.account), region: Some(proof.region), class: class(proof.class) };
+            self.engine.progress(Progress { lane, to: proof.to, evidence }, event_time(now));
+        }
+    }
 
+    /// Takes an event with what its rules say of it.
     pub(crate) fn take(
         &mut self,
         hit: Hit,
         event: &EventId,
         class: SourceClass,
         received: Timestamp,
+        batch: &mut Batch,
         tally: &mut SignalTally,
     ) {
-        tally.saw(hit.judgements.len() as u64);
-        let handle = RecordHandle(self.next);
-        self.next += 1;
-        for (rule, judgement) in hit.judgements {
+        let Hit { time, text, judgements, .. } = hit;
+        tally.saw(judgements.len() as u64);
+        let record = self.records.next_handle();
+        let mut keep: Option<EventTime> = None;
+        let mut fired = false;
+        for (rule, judgement) in judgements {
             match judgement {
                 Judgement::Ends(outcome) => tally.ended(outcome),
                 Judgement::Fires { severity, key, part } => {
-                    let signal = Signal {
-                        rule,
-                        time: hit.time,
-                        event: event.clone(),
-                        severity,
-                        key,
-                        part,
-                        record: handle,
-                    };
-                    tally.ended(self.groups.take(signal, &mut self.closed).0);
+                    fired = true;
+                    if !self
+                        .program
+                        .rule(rule)
+                        .is_some_and(|rule| rule.decision.is_each() && rule.group.is_none())
+                    {
+                        keep = keep.max(Some(later(time, self.engine.retention(rule))));
+                    }
+                    let signal = Signal { rule, time, event: event.clone(), severity, key, part, record };
+                    tally.ended(self.engine.take(signal));
                 }
             }
         }
-        self.records.insert(handle, Record { text: hit.text, class, received });
-    }
-
-    pub(crate) fn advance(&mut self, _: Timestamp) -> Option<Arc<Program>> {
-        None
-    }
-
-    pub(crate) fn save(&mut self, _: &mut store::Batch) -> bool {
-        false
-    }
-
-    pub(crate) fn findings(&mut self, _: &Journal) -> Vec<Told> {
-        let Some(program) = self.program.clone() else { return Vec::new() };
-        let mut told = Vec::new();
-        for incident in std::mem::take(&mut self.closed) {
-            let Some(rule) = program.rule(incident.rule) else { continue };
-            let Some(record) = incident.records.first().and_then(|handle| self.records.get(handle)) else {
-                continue;
-            };
-            let (first, sample) = take_apart(&mut self.decoder, &record.text, incident.first_time);
-            let Some(first) = first else { continue };
-            let sample = sample.into_iter().collect();
-            let finding = Finding::new(&incident, rule, Some(&first), sample, &program.context);
-            told.push(Told { finding, class: record.class, received: Some(record.received) });
+        if fired {
+            self.records.take(text, class, received, time, keep, batch);
         }
-        self.records.clear();
-        told
     }
+
+    /// Records of a minute that matched no selector of a metric filter that counts those too.
+    pub(crate) fn take_unmatched(&mut self, rule: u32, time: EventTime, records: u64) {
+        self.engine.take_unmatched(rule, time, records);
+    }
+
+    /// Settles what is due. Lanes that have been silent for long are assumed to have nothing to tell.
+    pub(crate) fn advance(&mut self, now: Timestamp) {
+        if now.duration_since(self.looked).abs() >= LOOK {
+            self.looked = now;
+            let silent: Vec<Lane> = self.engine.lanes().silent(SILENT).collect();
+            for lane in silent {
+                let progress = Progress { lane, to: event_time(now), evidence: Evidence::Assumed };
+                self.engine.progress(progress, event_time(now));
+            }
+        }
+        self.engine.advance();
+    }
+
+    /// Puts what has changed into the batch; says whether there was anything.
+    pub(crate) fn save(&mut self, batch: &mut Batch) -> bool {
+        let mut changed = false;
+        for (place, rows) in self.engine.changes() {
+            let Some(namespace) = self.namespaces.get(place) else { continue };
+            for row in rows {
+                changed = true;
+                match row.value {
+                    Some((version, value)) => batch.put(namespace, &row.key, version, &value),
+                    None => batch.delete(namespace, &row.key),
+                };
+            }
+        }
+        let evicted = self.engine.tally().count(decide::SignalOutcome::Evicted);
+        if evicted > self.forgotten {
+            batch.count("forgotten", evicted - self.forgotten);
+            self.forgotten = evicted;
+        }
+        self.records.forget(self.engine.watermark().assumed, batch) || changed
+    }
+
+    /// The batch is on its way.
+    pub(crate) fn submitted(&mut self) {
+        self.records.submitted();
+    }
+
+    /// The batch is in the store.
+    pub(crate) fn committed(&mut self) {
+        self.records.committed();
+    }
+
+    /// All that was said since the last time, as findings.
+    pub(crate) fn findings(&mut self, journal: &Journal) -> Vec<Told> {
+        let said = self.engine.drain();
+        said.iter().filter_map(|incident| self.finding(incident, journal)).collect()
+    }
+
+    fn finding(&mut self, incident: &Incident, journal: &Journal) -> Option<Told> {
+        let program = Arc::clone(&self.program);
+        let rule = program.rule(incident.rule)?;
+        let (mut first, mut sample) = (None, Vec::with_capacity(incident.records.len()));
+        let mut last: Option<Record> = None;
+        for handle in &incident.records {
+            let record = match self.records.get(*handle, &mut self.reader) {
+                Ok(record) => record,
+                Err(error) => {
+                    let line = journal.error("a record of a finding cannot be read");
+                    line.with("rule", &rule.id).with("finding", &incident.id).with("reason", error).done();
+                    None
+                }
+            };
+            let Some(record) = record else { continue };
+            let (view, json) =
+                take_apart(&mut self.decoder, &record.text, EventTime::from_micros(record.time));
+            first = first.or(view);
+            sample.extend(json);
+            last = Some(record);
+        }
+        let finding = Finding::new(incident, rule, first.as_ref(), sample, &program.context);
+        let class = last.as_ref().map_or(SourceClass::S3, |record| record.class);
+        // A revision is told when the world has moved on: it was not received with its records.
+        let received = last.filter(|_| incident.revision == 0).map(|record| record.received);
+        Some(Told { finding, class, received })
+    }
+}
+
+/// An engine with all state that is stored under the meaning it has now.
+fn restore(
+    program: &Program,
+    reader: &mut Reader,
+    batch: &mut Batch,
+    now: Timestamp,
+    journal: &Journal,
+) -> Result<(Engine, Vec<Namespace>), DeliberationError> {
+    let settings = Settings::live(event_time(now), program.lateness);
+    let snapshot = reader.snapshot()?;
+    let known: BTreeMap<String, [u8; 32]> = snapshot
+        .namespaces()?
+        .into_iter()
+        .map(|namespace| (namespace.name().to_owned(), namespace.meaning()))
+        .collect();
+    // The engine wants to walk over rows that are there for longer than the store's walk.
+    let mut failed = None;
+    let mut load = |namespace: &decide::Namespace| -> Vec<(Vec<u8>, u32, Vec<u8>)> {
+        let mut rows = Vec::new();
+        let walked = snapshot.scan_state(&Namespace::new(&namespace.name, namespace.meaning), .., |row| {
+            rows.push((row.key.to_vec(), row.version, row.value.to_vec()));
+            ControlFlow::Continue(())
+        });
+        failed = failed.take().or(walked.err());
+        rows
+    };
+    let probe = Engine::new(program.rules(), &program.context, settings.clone());
+    let wanted = probe.namespaces();
+    drop(probe);
+    let rows: BTreeMap<&str, Vec<(Vec<u8>, u32, Vec<u8>)>> =
+        wanted.iter().map(|namespace| (&*namespace.name, load(namespace))).collect();
+    if let Some(error) = failed {
+        return Err(error.into());
+    }
+    let engine = Engine::restore(program.rules(), &program.context, settings, |namespace| {
+        let rows = rows.get(&*namespace.name).map_or(&[][..], |rows| rows);
+        rows.iter().map(|(key, version, value)| (&key[..], *version, &value[..]))
+    })
+    .map_err(|(namespace, error)| DeliberationError::Restore { namespace, error })?;
+    let namespaces: Vec<Namespace> =
+        engine.namespaces().iter().map(|one| Namespace::new(&one.name, one.meaning)).collect();
+    for namespace in &namespaces {
+        match known.get(namespace.name()) {
+            Some(meaning) if *meaning == namespace.meaning() => continue,
+            Some(_) => {
+                let line =
+                    journal.warn("a rule has another meaning than before; what it remembered is dropped");
+                line.with("rule", namespace.name()).done();
+            }
+            None => {}
+        }
+        batch.adopt(namespace);
+    }
+    Ok((engine, namespaces))
 }
 
 /// The event in `text`, which is the compact text of one that matched, and its record.
@@ -152,4 +322,13 @@ fn take_apart(
     });
     debug_assert!(decoded.trouble.is_none(), "it was decoded before");
     (view, record)
+}
+
+fn event_time(time: Timestamp) -> EventTime {
+    EventTime::from_micros(time.as_microsecond())
+}
+
+fn later(time: EventTime, span: Duration) -> EventTime {
+    let micros = i64::try_from(span.as_micros()).unwrap_or(i64::MAX);
+    EventTime::from_micros(time.as_micros().saturating_add(micros))
 }

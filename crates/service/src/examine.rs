@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, mpsc as std_mpsc};
 
 use cloudtrail::outcome::{Outcome, RejectReason, SkipReason, Tally};
@@ -54,6 +55,8 @@ pub(crate) struct Part {
     pub(crate) tally: Tally,
     /// All events in the order of the text.
     pub(crate) events: Vec<EventId>,
+    /// The minute of each, where a metric filter counts records it does not match.
+    pub(crate) minutes: Vec<i64>,
     /// Those of them that a selector matched.
     pub(crate) hits: Vec<Hit>,
     /// The latest time of each account and region in it.
@@ -79,25 +82,35 @@ pub(crate) struct Hit {
 /// Where workers take batches from.
 #[derive(Debug)]
 pub(crate) struct Entrance {
-    arrivals: Mutex<(mpsc::Receiver<Arrival>, u64)>,
+    arrivals: Mutex<mpsc::Receiver<Arrival>>,
+    /// The number of the next batch.
+    next: AtomicU64,
     current: Current,
 }
 
 impl Entrance {
     pub(crate) fn new(arrivals: mpsc::Receiver<Arrival>, current: Current) -> Self {
-        Entrance { arrivals: Mutex::new((arrivals, 0)), current }
+        Entrance { arrivals: Mutex::new(arrivals), next: AtomicU64::new(0), current }
     }
 
     /// The next batch with its number and program; none when there will be no more.
     fn next(&self) -> Option<(u64, Arrival, Arc<Program>)> {
-        let mut guard = self.arrivals.lock().unwrap_or_else(PoisonError::into_inner);
-        let (arrivals, next) = &mut *guard;
+        let mut arrivals = self.arrivals.lock().unwrap_or_else(PoisonError::into_inner);
         let arrival = arrivals.blocking_recv()?;
-        let number = *next;
-        *next += 1;
-        // Asked under the lock: a later number never has an earlier program.
-        let program = Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner));
-        Some((number, arrival, program))
+        // Numbered first: see `program_of_nothing`. Under the lock, so a later number never has an earlier program.
+        let number = self.next.fetch_add(1, Ordering::SeqCst);
+        Some((number, arrival, self.program()))
+    }
+
+    fn program(&self) -> Arc<Program> {
+        Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The program of the moment, if no batch with `number` or a later one was taken yet: whichever comes next has this program or
+    /// a later one.
+    pub(crate) fn program_of_nothing(&self, number: u64) -> Option<Arc<Program>> {
+        let program = self.program();
+        (self.next.load(Ordering::SeqCst) == number).then_some(program)
     }
 }
 
@@ -158,6 +171,7 @@ impl Examiner {
             class: class(payload.class),
             tally: Tally::default(),
             events: Vec::new(),
+            minutes: Vec::new(),
             hits: Vec::new(),
             latest: BTreeMap::new(),
             rejected: None,
@@ -211,6 +225,9 @@ impl Part {
             *latest = (*latest).max(event.time);
         }
         self.events.push(event.id());
+        if !program.with_defaults().is_empty() {
+            self.minutes.push(event.time.as_seconds().div_euclid(60));
+        }
         if judgements.is_empty() {
             return;
         }
@@ -228,18 +245,18 @@ fn judge(event: &Event<'_>, matched: &[matcher::RuleId], program: &Program) -> V
         return Vec::new();
     }
     let in_place = EventInPlace::new(event);
-    let judge = |rule: &rules::Rule| {
-        if decide::is_delivered(rule, 0, event) {
-            decide::judge(rule, 0, &in_place, &program.context)
+    let judge = |rule: &rules::Rule, step| {
+        if decide::is_delivered(rule, step, event) {
+            decide::judge(rule, step, &in_place, &program.context)
         } else {
             Judgement::Ends(SignalOutcome::Undelivered)
         }
     };
     let rules = matched.iter().filter_map(|id| {
         let selection = program.selection(*id)?;
-        Some((selection.rule, program.rule(selection.rule)?))
+        Some((selection, program.rule(selection.rule)?))
     });
-    rules.map(|(number, rule)| (number, judge(rule))).collect()
+    rules.map(|(selection, rule)| (selection.rule, judge(rule, selection.step))).collect()
 }
 
 pub(crate) fn class(class: Class) -> SourceClass {

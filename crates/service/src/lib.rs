@@ -35,6 +35,7 @@ mod operations;
 mod parcel;
 mod program;
 mod recent;
+mod records;
 mod service;
 mod supervisor;
 mod watch;

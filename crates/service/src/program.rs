@@ -14,6 +14,7 @@ use rules::{Rule, RuleSet, Selection, Selector};
 pub struct Program {
     rules: RuleSet,
     matcher: Matcher,
+    with_defaults: Vec<u32>,
     /// What rules may ask of the organization.
     pub context: Context,
     /// Where findings go.
@@ -34,7 +35,11 @@ impl Program {
                 None => {}
             }
         }
-        Program { matcher: builder.build(), rules, context, routes, lateness }
+        let has_default =
+            |rule: &Rule| rule.publishes().is_some_and(|of| of.definition.default_value.is_some());
+        let with_defaults =
+            (0..).zip(rules.iter()).filter(|(_, rule)| has_default(rule)).map(|(number, _)| number).collect();
+        Program { matcher: builder.build(), with_defaults, rules, context, routes, lateness }
     }
 
     /// The rule of that number.
@@ -53,6 +58,11 @@ impl Program {
     #[must_use]
     pub fn rules(&self) -> &RuleSet {
         &self.rules
+    }
+
+    /// Metric filters that have a value for records they do not match.
+    pub(crate) fn with_defaults(&self) -> &[u32] {
+        &self.with_defaults
     }
 
     /// The index of their selectors.

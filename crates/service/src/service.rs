@@ -22,7 +22,7 @@ use tokio::task::JoinHandle;
 use crate::control::{self, Request, Response};
 use crate::courier::{Courier, Lanes};
 use crate::decider::{Decider, Ending, Input};
-use crate::deliberation::Deliberation;
+use crate::deliberation::{Deliberation, DeliberationError};
 use crate::examine::{Current, Entrance, work};
 use crate::health::{Health, State};
 use crate::latency::Latencies;
@@ -104,6 +104,9 @@ pub enum StartError {
     /// The state folder cannot be used.
     #[error(transparent)]
     Store(#[from] store::Error),
+    /// What is stored cannot be gone on from.
+    #[error("{0}")]
+    State(String),
     /// Others could ask how it is.
     #[error(transparent)]
     Exposed(#[from] Exposed),
@@ -126,6 +129,9 @@ pub enum ServiceError {
     /// The store writes no more.
     #[error(transparent)]
     Store(store::Error),
+    /// What is stored cannot be gone on from.
+    #[error("{0}")]
+    State(String),
     /// A thread broke down.
     #[error(
         "a part of the service broke down: this is a defect, please report it with the lines before this one"
@@ -324,7 +330,17 @@ impl Running {
             let line = journal.warn("deliveries were under way when the service last ended; they are sent again under the same key");
             line.with("count", store.interrupted()).done();
         }
-        let current: Current = Arc::new(RwLock::new(Arc::new(program)));
+        let program = Arc::new(program);
+        let now = clock();
+        let mut first = store::Batch::new(now.as_millisecond());
+        let deliberation =
+            Deliberation::open(Arc::clone(&program), store.reader()?, &mut first, now, &journal).map_err(
+                |error| match error {
+                    DeliberationError::Store(error) => StartError::Store(error),
+                    error => StartError::State(error.to_string()),
+                },
+            )?;
+        let current: Current = Arc::new(RwLock::new(program));
         let (arrivals, received) = mpsc::channel(ARRIVALS_MAX);
         let outbox = Arc::new(Notify::new());
         let (to_decider, inputs) = std_mpsc::channel();
@@ -342,7 +358,9 @@ impl Running {
             inputs,
             answers: to_decider.clone(),
             workers,
-            deliberation: Deliberation::new(),
+            deliberation,
+            first,
+            entrance: Arc::clone(&entrance),
             outbox: Arc::clone(&outbox),
             health: health.clone(),
             journal: journal.clone(),
@@ -620,6 +638,7 @@ async fn end_sources(sources: Vec<RunningSource>) {
 fn decider_error(ending: Result<Ending, oneshot::error::RecvError>) -> ServiceError {
     match ending {
         Ok(Ending::Failed(error)) => ServiceError::Store(error),
+        Ok(Ending::Unreadable(error)) => ServiceError::State(error),
         _ => ServiceError::Defect,
     }
 }

@@ -5,7 +5,7 @@ mod kit;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use kit::{Wanted, counter, counters, feed, get, record, until};
+use kit::{Wanted, counter, counters, feed, get, record, record_at, until};
 use service::control::{Request, Response, ask};
 use service::{State, unbalanced};
 use sources::SourceError;
@@ -217,10 +217,80 @@ fn a_full_store_holds_input_back_and_loses_none() {
     let created = counter(folder.path(), "findings/received");
     service.handle().stop();
     service.wait().unwrap();
+    // What the source never took gets no verdict.
+    drop(wanted);
     let committed = verdicts
         .into_iter()
         .filter_map(|verdict| verdict.blocking_recv().ok())
         .filter(sources::Verdict::is_committed);
     assert_eq!(committed.count() as u64 * 20, created, "what was not kept was not acknowledged");
+    assert_eq!(unbalanced(&counters(folder.path())), Vec::<String>::new());
+}
+
+/// Findings as they are told, the oldest revision first.
+fn told(state: &std::path::Path) -> Vec<serde_json::Value> {
+    let filter = store::FindingFilter { replaced: true, ..store::FindingFilter::default() };
+    let mut reader = Reader::open(state).unwrap();
+    let page = reader.snapshot().unwrap().findings(&filter, None, 100).unwrap();
+    let mut told: Vec<serde_json::Value> =
+        page.findings.iter().map(|finding| serde_json::from_slice(&finding.body).unwrap()).collect();
+    told.sort_by_key(|finding| finding["detail"]["revision"].as_u64());
+    told
+}
+
+#[test]
+fn what_a_rule_remembers_outlives_the_process_and_a_reload_that_leaves_its_meaning() {
+    const FAILED: &str = "
+id: many-stops
+title: stopped again and again
+severity: medium
+pattern: { detail: { eventName: [StopLogging] } }
+threshold: { count: 3, within: 10m, by: [account] }
+";
+    let folder = tempfile::tempdir().unwrap();
+    for run in 0..3 {
+        let (source, hand) = feed("feed");
+        let mut wanted = Wanted::new(folder.path(), vec![source]);
+        // What a rule is called and how grave it is does not change what it has seen.
+        wanted.rules = FAILED.replace("again and again", ["", "again", "again and again"][run]);
+        let service = wanted.start();
+        let event = record_at(&format!("e{run}"), "StopLogging", &format!("2026-11-03T02:39:0{run}Z"));
+        assert!(hand.lines(&[event]).blocking_recv().unwrap().is_committed());
+        service.handle().stop();
+        service.wait().unwrap();
+        assert_eq!(told(folder.path()).len(), usize::from(run == 2), "after run {run}");
+    }
+    let found = &told(folder.path())[0]["detail"];
+    assert_eq!((found["count"].as_u64(), found["event_ids"].as_array().unwrap().len()), (Some(3), 3));
+    assert_eq!(found["records"].as_array().unwrap().len(), 3, "records of earlier processes too: {found}");
+    assert_eq!(found["records"][0]["eventID"], "e0");
+}
+
+#[test]
+fn a_group_is_told_at_once_and_again_when_it_is_settled() {
+    let folder = tempfile::tempdir().unwrap();
+    let (source, hand) = feed("feed");
+    let mut wanted = Wanted::new(folder.path(), vec![source]);
+    wanted.rules = format!("{}group: {{ by: [account], for: 1m }}\n", kit::STOPPED);
+    let service = wanted.start();
+    let push = |lines: &[String]| assert!(hand.lines(lines).blocking_recv().unwrap().is_committed());
+    push(&[record_at("1", "StopLogging", "2026-11-03T02:30:00Z")]);
+    push(&[
+        record_at("2", "StopLogging", "2026-11-03T02:30:30Z"),
+        record_at("1", "StopLogging", "2026-11-03T02:30:00Z"),
+    ]);
+    // Ten minutes on, nothing of that minute is still to come.
+    push(&[record_at("3", "DescribeTrails", "2026-11-03T02:40:00Z")]);
+    until("both revisions are there", || told(folder.path()).len() == 2);
+    let revisions = told(folder.path());
+    assert_eq!(revisions[0]["id"], revisions[1]["id"]);
+    let of = |n: usize| (revisions[n]["detail"]["settled"].clone(), revisions[n]["detail"]["count"].clone());
+    assert_eq!((of(0), of(1)), ((false.into(), 1.into()), (true.into(), 2.into())));
+    assert_eq!(counter(folder.path(), "signals/duplicate"), 1);
+    until("both arrived", || wanted.target.keys.lock().unwrap().len() == 2);
+    let keys = wanted.target.keys.lock().unwrap().clone();
+    assert!(keys[0].ends_with(":0:recorder") && keys[1].ends_with(":1:recorder"), "in order: {keys:?}");
+    service.handle().stop();
+    service.wait().unwrap();
     assert_eq!(unbalanced(&counters(folder.path())), Vec::<String>::new());
 }

@@ -28,8 +28,13 @@ pattern: { detail: { eventName: [StopLogging] } }
 
 /// A record with this id and name, of now as tests know it.
 pub(crate) fn record(id: &str, name: &str) -> String {
+    record_at(id, name, "2026-11-03T02:40:00Z")
+}
+
+/// A record of that time.
+pub(crate) fn record_at(id: &str, name: &str, time: &str) -> String {
     format!(
-        r#"{{"eventVersion":"1.11","userIdentity":{{"type":"IAMUser","arn":"arn:aws:iam::111122223333:user/mallory","accountId":"111122223333","userName":"mallory"}},"eventTime":"2026-11-03T02:40:00Z","eventSource":"cloudtrail.amazonaws.com","eventName":"{name}","awsRegion":"us-east-1","sourceIPAddress":"203.0.113.7","requestParameters":{{"name":"audit"}},"eventID":"{id}","readOnly":false,"eventType":"AwsApiCall","recipientAccountId":"111122223333","eventCategory":"Management"}}"#
+        r#"{{"eventVersion":"1.11","userIdentity":{{"type":"IAMUser","arn":"arn:aws:iam::111122223333:user/mallory","accountId":"111122223333","userName":"mallory"}},"eventTime":"{time}","eventSource":"cloudtrail.amazonaws.com","eventName":"{name}","awsRegion":"us-east-1","sourceIPAddress":"203.0.113.7","requestParameters":{{"name":"audit"}},"eventID":"{id}","readOnly":false,"eventType":"AwsApiCall","recipientAccountId":"111122223333","eventCategory":"Management"}}"#
     )
 }
 
