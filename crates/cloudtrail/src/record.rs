@@ -3,9 +3,7 @@
 //! What almost every reader of a record asks for first (when, what, where, by whom) is collected while the object's top level is
 //! checked, so that nobody walks it again. Values are views into the record's own text.
 
-use std::sync::LazyLock;
-
-use json_scan::{Digest, Malformed, NameTable, Object, Text, Value};
+use json_scan::{KnownNames, Malformed, Object, Text, Value, Vocabulary};
 
 /// A CloudTrail record: what CloudTrail writes into `Records`, and EventBridge delivers as `detail`.
 ///
@@ -39,6 +37,8 @@ pub struct Record<'a> {
     pub user_identity: Option<Object<'a>>,
     /// `insightDetails`, which Insight records have.
     pub insight_details: Option<Object<'a>>,
+    /// All members by the numbers of their names, where the decoder knows them.
+    pub names: Option<KnownNames<'a>>,
 }
 
 /// An event as EventBridge delivers it, from CloudTrail or from anywhere else.
@@ -79,7 +79,12 @@ impl<'a> Record<'a> {
     ///
     /// If that level is malformed.
     pub fn read(json: Object<'a>) -> Result<Self, Malformed> {
-        Ok(TopLevel::read(json)?.record(json))
+        Self::read_with(json, &mut vocabulary())
+    }
+
+    /// The same with the names of earlier records in mind.
+    fn read_with(json: Object<'a>, vocabulary: &mut TopVocabulary) -> Result<Self, Malformed> {
+        Ok(TopLevel::read(json, vocabulary)?.record(json))
     }
 }
 
@@ -177,7 +182,7 @@ pub(crate) enum Shape<'a> {
 
 /// The members that are collected.
 #[derive(Debug, Clone, Copy)]
-enum Member {
+pub(crate) enum Member {
     EventTime,
     EventSource,
     EventName,
@@ -244,29 +249,23 @@ const MEMBERS: [(&str, Member); 33] = [
     ("Event", Member::Event),
 ];
 
-/// The places in [`MEMBERS`]: most members of a record are none of them, and are known so by a little arithmetic.
-static NAMES: LazyLock<NameTable> =
-    LazyLock::new(|| NameTable::new(MEMBERS.iter().zip(0..).map(|((name, _), number)| (*name, number))));
+/// The names at the top of records and what else is read.
+pub(crate) type TopVocabulary = Vocabulary<Option<Member>>;
+
+/// With no name seen.
+pub(crate) fn vocabulary() -> TopVocabulary {
+    Vocabulary::new(|name| {
+        MEMBERS.iter().find(|(known, _)| known.as_bytes() == name).map(|(_, member)| *member)
+    })
+}
 
 impl<'a> TopLevel<'a> {
-    pub(crate) fn read(json: Object<'a>) -> Result<Self, Malformed> {
+    pub(crate) fn read(json: Object<'a>, vocabulary: &mut TopVocabulary) -> Result<Self, Malformed> {
         let mut top = TopLevel::default();
-        let mut names = json.names();
-        let table = &*NAMES;
-        while names.advance() {
-            let (name, digest) = (names.name(), names.digest());
-            let number = if !digest.has_escape() {
-                table.get(name.raw(), digest)
-            } else if let Ok(plain) = name.unescape() {
-                table.get(plain.as_bytes(), Digest::of(plain.as_bytes()))
-            } else {
-                None
-            };
-            if let Some((_, member)) = number.and_then(|number| MEMBERS.get(number as usize)) {
-                top.take(*member, &names)?;
-            }
-        }
-        names.check()?;
+        vocabulary.read(json, |member, names| match member {
+            Some(member) => top.take(member, names),
+            None => Ok(()),
+        })?;
         Ok(top)
     }
 
@@ -326,14 +325,20 @@ impl<'a> TopLevel<'a> {
             management_event: self.management_event,
             user_identity: self.user_identity,
             insight_details: self.insight_details,
+            names: None,
         }
     }
 
     /// What `json`, whose top level this is, is.
-    pub(crate) fn shape(&self, json: Object<'a>) -> Result<Shape<'a>, Malformed> {
+    pub(crate) fn shape(
+        &self,
+        json: Object<'a>,
+        of_details: &mut TopVocabulary,
+    ) -> Result<Shape<'a>, Malformed> {
         if let (Some(detail_type), Some(source), Some(detail)) = (self.detail_type, self.source, self.detail)
         {
-            let record = is_via_cloudtrail(detail_type).then(|| Record::read(detail)).transpose()?;
+            let record =
+                is_via_cloudtrail(detail_type).then(|| Record::read_with(detail, of_details)).transpose()?;
             return Ok(Shape::Envelope(Envelope {
                 json,
                 detail_type,

@@ -46,6 +46,7 @@ mod names;
 mod scanner;
 mod text;
 mod view;
+mod vocabulary;
 
 pub use malformed::{Malformed, Reason};
 pub use name_table::{Digest, NameTable};
@@ -53,3 +54,4 @@ pub use names::Names;
 pub use scanner::{MAX_DEPTH, Mark, Scanner, Spare};
 pub use text::Text;
 pub use view::{Array, Elements, Member, Members, Object, Value};
+pub use vocabulary::{KnownName, KnownNames, Vocabulary};

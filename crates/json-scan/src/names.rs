@@ -98,6 +98,13 @@ impl<'a> Names<'a> {
         Text::new(from, self.marks.bytes.get(from..to).unwrap_or_default())
     }
 
+    /// The mark of the colon behind the name that came last.
+    #[inline]
+    pub(crate) fn colon(&self) -> u32 {
+        // Fewer marks than bytes, and those fit.
+        u32::try_from(self.colon).unwrap_or(u32::MAX)
+    }
+
     /// Whether the walk ended because the object does, or has not ended yet.
     ///
     /// # Errors

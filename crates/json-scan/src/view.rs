@@ -7,6 +7,7 @@ use crate::check;
 use crate::malformed::{Malformed, Reason};
 use crate::names::Names;
 use crate::text::Text;
+use crate::vocabulary::KnownName;
 
 /// The marks of one container: the first opens it, the last closes it.
 #[derive(Debug, Clone, Copy)]
@@ -175,6 +176,22 @@ impl<'a> Object<'a> {
     /// The same by name only: values are read when they are asked for.
     pub fn names(&self) -> Names<'a> {
         Names::new(self.0)
+    }
+
+    /// The value of a member that a [`Vocabulary`](crate::Vocabulary) read of this very object.
+    ///
+    /// # Errors
+    ///
+    /// [`Reason::NotAValue`] if it is none.
+    #[inline]
+    pub fn value_of(&self, known: KnownName) -> Result<Value<'a>, Malformed> {
+        self.0.value(known.colon()).map(|(value, _)| value)
+    }
+
+    /// The name of such a member.
+    pub fn name_of(&self, known: KnownName) -> Option<Text<'a>> {
+        let (at, text) = self.0.between(known.colon().checked_sub(1)?);
+        Text::quoted(at, text)
     }
 
     /// The value of the last member named `key`, as most parsers would have it.

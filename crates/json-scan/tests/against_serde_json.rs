@@ -1,6 +1,6 @@
 //! What the views yield is what a strict parser that builds a tree yields, and nothing comes from beyond a container.
 
-use json_scan::{Malformed, Object, Reason, Scanner, Value};
+use json_scan::{Malformed, Object, Reason, Scanner, Value, Vocabulary};
 use proptest::prelude::*;
 use serde_json::Value as Tree;
 
@@ -119,6 +119,39 @@ proptest! {
             prop_assert_eq!(tree_of(names.value()), tree_of(Ok(member.value)));
         }
         prop_assert!(names.next().unwrap().is_none());
+    }
+
+    /// A vocabulary hands out the names that are there, whatever it read before, and numbers that lead to their values.
+    #[test]
+    fn a_vocabulary_reads_what_names_reads(
+        texts in prop::collection::vec(r#"\{("[ab.\\u]{0,3}" ?: ?(1|"x"|\{"y":2\}),?){0,5}\}"#, 1..6),
+    ) {
+        let mut vocabulary = Vocabulary::new(<[u8]>::to_vec as fn(&[u8]) -> Vec<u8>);
+        for text in texts {
+            let mut scanner = Scanner::new(text.as_bytes()).unwrap();
+            let Ok(object) = scanner.object() else { continue };
+            let (mut read, mut walked) = (Vec::new(), Vec::new());
+            let outcome = vocabulary.read(object, |name, names| {
+                read.push((name, tree_of(names.value())));
+                Ok(())
+            });
+            let mut names = object.names();
+            while names.advance() {
+                if let Ok(name) = names.name().unescape() {
+                    walked.push((name.as_bytes().to_vec(), tree_of(names.value())));
+                }
+            }
+            prop_assert_eq!(outcome, names.check(), "{}", text);
+            prop_assert_eq!(&read, &walked, "{}", text);
+            if let Some(known) = vocabulary.known() {
+                let members: Vec<_> = known.members().iter().map(|&member| {
+                    (object.name_of(member).unwrap().raw().to_vec(), tree_of(object.value_of(member)))
+                }).collect();
+                prop_assert_eq!(members, walked, "{}", text);
+            } else {
+                prop_assert!(text.contains(['.', '\\']) || names.check().is_err(), "{}", text);
+            }
+        }
     }
 
     /// Names are as strict as members are about everything but scalars nobody takes.

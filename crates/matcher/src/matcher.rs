@@ -8,6 +8,7 @@
 //!    exactly. Filters look their selectors up instead.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use cloudtrail::Event;
 use event_pattern::Pattern;
@@ -22,6 +23,7 @@ use crate::selectors::{Resolved, Selectors};
 use crate::stamps::Stamps;
 use crate::trie::{FieldId, NodeId, Trie};
 use crate::view::{Collection, DETAIL, View};
+use crate::walk::KnownNodes;
 use crate::witness::Clause;
 
 /// A rule, by the number its owner gave it.
@@ -125,7 +127,9 @@ impl Builder {
         };
         let early = Collection::new(&paths.iter().filter(is_early).copied().collect::<Vec<_>>());
         let all = Collection::new(&paths);
+        static IDS: AtomicU64 = AtomicU64::new(0);
         Matcher {
+            id: IDS.fetch_add(1, Ordering::Relaxed),
             entries: self.entries.into(),
             rules: self.rules.into(),
             selectors: self.selectors,
@@ -161,6 +165,8 @@ fn parent(path: &str) -> Option<&str> {
 /// ```
 #[derive(Debug)]
 pub struct Matcher {
+    /// Unlike that of any other: a [`Scratch`] may be used with several.
+    id: u64,
     entries: Box<[Entry]>,
     rules: Box<[RuleId]>,
     selectors: Selectors,
@@ -178,6 +184,8 @@ pub struct Scratch {
     leaves: Leaves<'static>,
     resolved: Resolved<'static>,
     way: Way,
+    /// Nodes of the first walk.
+    known: KnownNodes,
     /// Entries named by the index.
     named: Stamps<()>,
     candidates: Vec<u32>,
@@ -249,10 +257,10 @@ impl Matcher {
         leaves: &mut Leaves<'a>,
         scratch: &mut Scratch,
     ) -> Result<(), Malformed> {
-        let Scratch { candidates, named, decided, way, .. } = scratch;
+        let Scratch { candidates, named, decided, way, known, .. } = scratch;
         candidates.clear();
         named.clear();
-        self.early.collect(view, |_| true, leaves)?;
+        self.early.collect_known(view, self.id, known, leaves)?;
         self.early.derive(view, |field| self.stage(field) == Stage::Indexed, leaves);
         self.index.candidates(leaves, way, &mut |entry| {
             if named.insert(entry as usize, ()) {

@@ -16,7 +16,7 @@ use json_scan::{Malformed, Object};
 
 use crate::leaves::{Leaves, Scalar};
 use crate::trie::{FieldId, NodeId, Trie};
-use crate::walk::Walk;
+use crate::walk::{KnownNodes, Walk};
 
 /// Where an envelope holds the record.
 pub(crate) const DETAIL: &str = "detail";
@@ -127,6 +127,27 @@ impl Collection {
             (Some(_), _) => return Ok(()),
         };
         Walk { trie: &self.trie, wanted, leaves }.object(view.json, start, None)
+    }
+
+    /// [`Collection::collect`] of all nodes, by the numbers of the record's names where it has them. `matcher` is whose collection this is.
+    pub(crate) fn collect_known<'a>(
+        &self,
+        view: &View<'_, 'a>,
+        matcher: u64,
+        known: &mut KnownNodes,
+        leaves: &mut Leaves<'a>,
+    ) -> Result<(), Malformed> {
+        let names = view.bare.and_then(|(_, record)| record.names);
+        let (Some(names), Some(detail)) = (names, self.detail) else {
+            return self.collect(view, |_| true, leaves);
+        };
+        known.turn_to(matcher, names.vocabulary());
+        Walk { trie: &self.trie, wanted: |_| true, leaves }.known_object(
+            view.json,
+            names.members(),
+            known,
+            detail,
+        )
     }
 
     /// Derives the wanted members of a bare record's envelope.

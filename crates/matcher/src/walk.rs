@@ -4,7 +4,7 @@
 //! come twice, and then both values count.
 
 use event_pattern::Scope;
-use json_scan::{Array, Malformed, Object, Value};
+use json_scan::{Array, Digest, KnownName, Malformed, Object, Value};
 
 use crate::leaves::{Leaves, Scalar};
 use crate::trie::{NodeId, Trie};
@@ -48,6 +48,25 @@ impl<'a, F: Fn(NodeId) -> bool> Walk<'_, 'a, F> {
         names.check()
     }
 
+    /// Walks `object` by the numbers of its names, of which `known` tells the nodes below that of the object.
+    pub(crate) fn known_object(
+        &mut self,
+        object: Object<'a>,
+        members: &[KnownName],
+        known: &mut KnownNodes,
+        node: NodeId,
+    ) -> Result<(), Malformed> {
+        let number = self.leaves.begin_object();
+        for &member in members {
+            let Some(child) = known.node(self.trie, node, object, member) else { continue };
+            if (self.wanted)(child) {
+                self.leaves.enter(child, number, false);
+                self.value(object.value_of(member)?, child, None, false)?;
+            }
+        }
+        Ok(())
+    }
+
     fn value(
         &mut self,
         value: Value<'a>,
@@ -86,5 +105,54 @@ impl<'a, F: Fn(NodeId) -> bool> Walk<'_, 'a, F> {
             self.value(value, node, inner, true)?;
         }
         Ok(())
+    }
+}
+
+/// The nodes below one node of a trie, by the numbers that a vocabulary gives names.
+#[derive(Debug, Default)]
+pub(crate) struct KnownNodes {
+    /// Which matcher's trie and which vocabulary these are of.
+    of: Option<(u64, u64)>,
+    nodes: Vec<Known>,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+enum Known {
+    #[default]
+    NotAsked,
+    Unwanted,
+    Node(NodeId),
+}
+
+impl KnownNodes {
+    /// Forgets everything, unless it is of this matcher and vocabulary.
+    #[inline]
+    pub(crate) fn turn_to(&mut self, matcher: u64, vocabulary: u64) {
+        if self.of != Some((matcher, vocabulary)) {
+            self.of = Some((matcher, vocabulary));
+            self.nodes.clear();
+        }
+    }
+
+    #[inline]
+    fn node(&mut self, trie: &Trie, above: NodeId, object: Object<'_>, member: KnownName) -> Option<NodeId> {
+        match self.nodes.get(member.word()) {
+            Some(Known::Unwanted) => None,
+            Some(Known::Node(node)) => Some(*node),
+            Some(Known::NotAsked) | None => self.ask(trie, above, object, member),
+        }
+    }
+
+    #[cold]
+    fn ask(&mut self, trie: &Trie, above: NodeId, object: Object<'_>, member: KnownName) -> Option<NodeId> {
+        let name = object.name_of(member)?;
+        let node = trie.child(above, name, Digest::of(name.raw()));
+        if self.nodes.len() <= member.word() {
+            self.nodes.resize(member.word() + 1, Known::NotAsked);
+        }
+        if let Some(known) = self.nodes.get_mut(member.word()) {
+            *known = node.map_or(Known::Unwanted, Known::Node);
+        }
+        node
     }
 }

@@ -11,7 +11,7 @@ use crate::digest::Digest;
 use crate::event::{Body, Event};
 use crate::key::LogKey;
 use crate::outcome::{RejectReason, SkipReason};
-use crate::record::{BatchKind, Shape, TopLevel};
+use crate::record::{BatchKind, Record, Shape, TopLevel, TopVocabulary};
 use crate::time::EventTime;
 
 /// How deep lists of records may stand in each other: a list of log files holds lists of records.
@@ -52,13 +52,14 @@ impl Identifier {
         sink: &mut dyn FnMut(Item<'_>),
     ) -> Result<Found, Malformed> {
         let offset = base + json.offset() as u64;
-        let top = TopLevel::read(json)?;
+        let top = TopLevel::read(json, &mut spares.names)?;
         if let (Some(BatchKind::LogEvents), Some(message)) = (kind, top.message) {
             self.quoted(message, base, spares, sink);
             return Ok(Found::NoEvent);
         }
-        let item = match top.shape(json)? {
+        let item = match top.shape(json, &mut spares.detail_names)? {
             Shape::Record(record) => {
+                let record = Record { names: spares.names.known(), ..record };
                 self.event(Body::Record(record), offset, sink);
                 return Ok(Found::Event);
             }
@@ -127,7 +128,8 @@ impl Identifier {
             Ok(()) => {
                 let spare = std::mem::take(&mut spares.quoted_scanner);
                 let Ok(mut scanner) = Scanner::with_spare(&spares.quoted, spare) else { return };
-                let body = one_object(&mut scanner).map(|body| self.event(body, offset, sink));
+                let names = (&mut spares.names, &mut spares.detail_names);
+                let body = one_object(&mut scanner, names).map(|body| self.event(body, offset, sink));
                 spares.quoted_scanner = scanner.into_spare();
                 match body {
                     Ok(()) => return,
@@ -151,13 +153,16 @@ pub(super) fn malformed(fault: Malformed, base: u64) -> RejectReason {
 }
 
 /// The event that the whole text of `scanner` is.
-fn one_object<'s>(scanner: &'s mut Scanner<'_>) -> Result<Body<'s>, RejectReason> {
+fn one_object<'s>(
+    scanner: &'s mut Scanner<'_>,
+    (names, detail_names): (&mut TopVocabulary, &mut TopVocabulary),
+) -> Result<Body<'s>, RejectReason> {
     let text = scanner.bytes().trim_ascii();
     let Ok(object) = scanner.object() else { return Err(RejectReason::NotOneObject) };
     if object.bytes().len() != text.len() {
         return Err(RejectReason::NotOneObject);
     }
-    match TopLevel::read(object).and_then(|top| top.shape(object)) {
+    match TopLevel::read(object, names).and_then(|top| top.shape(object, detail_names)) {
         Ok(Shape::Record(record)) => Ok(Body::Record(record)),
         Ok(Shape::Envelope(envelope)) => Ok(Body::Envelope(envelope)),
         Ok(_) => Err(RejectReason::NotAnEvent),

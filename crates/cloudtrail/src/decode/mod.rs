@@ -32,6 +32,7 @@ use crate::digest::Digest;
 use crate::event::Event;
 use crate::key::LogKey;
 use crate::outcome::{RejectReason, SkipReason};
+use crate::record::{TopVocabulary, vocabulary};
 
 use inflate::Members;
 use split::Splitter;
@@ -169,12 +170,27 @@ pub struct Decoder {
 }
 
 /// Buffers of the splitter that outlive an input.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Spares {
     scanner: Spare,
+    /// The names at the top of what stands in lists and lines, and of the records in envelopes.
+    names: TopVocabulary,
+    detail_names: TopVocabulary,
     /// For records that come as strings.
     quoted_scanner: Spare,
     quoted: Vec<u8>,
+}
+
+impl Default for Spares {
+    fn default() -> Self {
+        Spares {
+            scanner: Spare::default(),
+            names: vocabulary(),
+            detail_names: vocabulary(),
+            quoted_scanner: Spare::default(),
+            quoted: Vec::new(),
+        }
+    }
 }
 
 impl Decoder {
