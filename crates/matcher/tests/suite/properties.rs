@@ -414,11 +414,12 @@ proptest! {
         let mut verdicts = Vec::new();
         let mut decoder = Decoder::default();
         for _ in 0..2 {
-            decoder.decode(file.as_bytes(), None, |item| {
+            let decoded = decoder.decode(file.as_bytes(), None, |item| {
                 if let Item::Event(event) = item {
                     verdicts.push((rules.matches(&event, &mut scratch), rules.reference(&event)));
                 }
             });
+            prop_assert!(decoded.trouble.is_none());
         }
         for (matched, expected) in verdicts {
             prop_assert_eq!(matched, expected, "{}", file);
