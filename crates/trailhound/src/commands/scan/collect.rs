@@ -210,7 +210,7 @@ impl Read<'_> {
             let rule = loaded.rule(*rule).map(|rule| rule.id.as_str()).unwrap_or_default();
             let events = if *events == 1 { "1 event".to_owned() } else { format!("{events} events") };
             talk.warn(format_args!(
-                "{rule}: {events} lack a field by which the rule tells which belong together or what to count, and were left aside"
+                "{rule}: {events} without a field by which the rule tells which belong together, or which it counts, left aside"
             ));
         }
         let errors = self.counts.signals.count(SignalOutcome::Error);

@@ -62,7 +62,7 @@ pub(super) fn run(arguments: &Serve, talk: Talk) -> Outcome {
         talk.note(format_args!(
             "Trailhound watches a made-up organization with its {rules} built-in rules. Findings are printed below as they come.\n\
              \n\
-             \x20 send it events    curl --data-binary @event.json http://{at}/events\n\
+             \x20 send it events    curl --json @event.json http://{at}/events\n\
              \x20 what it counts    curl http://{operations}/metrics\n\
              \x20 how it is         trailhound status {state}\n\
              \x20 what it found     trailhound findings {state}\n\

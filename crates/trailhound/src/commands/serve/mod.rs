@@ -85,6 +85,9 @@ fn start(
         StartError::Store(error) => Failure::input(error.to_string()).hint(error.hint()),
         StartError::Exposed(error) => Failure::usage(error.to_string()),
         StartError::Listen { .. } => Failure::input(error.to_string()).hint("free the port, or set another"),
+        StartError::State(_) => {
+            Failure::input(error.to_string()).hint("run the version that wrote it, or restore a backup")
+        }
         StartError::System(_) => Failure::input(error.to_string()),
     })?;
     if let Some(address) = service.operations() {

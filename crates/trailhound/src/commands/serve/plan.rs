@@ -191,13 +191,45 @@ fn source(source: &configuration::Source) -> Result<Supervised, Faults> {
             };
             Arc::new(Http::new(settings).map_err(wrong)?)
         }
+        #[cfg(feature = "aws")]
+        SourceKind::S3(s3) => {
+            let queue = sources::QueueSettings { concurrency: s3.concurrency as usize, ..queue(&s3.queue) };
+            Arc::new(sources::S3::new(sources::S3Settings {
+                buckets: s3.buckets.clone(),
+                object_max: s3.object_max_bytes,
+                ..sources::S3Settings::new(name, queue)
+            }))
+        }
+        #[cfg(feature = "aws")]
+        SourceKind::Sqs(sqs) => Arc::new(sources::Sqs::new(sources::SqsSettings {
+            class: match sqs.class {
+                configuration::SourceClass::EventBridge => sources::Class::EventBridge,
+                configuration::SourceClass::Logs => sources::Class::Logs,
+            },
+            ..sources::SqsSettings::new(name, queue(&sqs.queue))
+        })),
+        #[cfg(not(feature = "aws"))]
         SourceKind::S3(_) | SourceKind::Sqs(_) => {
             return Err(Faults::one(format!(
-                "source `{name}`: this build reads no queues; use `directory` or `http`"
+                "source `{name}`: this build was made without the feature `aws` and reads no queues"
             )));
         }
     };
     Ok(Supervised { source: runs, limits, definition: definition(source, secrets) })
+}
+
+#[cfg(feature = "aws")]
+fn queue(queue: &configuration::Queue) -> sources::QueueSettings {
+    sources::QueueSettings {
+        aws: sources::AwsSettings {
+            region: Some(queue.region.clone()),
+            endpoint: queue.endpoint.clone(),
+            keys: None,
+        },
+        visibility: queue.visibility,
+        tries: queue.tries,
+        ..sources::QueueSettings::new(&queue.url)
+    }
 }
 
 /// How many messages may wait for one target beside the one that is being sent.
