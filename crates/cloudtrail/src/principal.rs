@@ -14,6 +14,9 @@ use crate::record::Record;
 /// How role names of IAM Identity Center begin: `AWSReservedSSO_PermissionSet_0123456789abcdef`.
 const SSO_ROLE: &str = "AWSReservedSSO_";
 
+/// Where the roles stand that only AWS can make and assume. The path is reserved; the names of such roles are not.
+const SERVICE_LINKED: &str = ":role/aws-service-role/";
+
 /// The caller of one event.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Principal {
@@ -50,6 +53,8 @@ pub enum Kind {
     AssumedRole,
     /// A session of a role of IAM Identity Center, thus of a person.
     Sso,
+    /// A session of a service-linked role, which only the AWS service it belongs to can assume: AWS acting by itself.
+    ServiceLinkedRole,
     /// A user made by `GetFederationToken`.
     FederatedUser,
     /// A user of an OpenID Connect provider, before it has a role.
@@ -92,7 +97,7 @@ impl Principal {
     pub fn label(&self) -> String {
         match (self.kind, &self.session) {
             (Kind::Sso, Some(session)) => format!("{session} ({})", permission_set(&self.name)),
-            (Kind::AssumedRole, Some(session)) => format!("{}/{session}", self.name),
+            (Kind::AssumedRole | Kind::ServiceLinkedRole, Some(session)) => format!("{}/{session}", self.name),
             (Kind::Account, _) if self.other_account => format!("{} (other account)", self.name),
             _ => self.name.clone(),
         }
@@ -188,7 +193,12 @@ impl<'a> Identity<'a> {
         let kind = self.kind();
         let (name, session, human) = self.names(kind);
         let account = self.account_id.as_deref().or_else(|| account_of(self.arn.as_deref()?));
-        let kind = if kind == Kind::AssumedRole && name.starts_with(SSO_ROLE) { Kind::Sso } else { kind };
+        let is_service_linked = self.issuer_arn.as_deref().is_some_and(|arn| arn.contains(SERVICE_LINKED));
+        let kind = match kind {
+            Kind::AssumedRole if is_service_linked => Kind::ServiceLinkedRole,
+            Kind::AssumedRole if name.starts_with(SSO_ROLE) => Kind::Sso,
+            kind => kind,
+        };
         Principal {
             kind,
             account: account.and_then(|account| account.parse().ok()),
@@ -230,7 +240,7 @@ impl<'a> Identity<'a> {
         let user = self.user_name.as_deref();
         let (name, session, human) = match kind {
             Kind::Root => (Some("root"), None, human),
-            Kind::AssumedRole | Kind::Sso => {
+            Kind::AssumedRole | Kind::Sso | Kind::ServiceLinkedRole => {
                 // `Resource::session` is the session only of the STS form; a role's own ARN has none.
                 let session = arn.and_then(|resource| resource.session).or(id_session);
                 (self.issuer_name.as_deref().or(arn_name).or(user), session, human)
@@ -330,6 +340,20 @@ mod tests {
             "AWSReservedSSO_Admin_Access_0123456789abcdef",
             "dora@example.com (Admin_Access)",
             Some("dora@example.com"),
+        ),
+        (
+            r#"{"type":"AssumedRole","arn":"arn:aws:sts::111122223333:assumed-role/AWSServiceRoleForConfig/s","sessionContext":{"sessionIssuer":{"type":"Role","arn":"arn:aws:iam::111122223333:role/aws-service-role/config.amazonaws.com/AWSServiceRoleForConfig","userName":"AWSServiceRoleForConfig"}}}"#,
+            Kind::ServiceLinkedRole,
+            "AWSServiceRoleForConfig",
+            "AWSServiceRoleForConfig/s",
+            None,
+        ),
+        (
+            r#"{"type":"AssumedRole","arn":"arn:aws:sts::111122223333:assumed-role/AWSServiceRoleForMe/s","sessionContext":{"sessionIssuer":{"type":"Role","arn":"arn:aws:iam::111122223333:role/AWSServiceRoleForMe","userName":"AWSServiceRoleForMe"}}}"#,
+            Kind::AssumedRole,
+            "AWSServiceRoleForMe",
+            "AWSServiceRoleForMe/s",
+            None,
         ),
         (
             r#"{"type":"FederatedUser","arn":"arn:aws:sts::111122223333:federated-user/erik","sessionContext":{"sessionIssuer":{"type":"IAMUser","userName":"broker"}}}"#,

@@ -143,6 +143,7 @@ pub(crate) fn principal_kind(kind: Kind) -> &'static str {
         Kind::IamUser => "iam-user",
         Kind::AssumedRole => "assumed-role",
         Kind::Sso => "sso",
+        Kind::ServiceLinkedRole => "service-linked-role",
         Kind::FederatedUser => "federated-user",
         Kind::WebIdentityUser => "web-identity-user",
         Kind::SamlUser => "saml-user",
