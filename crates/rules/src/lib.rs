@@ -19,6 +19,7 @@
 mod alarms;
 mod catalogue;
 mod condition;
+mod coverage;
 mod decision;
 mod diagnostic;
 mod evaluation;
@@ -43,6 +44,7 @@ pub mod yaml;
 
 pub use catalogue::{Check, Entry};
 pub use condition::{Condition, EXPRESSION_LENGTH_MAX, Truth};
+pub use coverage::{Control, Matrix, Technique, controls, services, tactics, techniques};
 pub use decision::{
     Absent, CompositeAlarm, Decision, DecisionKind, Expect, FirstSeen, MetricAlarm, MetricFilter, Sequence,
     Step, Threshold,
