@@ -7,12 +7,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use cloudtrail::{Decoder, Item};
 use context::Context;
 use decide::{Judgement, is_delivered, judge};
 use matcher::{Builder, Matcher, Scratch};
-use rules::{BuiltIn, EventView, RuleSet, Selector, Severity};
+use rules::{BuiltIn, Decision, EventView, Rule, RuleSet, Selector, Severity};
 use serde_json::Value;
 
 fn labelled() -> Option<Vec<Value>> {
@@ -38,7 +39,9 @@ impl Pack {
         let loaded = RuleSet::load(BuiltIn.rules(), &BuiltIn, &context);
         assert!(!loaded.has_errors());
         let mut builder = Builder::new();
-        for (number, rule) in (0..).zip(loaded.rules.iter()) {
+        // Rules over time want more than one event: what they count is no finding yet.
+        let of_one_event = |(_, rule): &(u32, &Arc<Rule>)| matches!(rule.decision, Decision::Each);
+        for (number, rule) in (0..).zip(loaded.rules.iter()).filter(of_one_event) {
             for (_, selector) in rule.selectors() {
                 match selector {
                     Selector::Pattern(pattern) => builder.add_pattern(matcher::RuleId(number), pattern),
