@@ -127,7 +127,7 @@ pub(super) async fn message(
 ) -> Answer {
     if desk.topics.is_empty() {
         return Answer::Forbidden(
-            "no topic of SNS may push here: set `topics`, or subscribe a queue".to_owned(),
+            "no topic of SNS may push here: set `sns` in the configuration, or subscribe a queue".to_owned(),
         );
     }
     if headers.get("x-amz-sns-rawdelivery").is_some_and(|raw| raw == "true") {
@@ -173,7 +173,7 @@ async fn confirm(url: &str, topic: &str, desk: &Desk) -> Answer {
 async fn verify(message: &Message, desk: &Desk) -> Result<(), Answer> {
     let forbidden = |text: &str| Answer::Forbidden(text.to_owned());
     if !desk.topics.contains(&message.topic_arn) {
-        return Err(forbidden("the topic is not one of those that may push here: add its ARN to `topics`"));
+        return Err(forbidden("the topic is not one of those that may push here: add its ARN to `sns`"));
     }
     if message.signature_version != "2" {
         let text = "signed with SHA-1: set the topic's SignatureVersion to 2 (aws sns set-topic-attributes)";

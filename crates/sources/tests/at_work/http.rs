@@ -313,7 +313,7 @@ async fn sns_is_believed_only_when_it_signed() {
     let listening = Listening::start(settings()).await;
     let refused =
         answer(listening.client.post(format!("http://{}/sns", listening.at)).body(notification)).await;
-    assert_eq!((refused.0, refused.1.contains("`topics`")), (403, true));
+    assert_eq!((refused.0, refused.1.contains("`sns`")), (403, true));
     listening.rig.stop().await.unwrap();
 }
 
