@@ -62,6 +62,7 @@ impl Step {
 /// Runs the steps; the first failure ends it.
 pub(crate) fn run(arguments: &Arguments) -> Outcome {
     install_missing()?;
+    let python = python_with_moto()?;
     if data::shared().is_none() {
         let left_out = "the conformance files, the real logs and the labelled attacks";
         if std::env::var_os("TRAILHOUND_REQUIRE_DATA").is_some() {
@@ -74,7 +75,7 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     }
     let wanted = |step: &Step| arguments.only.as_deref().is_none_or(|word| step.title.contains(word));
     let begun = Instant::now();
-    for step in steps().iter().filter(|step| wanted(step)) {
+    for step in steps(&python).iter().filter(|step| wanted(step)) {
         step.run()?;
     }
     if arguments.only.is_none() {
@@ -84,20 +85,45 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     Ok(ExitCode::SUCCESS)
 }
 
-fn steps() -> Vec<Step> {
+/// Everything is looked at and tested with the AWS clients built in; what is different without them is looked at beside.
+const WITH_AWS: [&str; 2] = ["--features", "trailhound/aws"];
+
+fn steps(python: &str) -> Vec<Step> {
     let binary = data::target().join("release/trailhound");
     let binary = binary.to_string_lossy();
     let mut steps = vec![
         Step::new("format", &["cargo", "fmt", "--all", "--check"]),
         Step::new(
             "lint",
-            &["cargo", "clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"],
+            &[
+                &["cargo", "clippy", "--workspace", "--all-targets", "--locked"],
+                &WITH_AWS[..],
+                &["--", "-D", "warnings"],
+            ]
+            .concat(),
+        ),
+        Step::new(
+            "lint without the AWS clients",
+            &[
+                "cargo",
+                "clippy",
+                "--package",
+                "sources",
+                "--package",
+                "trailhound",
+                "--all-targets",
+                "--locked",
+                "--",
+                "-D",
+                "warnings",
+            ],
         ),
         Step::new(
             "unit and integration tests",
-            &["cargo", "test", "--workspace", "--all-targets", "--locked"],
+            &[&["cargo", "test", "--workspace", "--all-targets", "--locked"], &WITH_AWS[..]].concat(),
         )
-        .env("INSTA_UPDATE", "no"),
+        .env("INSTA_UPDATE", "no")
+        .env("TRAILHOUND_PYTHON", python),
         Step::new("documentation tests", &["cargo", "test", "--workspace", "--doc", "--locked"]),
         Step::new("documentation", &["cargo", "doc", "--workspace", "--no-deps", "--locked"])
             .env("RUSTDOCFLAGS", "-D warnings"),
@@ -184,6 +210,31 @@ fn install_missing() -> Result<(), String> {
         Step::new("install cargo-deny", &install).run()?;
     }
     Ok(())
+}
+
+/// A Python that has AWS's counterpart and an independent client: the system's, if it has them, else one of our own below the target folder.
+fn python_with_moto() -> Result<String, String> {
+    let has_moto = |python: &str| runs(python, ["-c", "import moto.server, boto3"]);
+    if has_moto("python3") {
+        return Ok("python3".to_owned());
+    }
+    let folder = data::target().join("python");
+    let python = folder.join("bin/python").to_string_lossy().into_owned();
+    if has_moto(&python) {
+        return Ok(python);
+    }
+    if !runs("python3", ["-c", "import ensurepip, venv"]) {
+        let install = "apt-get update && apt-get install -y python3-venv";
+        Step::new("install Python's environments", &["sh", "-c", install])
+            .run()
+            .map_err(|error| format!("{error}; install python3-venv by hand"))?;
+    }
+    let folder = folder.to_string_lossy();
+    Step::new("make an environment for Python", &["python3", "-m", "venv", "--clear", &folder]).run()?;
+    let packages = ["moto[server]==5.2.1", "boto3==1.43.11"];
+    let install = [&[python.as_str(), "-m", "pip", "install", "--quiet"], &packages[..]].concat();
+    Step::new("install a counterpart of AWS", &install).run()?;
+    Ok(python)
 }
 
 fn runs<A: AsRef<OsStr>>(program: &str, arguments: impl IntoIterator<Item = A>) -> bool {
