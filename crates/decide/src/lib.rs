@@ -1,13 +1,15 @@
-//! Signals in, findings out: exceptions, conditions, groups, duplicates.
+//! Signals in, findings out: exceptions, conditions, duplicates, and one engine for all that is decided over time.
 //!
 //! ```text
-//!  matched record ──▶ judge ──▶ Signal ──▶ Groups ──▶ Incident ──▶ Finding
-//!                     delivery, where,     by key      (compact)    (with records)
-//!                     except, escalate     and time
+//!  matched record ──▶ judge ──▶ Signal ──▶ Engine ──────────────▶ Incident ──▶ Finding
+//!                     delivery, where,     groups, thresholds,    revisions,   (with records)
+//!                     except, escalate,    sequences, first-seen, settled
+//!                     key, value, step     absences, alarms       or not
+//!  progress of lanes ─────────────────────▶
 //! ```
 //!
-//! Everything here is a function of rules, context, signals and the times in them. Signals come in the order of
-//! [`Signal::order`]; the caller sees to that, because only it knows when nothing earlier can follow.
+//! Everything here is a function of rules, context, signals, progress and the times in them. A history hands signals to the
+//! [`Engine`] in the order of [`Signal::order`]; a service hands them over as they arrive, and says how far each lane is.
 
 mod engine;
 mod finding;
@@ -20,7 +22,6 @@ mod progress;
 mod reason;
 mod signal;
 mod stand_in;
-mod trial;
 mod window;
 
 pub use engine::{Engine, Explanation, Holding, Namespace, Settings};
@@ -36,7 +37,6 @@ pub use progress::{
     Evidence, FUTURE_MAX, Heard, Lane, LaneId, Lanes, LanesState, Lateness, Progress, SourceClass, Watermark,
 };
 pub use signal::{Part, RecordHandle, Signal, WindowKey};
-pub use trial::{explain_over_time, run_test};
 pub use window::{
     Absent, AbsentDefinition, Bounds, DistinctCount, Due, FirstSeen, FirstSeenDefinition, KEYS_MAX, Kind,
     Occurrence, RestoreError, Sequence, SequenceDefinition, StateChange, StoredRow, Taken, Threshold,

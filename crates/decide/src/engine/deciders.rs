@@ -337,7 +337,8 @@ pub(crate) fn meaning(rule: &Rule) -> [u8; 32] {
     let mut parts = Parts::of("state of a rule");
     parts.text(rule.decision.kind().as_str());
     for (step, selector) in rule.selectors() {
-        parts.text(&format!("{step} {}", asked(selector)));
+        parts.text(&step.to_string());
+        meaning_of(selector, &mut parts);
         for path in rule.key_paths(step) {
             parts.text(&path.to_string());
         }
@@ -361,22 +362,6 @@ pub(crate) fn meaning(rule: &Rule) -> [u8; 32] {
         Decision::Composite(_) | Decision::Metric(_) => String::new(),
     });
     parts.digest()
-}
-
-/// What a selector asks, without where in its file it does.
-fn asked(selector: &Selector) -> String {
-    match selector {
-        Selector::Filter(filter) => format!("filter {}", filter.text()),
-        Selector::Pattern(pattern) => {
-            let field = |field: &std::sync::Arc<event_pattern::Field>| {
-                format!("{} {:?}", field.path().as_str(), field.terms())
-            };
-            let alternative =
-                |one: &event_pattern::Alternative| one.fields().iter().map(field).collect::<Vec<_>>();
-            let alternatives: Vec<_> = pattern.alternatives().iter().map(alternative).collect();
-            format!("pattern {alternatives:?}")
-        }
-    }
 }
 
 /// What a selector selects, without where it is written.

@@ -121,9 +121,7 @@ fn hash_of(key: &[u8]) -> u64 {
 
 /// The half of the hash that orders ties.
 fn tie(hash: u64) -> u32 {
-    #[expect(clippy::cast_possible_truncation, reason = "half of a hash is a hash")]
-    let half = (hash >> 32) as u32;
-    half
+    (hash >> 32) as u32
 }
 
 impl<S: Serialize + DeserializeOwned> Keys<S> {

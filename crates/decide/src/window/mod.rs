@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!  Signal ────▶ Windows<Threshold │ Sequence │ FirstSeen>, Absent ─▶ Occurrence
-//!  Watermark ─▶                                                     early, then settled, then revised
+//!  Watermark ─▶                                                      early, then settled, then revised
 //! ```
 //!
 //! Every kind has the same four doors: `take` a signal, `advance` to a watermark, `changes` to be stored since the last

@@ -282,10 +282,9 @@ impl Attempts {
     /// Forgets settled events, and if those are not enough the older half. Gives how many were not settled.
     fn make_room(&mut self) -> u64 {
         let keep: Vec<bool> = self.marks.iter().map(|mark| !mark.is(Mark::USED)).collect();
-        let retain = |keep: &[bool]| keep.to_vec().into_iter();
-        let mut flags = retain(&keep);
+        let mut flags = keep.iter().copied();
         self.events.retain(|_| flags.next().unwrap_or(true));
-        let mut flags = retain(&keep);
+        let mut flags = keep.into_iter();
         self.marks.retain(|_| flags.next().unwrap_or(true));
         if self.events.len() * 4 <= EVENTS_MAX * 3 {
             return 0;

@@ -148,10 +148,8 @@ pub(crate) struct Event {
 
 impl Event {
     pub(crate) fn id(&self) -> EventId {
-        let number = u128::from(self.n) << 64
-            | u128::from(self.time.unsigned_abs()) << 8
-            | self.who as u128 * 4
-            | u128::from(self.second) << 1;
+        let (n, time) = (u128::from(self.n) << 64, u128::from(self.time.unsigned_abs()) << 8);
+        let number = n | time | (self.who as u128 * 4) | (u128::from(self.second) << 1);
         EventId::Uuid(number)
     }
 
