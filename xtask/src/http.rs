@@ -80,7 +80,9 @@ impl Head {
         }
         let mut lines = lines.into_iter();
         let first = lines.next().unwrap_or_default();
-        let split = |line: String| line.split_once(": ").map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned()));
+        let split = |line: String| {
+            line.split_once(": ").map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned()))
+        };
         Ok(Some(Head { first, headers: lines.filter_map(split).collect() }))
     }
 

@@ -134,6 +134,23 @@ fn steps(python: &str) -> Vec<Step> {
         Step::new("the binary", &["cargo", "build", "--release", "--locked"]),
         Step::new("rule pack: check", &[&binary, "check", "--strict", "rules/aws"]),
         Step::new("rule pack: tests", &[&binary, "test", "rules/aws"]),
+        Step::new(
+            "kills of the service",
+            &[
+                "cargo",
+                "run",
+                "--quiet",
+                "--locked",
+                "--package",
+                "xtask",
+                "--",
+                "soak",
+                "--kills",
+                "40",
+                "--binary",
+                &binary,
+            ],
+        ),
     ];
     if let Some(shared) = data::shared() {
         for kind in crate::conformance::Kind::ALL {

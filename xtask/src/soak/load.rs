@@ -25,12 +25,16 @@ impl Load {
         let mut random = Random::new(seed);
         let (mut made, mut firing, mut last) = (Vec::new(), Vec::new(), Vec::new());
         for batch in 0..batches {
+            // An address of its own: what counts events from one address counts those of one batch, in their order.
+            let network = if name == "push" { "198.51" } else { "203.0" };
+            let address = format!("{network}.{}.{}", batch / 200 % 200, batch % 200);
             let mut text = if batch % 7 == 6 { last.clone() } else { Vec::new() };
             last.clear();
             for n in 0..1 + random.below(20) {
                 let fires = random.below(10) == 0;
                 let id = format!("{name}-{batch}-{n}");
-                let event = event(&id, if fires { "StopLogging" } else { "DescribeInstances" }, time);
+                let event =
+                    event(&id, if fires { "StopLogging" } else { "DescribeInstances" }, &address, time);
                 last.extend_from_slice(event.as_bytes());
                 if fires {
                     firing.push(id);
@@ -44,11 +48,11 @@ impl Load {
 }
 
 /// A record on a line of its own.
-pub(crate) fn event(id: &str, name: &str, time: &str) -> String {
+pub(crate) fn event(id: &str, name: &str, address: &str, time: &str) -> String {
     format!(
         "{{\"eventVersion\":\"1.11\",\"userIdentity\":{{\"type\":\"IAMUser\",\"arn\":\"arn:aws:iam::111122223333:user/mallory\",\
          \"accountId\":\"111122223333\",\"userName\":\"mallory\"}},\"eventTime\":\"{time}\",\"eventSource\":\"cloudtrail.amazonaws.com\",\
-         \"eventName\":\"{name}\",\"awsRegion\":\"us-east-1\",\"sourceIPAddress\":\"203.0.113.7\",\"requestParameters\":{{\"name\":\"audit\"}},\
+         \"eventName\":\"{name}\",\"awsRegion\":\"us-east-1\",\"sourceIPAddress\":\"{address}\",\"requestParameters\":{{\"name\":\"audit\"}},\
          \"responseElements\":null,\"eventID\":\"{id}\",\"readOnly\":false,\"eventType\":\"AwsApiCall\",\"managementEvent\":true,\
          \"recipientAccountId\":\"111122223333\",\"eventCategory\":\"Management\"}}\n"
     )

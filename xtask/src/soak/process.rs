@@ -32,7 +32,7 @@ impl Site {
         fs::create_dir_all(folder.join("logs"))?;
         let (push, operations) = (free_port()?, free_port()?);
         let directory =
-            if wanted.directory { "\n  - directory: { path: logs, poll: 1s, settle: 1s }" } else { "" };
+            if wanted.directory { "\n  - directory: { path: logs, poll: 100ms, settle: 100ms }" } else { "" };
         let rules = if wanted.rules == "builtin" {
             "builtin"
         } else {
@@ -43,11 +43,11 @@ impl Site {
             "state: {{ folder: state, durability: {durability} }}\n\
              rules: [{rules}]\n\
              sources:\n  - http: {{ listen: \"{push}\" }}{directory}\n\
-             lateness: {{ eventbridge: 1s, logs: 1s, s3: 1s }}\n\
+             lateness: {{ eventbridge: 2m, logs: 2m, s3: 2m }}\n\
              http: {{ listen: \"{operations}\" }}\n\
              targets:\n  hook:\n    webhook: {{ url: \"http://{receiver}/\", signing_keys: [\"${{HOOK_KEY}}\"] }}\n    \
              network: {{ allow: [127.0.0.0/8], plain_http: true }}\n    \
-             retry: {{ delay: 1s, delay_max: 1s }}\n\
+             retry: {{ delay: 50ms, delay_max: 200ms }}\n\
              routes: [{{ to: [hook] }}]\n",
             durability = wanted.durability,
             receiver = wanted.receiver,

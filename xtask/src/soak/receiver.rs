@@ -60,7 +60,8 @@ pub(crate) struct Request {
 impl Receiver {
     pub(crate) fn start(seed: u64, manners: Manners) -> io::Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0")?;
-        let receiver = Receiver { address: listener.local_addr()?, seen: Arc::default(), open: Arc::default() };
+        let receiver =
+            Receiver { address: listener.local_addr()?, seen: Arc::default(), open: Arc::default() };
         let own = receiver.clone();
         thread::spawn(move || {
             for (number, stream) in listener.incoming().flatten().enumerate() {

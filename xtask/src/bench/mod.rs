@@ -2,6 +2,8 @@
 //!
 //! Everything is measured in one run on one machine, so the ratios mean something where the figures do not.
 
+mod serve;
+
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -12,6 +14,9 @@ use crate::{Outcome, corpus, data};
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
+    /// Measure the service instead
+    #[command(subcommand)]
+    what: Option<What>,
     /// How many events to generate
     #[arg(long, default_value_t = 1_000_000)]
     events: u64,
@@ -20,7 +25,16 @@ pub(crate) struct Arguments {
     runs: usize,
 }
 
+#[derive(clap::Subcommand)]
+enum What {
+    /// Events pushed over HTTP, in batches and one by one, until the webhook has them
+    Serve(serve::Arguments),
+}
+
 pub(crate) fn run(arguments: &Arguments) -> Outcome {
+    if let Some(What::Serve(arguments)) = &arguments.what {
+        return serve::run(arguments);
+    }
     let folder = data::target().join(format!("corpus-{}", arguments.events));
     if !folder.join("complete").is_file() {
         eprintln!("generating {} events in {}", arguments.events, folder.display());
