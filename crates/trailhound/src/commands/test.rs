@@ -26,10 +26,17 @@ pub(crate) fn run(arguments: &Test, talk: Talk) -> Outcome {
         .iter()
         .filter(|rule| only.as_ref().is_none_or(|only| only.is_match(rule.id.as_str())))
         .collect();
-    let outcomes: Vec<TestOutcome> =
-        wanted.iter().flat_map(|rule| rule.run_tests(&context, &files)).collect();
-    let untested: Vec<&str> =
-        wanted.iter().filter(|rule| rule.tests.is_empty()).map(|rule| rule.id.as_str()).collect();
+    let outcomes: Vec<TestOutcome> = wanted
+        .iter()
+        .flat_map(|rule| rule.tests.iter().map(move |test| (rule, test)))
+        .map(|(rule, test)| decide::run_test(&rules, rule, test, &context, &files))
+        .collect();
+    // What a metric filter publishes is tested with the alarms that watch it.
+    let untested: Vec<&str> = wanted
+        .iter()
+        .filter(|rule| rule.tests.is_empty() && rule.decision.makes_findings())
+        .map(|rule| rule.id.as_str())
+        .collect();
     let failed: Vec<&TestOutcome> = outcomes.iter().filter(|outcome| !outcome.passed()).collect();
     print(talk, |out| {
         let (bad, faint) = (Styles::bad(), Styles::FAINT);
@@ -38,7 +45,13 @@ pub(crate) fn run(arguments: &Test, talk: Talk) -> Outcome {
             writeln!(out, "{bad}FAIL{bad:#} {}: {}", outcome.rule, outcome.name)?;
             writeln!(out, "     {faint}{}:{}{faint:#}", source.file, source.span.line)?;
             for failure in &outcome.failures {
-                writeln!(out, "     {failure}")?;
+                writeln!(out, "     {}", plain(failure))?;
+            }
+            if !outcome.said.is_empty() {
+                writeln!(out, "     what was said, by the test's clock:")?;
+            }
+            for line in &outcome.said {
+                writeln!(out, "       {}", plain(line))?;
             }
             for line in outcome.explanation.iter().flat_map(|explanation| {
                 explanation.to_string().lines().map(|line| plain(line).into_owned()).collect::<Vec<_>>()
@@ -78,10 +91,9 @@ fn write_junit(path: &Path, outcomes: &[TestOutcome]) -> Result<(), Failure> {
                 xml.push_str(&format!("    <testcase classname=\"{rule}\" name=\"{name}\"/>\n"));
             } else {
                 let message = escaped(&outcome.failures.join("; "));
-                let body = outcome
-                    .explanation
-                    .as_ref()
-                    .map_or(String::new(), |explanation| escaped(&explanation.to_string()));
+                let body =
+                    outcome.explanation.as_ref().map_or_else(|| outcome.said.join("\n"), ToString::to_string);
+                let body = escaped(&body);
                 xml.push_str(&format!(
                     "    <testcase classname=\"{rule}\" name=\"{name}\">\n      <failure message=\"{message}\">{body}</failure>\n    </testcase>\n"
                 ));

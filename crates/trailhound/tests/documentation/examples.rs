@@ -29,8 +29,10 @@ fn faults(text: &str, with_tests: bool) -> Vec<String> {
     let loaded = RuleSet::load([NAME], &files, &context);
     let errors = loaded.diagnostics.iter().filter(|diagnostic| diagnostic.is_error());
     let mut faults: Vec<String> = errors.map(|error| error.render(&files, rules::Colour::Plain)).collect();
-    let outcomes =
-        loaded.rules.iter().filter(|_| with_tests).flat_map(|rule| rule.run_tests(&context, &files));
+    let tests = loaded.rules.iter().flat_map(|rule| rule.tests.iter().map(move |test| (rule, test)));
+    let outcomes = tests
+        .filter(|_| with_tests)
+        .map(|(rule, test)| decide::run_test(&loaded.rules, rule, test, &context, &files));
     faults.extend(
         outcomes
             .filter(|outcome| !outcome.passed())
@@ -40,7 +42,7 @@ fn faults(text: &str, with_tests: bool) -> Vec<String> {
 }
 
 /// Keys that a piece of a rule document may begin with, and the document around it.
-const PIECES: [&str; 10] = [
+const PIECES: [&str; 15] = [
     "except:",
     "group:",
     "where:",
@@ -51,6 +53,11 @@ const PIECES: [&str; 10] = [
     "filter:",
     "tests:",
     "delivery:",
+    "threshold:",
+    "sequence:",
+    "first_seen:",
+    "absent:",
+    "alarm:",
 ];
 
 /// The piece with what a document needs beside it.
@@ -63,7 +70,7 @@ fn completed(piece: &str) -> String {
     if !has("severity:") {
         document.push_str("severity: low\n");
     }
-    if !has("pattern:") && !has("filter:") {
+    if !has("pattern:") && !has("filter:") && !has("sequence:") {
         document.push_str("pattern: { source: [aws.iam] }\n");
     }
     document + piece
@@ -77,7 +84,9 @@ fn rules_on_the_pages_load_and_pass_their_tests() {
         for block in page.blocks() {
             let piece = PIECES.iter().any(|key| block.text.starts_with(key));
             let text = match block.language.as_str() {
-                "yaml" if block.text.starts_with("id:") => block.text.clone(),
+                "yaml" if block.text.starts_with("id:") || block.text.starts_with("kind:") => {
+                    block.text.clone()
+                }
                 "yaml" if piece => completed(&block.text),
                 "cel" => {
                     completed(&format!("where: >-\n  {}\n", block.text.trim_end().replace('\n', "\n  ")))
