@@ -22,6 +22,7 @@ mod progress;
 mod reason;
 mod signal;
 mod stand_in;
+mod trial;
 mod window;
 
 pub use engine::{Engine, Explanation, Holding, Namespace, Settings};
@@ -37,6 +38,7 @@ pub use progress::{
     Evidence, FUTURE_MAX, Heard, Lane, LaneId, Lanes, LanesState, Lateness, Progress, SourceClass, Watermark,
 };
 pub use signal::{Part, RecordHandle, Signal, WindowKey};
+pub use trial::{explain_over_time, run_test};
 pub use window::{
     Absent, AbsentDefinition, Bounds, DistinctCount, Due, FirstSeen, FirstSeenDefinition, KEYS_MAX, Kind,
     Occurrence, RestoreError, Sequence, SequenceDefinition, StateChange, StoredRow, Taken, Threshold,

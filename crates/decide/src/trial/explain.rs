@@ -1,0 +1,69 @@
+//! How far a rule over several events is, after the events of a history.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use context::Context;
+use rules::{EventView, Rule, RuleSet};
+
+use crate::engine::{Engine, Settings};
+use crate::finding::State;
+use crate::judge::{Judgement, judge};
+use crate::progress::Lateness;
+use crate::signal::{RecordHandle, WindowKey};
+use crate::trial::{involved, offer};
+
+/// What is counted of the last event's key after a history, and what is missing; what was said of it on the way. `events` are
+/// in order of time, and the last of them is the one that is explained. `None` for a rule that decides each event by itself,
+/// where no event is given, and where the last one does not count.
+pub fn explain_over_time(
+    rules: &RuleSet,
+    rule: &Rule,
+    events: &[EventView],
+    context: &Context,
+) -> Option<String> {
+    if rule.decision.is_each() {
+        return None;
+    }
+    let (first, last) = events.first().zip(events.last())?;
+    let key = key(rule, last, context)?;
+    let involved = involved(rules, rule);
+    let place = u32::try_from(involved.index(rule.id.as_str())?).ok()?;
+    // As a service would have it that hears of each event at once.
+    let none = Duration::ZERO;
+    let lateness = Lateness { eventbridge: none, logs: none, s3: none };
+    let settings = Settings { durable: false, ..Settings::live(first.time(), lateness) };
+    let mut engine = Engine::new(&involved, context, settings);
+    for (number, view) in (0..).zip(events) {
+        offer(&mut engine, &involved, view, RecordHandle(number), context);
+        engine.advance_to(view.time());
+    }
+    let mut text = engine.explain(place, &key)?.to_string();
+    for said in engine.drain().iter().filter(|said| said.rule == place && said.key == key) {
+        let state = match said.state {
+            State::Firing => "it fired",
+            State::Resolved => "it was resolved",
+            State::Unknown => "it could not be decided",
+        };
+        // Writing to a String cannot fail.
+        let _ = write!(
+            text,
+            "\n{state}, from {} to {}, with {} events",
+            said.window_from, said.window_end, said.count
+        );
+    }
+    Some(text)
+}
+
+/// The key by which the event counts. Alarms and composite alarms look at no event, and have one key for all.
+fn key(rule: &Rule, event: &EventView, context: &Context) -> Option<WindowKey> {
+    if rule.selectors().next().is_none() {
+        return Some(WindowKey::default());
+    }
+    let steps = rule.selectors().filter(|(_, selector)| selector.matches(event)).map(|(step, _)| step);
+    let mut delivered = steps.filter(|&step| event.delivered(rule.delivery_of(step)));
+    delivered.find_map(|step| match judge(rule, step, event, context) {
+        Judgement::Fires { key, .. } => Some(key),
+        Judgement::Ends(_) => None,
+    })
+}
