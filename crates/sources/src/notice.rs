@@ -355,4 +355,20 @@ mod tests {
             assert_eq!(may_hold_records(key), wanted, "{key}");
         }
     }
+
+    proptest::proptest! {
+        /// Whatever somebody sends to the queue.
+        #[test]
+        fn no_message_breaks_the_reader(text in ".{0,200}", key in ".{0,40}") {
+            let _ = read(&text);
+            let _ = read(&sns(&text));
+            let _ = decode_key(&text);
+            let encoded: String = key.bytes().map(|byte| match byte {
+                b' ' => "+".to_owned(),
+                byte if byte.is_ascii_alphanumeric() => char::from(byte).to_string(),
+                byte => format!("%{byte:02X}"),
+            }).collect();
+            proptest::prop_assert_eq!(decode_key(&encoded), Some(key));
+        }
+    }
 }

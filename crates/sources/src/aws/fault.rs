@@ -37,6 +37,9 @@ const DENIED: [&str; 9] = [
 const GONE: [&str; 5] =
     ["NoSuchKey", "NoSuchBucket", "NoSuchVersion", "InvalidObjectState", "MethodNotAllowed"];
 
+/// What it says when the bucket is in another region.
+const ELSEWHERE: [&str; 2] = ["PermanentRedirect", "AuthorizationHeaderMalformed"];
+
 /// Reads a failed call. `what` was called, and `grant` is what a policy has to allow for it.
 pub(super) fn of_call<E>(error: &SdkError<E, HttpResponse>, what: &str, grant: &str) -> Fault
 where
@@ -48,7 +51,10 @@ where
     if GONE.contains(&code) || (code.is_empty() && status == Some(404)) {
         return Fault::Hopeless { reason: format!("{what}: {said}") };
     }
-    let next_step = if DENIED.contains(&code) || status == Some(403) {
+    let next_step = if ELSEWHERE.contains(&code) {
+        "the bucket is in another region than the queue, which CloudTrail's own notifications do not name: let S3 or EventBridge tell the queue, or move it"
+            .to_owned()
+    } else if DENIED.contains(&code) || status == Some(403) {
         format!("allow it in the policy of the role: {grant}")
     } else if matches!(
         error,

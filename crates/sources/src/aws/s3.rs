@@ -151,7 +151,7 @@ impl Objects {
     }
 
     fn client(&self, region: Option<&str>) -> Client {
-        // A region that was set, or an endpoint, is meant for all.
+        // An endpoint that was set is meant for all regions.
         let is_set = self.settings.queue.aws.endpoint.is_some();
         let region = region.filter(|_| !is_set).map(str::to_owned);
         let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);

@@ -17,6 +17,7 @@ use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 
 use crate::aws::fault::Fault;
 use crate::aws::queue::{BATCH_MAX, Message, Queue, QueueSettings};
@@ -52,6 +53,8 @@ struct Worker<R> {
     health: HealthReporter,
     /// Messages that are worked on, with their newest receipts.
     at_work: Mutex<HashMap<String, String>>,
+    /// Messages that could not be dealt with when they last came, and when that was.
+    in_trouble: Mutex<HashMap<String, Instant>>,
     /// Receipts of messages that may be deleted.
     done: mpsc::UnboundedSender<String>,
 }
@@ -72,9 +75,16 @@ pub(super) async fn work<R: Reader>(
     let queue = Queue::open(settings).await;
     // Bounded by the messages at work.
     let (done, finished) = mpsc::unbounded_channel();
-    let at_work = Mutex::new(HashMap::new());
-    let worker =
-        Arc::new(Worker { queue, settings: settings.clone(), reader, intake, health, at_work, done });
+    let worker = Arc::new(Worker {
+        queue,
+        settings: settings.clone(),
+        reader,
+        intake,
+        health,
+        at_work: Mutex::default(),
+        in_trouble: Mutex::default(),
+        done,
+    });
     let deleter = tokio::spawn(delete(worker.queue.clone(), worker.health.clone(), finished));
     let mut messages = JoinSet::new();
     let ended = poll(&worker, &mut messages, stop).await;
@@ -133,6 +143,27 @@ impl<R: Reader> Worker<R> {
         self.at_work.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// A message has to come again, which says something about the source.
+    fn trouble(&self, message: &Message, reason: String, next_step: String) -> End {
+        self.in_trouble
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(message.id.clone(), Instant::now());
+        self.health.unhealthy(reason, next_step);
+        End::Later
+    }
+
+    /// A message was dealt with. The source is well again when that holds of all: one that works says nothing of the others.
+    fn relief(&self, message: &Message) {
+        let mut in_trouble = self.in_trouble.lock().unwrap_or_else(PoisonError::into_inner);
+        in_trouble.remove(&message.id);
+        // What does not come again was taken by somebody else, or by a dead-letter queue.
+        in_trouble.retain(|_, since| since.elapsed() < FORGOTTEN);
+        if in_trouble.is_empty() {
+            self.health.healthy();
+        }
+    }
+
     /// Notes a message. Whether it was noted before, as a message that comes again too early is.
     fn is_at_work(&self, message: &Message) -> bool {
         self.lock().insert(message.id.clone(), message.receipt.clone()).is_some()
@@ -178,17 +209,16 @@ impl<R: Reader> Worker<R> {
             Read::Fault(Fault::Hopeless { reason }) if is_last => (set_aside(message, reason), None),
             Read::Fault(Fault::Hopeless { .. }) => return End::Later,
             Read::Fault(Fault::Passing { reason, next_step }) => {
-                self.health.unhealthy(reason, next_step);
-                return End::Later;
+                return self.trouble(message, reason, next_step);
             }
         };
         let Ok(waiting) = self.intake.offer(content).await else { return End::Later };
         if let Verdict::Refused { reason } = waiting.await {
             let reason = format!("what was read could not be committed: {reason}");
-            self.health.unhealthy(reason, "look at the state folder's disk; the message comes again");
-            return End::Later;
+            let next_step = "look at the state folder's disk; the message comes again";
+            return self.trouble(message, reason, next_step.to_owned());
         }
-        self.health.healthy();
+        self.relief(message);
         let proofs = note.map(|note| self.reader.committed(note)).unwrap_or_default();
         if !proofs.is_empty() {
             // Not waited for: if it is refused, the next digest proves as much.
@@ -198,6 +228,8 @@ impl<R: Reader> Worker<R> {
     }
 }
 
+/// When a message that was in trouble is no longer waited for: twice the longest delay.
+const FORGOTTEN: Duration = Duration::from_secs(1800);
 /// How much of a message that is set aside is kept, in bytes.
 const EXCERPT: usize = 4096;
 
@@ -215,7 +247,7 @@ const DELETE_TRIES: u32 = 3;
 async fn delete(queue: Queue, health: HealthReporter, mut done: mpsc::UnboundedReceiver<String>) {
     while let Some(first) = done.recv().await {
         let mut left = vec![first];
-        let due = tokio::time::Instant::now() + GATHER;
+        let due = Instant::now() + GATHER;
         while left.len() < BATCH_MAX
             && let Ok(Some(next)) = tokio::time::timeout_at(due, done.recv()).await
         {

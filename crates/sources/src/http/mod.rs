@@ -8,7 +8,8 @@
 //! **The answer is the receipt.** `200` is sent after the commit and never before; whoever is told anything else still owns the input.
 //! What is full, slow or refused is answered `503` with `Retry-After`, which EventBridge and SNS honour.
 //!
-//! Nobody who lacks a key can make this process hold more than a request's head: the key is looked at before the body, in constant time.
+//! Nobody who lacks a key can make this process hold more than a request's head: the key is looked at before the body, in constant time. SNS has no
+//! key to show, so where its topics are set, a few messages' lengths are set apart for what is not verified yet.
 //! Time and memory of every step are bounded, also for those who have a key. Without a key the source listens to its own machine only.
 //! It speaks plain HTTP: TLS is ended before it, by a load balancer or a proxy.
 

@@ -23,18 +23,29 @@ pub(super) struct Desk {
     intake: Intake,
     name: String,
     keys: Vec<ApiKey>,
-    body_max: usize,
+    /// For those who have a key.
+    pub(super) events: Room,
+    /// For everybody, until a message is verified.
+    pub(super) sns: Room,
     inflated_max: u64,
     patience: Duration,
     pub(super) topics: Vec<String>,
     pub(super) certificates: Certificates,
     pub(super) fetch: Arc<dyn Fetch>,
-    /// KiB that bodies may hold before they are handed over.
+}
+
+/// How much bodies may hold before they are handed over.
+pub(super) struct Room {
+    /// One of them, in bytes.
+    body_max: usize,
+    /// All of them, in KiB.
     memory: Arc<Semaphore>,
 }
 
 /// How many of the longest bodies may be read at once.
 const LONGEST_BODIES: usize = 4;
+/// SNS's messages have at most 256 KiB of text, which grows in JSON.
+const SNS_MAX: usize = 1 << 20;
 /// How long a request waits for room, and then for the commit. EventBridge gives up after five seconds and SNS after fifteen; what is
 /// committed later than that comes again and is recognised.
 const ROOM_WAIT: Duration = Duration::from_secs(3);
@@ -55,56 +66,39 @@ impl Received {
 
 impl Desk {
     pub(super) fn new(settings: &HttpSettings, intake: Intake, fetch: Arc<dyn Fetch>) -> Self {
-        let memory = kibibytes(settings.body_max) as usize * LONGEST_BODIES;
         Desk {
             intake,
             name: settings.name.clone(),
             keys: settings.keys.clone(),
-            body_max: settings.body_max,
+            events: Room::new(settings.body_max),
+            sns: Room::new(settings.body_max.min(SNS_MAX)),
             inflated_max: settings.inflated_max,
             patience: settings.patience,
             topics: settings.topics.clone(),
             certificates: Certificates::default(),
             fetch,
-            memory: Arc::new(Semaphore::new(memory)),
         }
     }
 
     /// Reads a body within the bounds of length, time and memory.
     pub(super) async fn receive(
         &self,
+        room: &Room,
         headers: &HeaderMap,
         body: axum::body::Body,
     ) -> Result<Received, Answer> {
         let announced =
             headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
-        if announced.is_some_and(|length| length > self.body_max) {
-            return Err(self.too_long());
+        if announced.is_some_and(|length| length > room.body_max) {
+            return Err(room.too_long());
         }
-        let share = kibibytes(announced.unwrap_or(self.body_max));
+        let share = kibibytes(announced.unwrap_or(room.body_max));
         let memory =
-            tokio::time::timeout(ROOM_WAIT, Arc::clone(&self.memory).acquire_many_owned(share)).await;
+            tokio::time::timeout(ROOM_WAIT, Arc::clone(&room.memory).acquire_many_owned(share)).await;
         let Ok(Ok(memory)) = memory else { return Err(Answer::TryLater("too many requests at once")) };
-        let read = tokio::time::timeout(self.patience, self.collect(body)).await;
+        let read = tokio::time::timeout(self.patience, room.collect(body)).await;
         let bytes = read.map_err(|_| Answer::TooSlow)??;
         Ok(Received { bytes, memory })
-    }
-
-    async fn collect(&self, mut body: axum::body::Body) -> Result<Vec<u8>, Answer> {
-        let mut bytes = Vec::new();
-        while let Some(frame) = body.frame().await {
-            let frame = frame.map_err(|_| Answer::Unreadable("the body broke off".to_owned()))?;
-            let Ok(data) = frame.into_data() else { continue };
-            if bytes.len() + data.len() > self.body_max {
-                return Err(self.too_long());
-            }
-            bytes.extend_from_slice(&data);
-        }
-        Ok(bytes)
-    }
-
-    fn too_long(&self) -> Answer {
-        Answer::TooLarge(format!("a body has at most {} bytes: send fewer events at once", self.body_max))
     }
 
     /// Hands bytes over and waits for the verdict.
@@ -154,6 +148,30 @@ impl Desk {
     }
 }
 
+impl Room {
+    fn new(body_max: usize) -> Self {
+        let memory = kibibytes(body_max) as usize * LONGEST_BODIES;
+        Room { body_max, memory: Arc::new(Semaphore::new(memory)) }
+    }
+
+    async fn collect(&self, mut body: axum::body::Body) -> Result<Vec<u8>, Answer> {
+        let mut bytes = Vec::new();
+        while let Some(frame) = body.frame().await {
+            let frame = frame.map_err(|_| Answer::Unreadable("the body broke off".to_owned()))?;
+            let Ok(data) = frame.into_data() else { continue };
+            if bytes.len() + data.len() > self.body_max {
+                return Err(self.too_long());
+            }
+            bytes.extend_from_slice(&data);
+        }
+        Ok(bytes)
+    }
+
+    fn too_long(&self) -> Answer {
+        Answer::TooLarge(format!("a body has at most {} bytes: send fewer events at once", self.body_max))
+    }
+}
+
 /// `POST /events`.
 pub(super) async fn events(
     State(desk): State<Arc<Desk>>,
@@ -174,7 +192,7 @@ pub(super) async fn events(
     if let Err(answer) = check_type(&headers) {
         return answer;
     }
-    match desk.receive(&headers, body).await {
+    match desk.receive(&desk.events, &headers, body).await {
         Ok(received) => desk.hand_over(received, &format!("request from {}", peer.ip())).await,
         Err(answer) => answer,
     }

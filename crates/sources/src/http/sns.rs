@@ -134,7 +134,7 @@ pub(super) async fn message(
         let text = "raw delivery carries no signature: switch it off for this subscription";
         return Answer::Forbidden(text.to_owned());
     }
-    let received = match desk.receive(&headers, body).await {
+    let received = match desk.receive(&desk.sns, &headers, body).await {
         Ok(received) => received,
         Err(answer) => return answer,
     };
