@@ -286,7 +286,7 @@ pub(crate) struct Known {
 
 #[derive(Debug, Args)]
 pub(crate) struct Scan {
-    /// Log files, folders, glob patterns; `-` is standard input
+    /// Log files, folders, glob patterns, s3://BUCKET/PREFIX; `-` is standard input
     #[arg(required = true, value_name = "PATH")]
     pub(crate) paths: Vec<OsString>,
 
