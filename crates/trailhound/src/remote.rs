@@ -22,7 +22,8 @@ mod with {
 
     /// The objects below `s3://BUCKET/PREFIX`, in the order of their keys; else why they cannot be listed.
     pub(crate) fn list(url: &str) -> Result<Vec<Remote>, String> {
-        let (bucket, prefix) = Bucket::open(url, &AwsSettings::default()).map_err(|error| error.to_string())?;
+        let (bucket, prefix) =
+            Bucket::open(url, &AwsSettings::default()).map_err(|error| error.to_string())?;
         let objects = bucket.list(&prefix, |_| {}).map_err(|error| error.to_string())?;
         let bucket = Arc::new(bucket);
         let remote = |object| Remote { bucket: Arc::clone(&bucket), object };
