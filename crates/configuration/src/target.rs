@@ -7,7 +7,9 @@ use std::time::Duration;
 use route::TargetName;
 use rules::yaml::{Node, Value};
 use rules::{Check, Fields, shown};
-use targets::{Network, PagerDutySettings, Policy, Secret, SetupError, SlackSettings, WebhookSettings};
+use targets::{
+    Network, PagerDutySettings, Policy, Secret, SetupError, SlackSettings, TargetInput, WebhookSettings,
+};
 
 use crate::read::Reader;
 use crate::secret::{Found, Kind};
@@ -145,6 +147,7 @@ impl Reader<'_, '_> {
             url,
             signing_keys: Vec::new(),
             headers: BTreeMap::new(),
+            input: TargetInput::default(),
             network,
         });
         let settings = settings.and(signing_keys, |settings, keys| settings.signing_keys = keys);

@@ -53,6 +53,9 @@ pub enum SetupError {
     /// A header that cannot be sent, or that the webhook sets itself.
     #[error("header `{0}` cannot be set")]
     Header(String),
+    /// An `Input` that is empty.
+    #[error("the input is empty, so nothing would ever be sent: remove it, or write what to send")]
+    EmptyInput,
     /// TLS or the HTTP client could not be set up.
     #[error("the HTTP client cannot be set up: {0}")]
     Client(String),

@@ -14,7 +14,7 @@
 //! | target | is told by |
 //! |---|---|
 //! | [`Stream`], [`File`] | a line of NDJSON: the finding |
-//! | [`Webhook`] | the finding as JSON, [signed](signature) |
+//! | [`Webhook`] | the finding as JSON, or [what is asked for of it](TargetInput), [signed](signature) |
 //! | [`Slack`] | an incoming webhook's blocks |
 //! | [`PagerDuty`] | an event of Events API v2 |
 //!
@@ -62,6 +62,7 @@ mod dispatcher;
 mod error;
 mod file;
 mod http;
+mod input;
 mod pagerduty;
 mod policy;
 mod retry_after;
@@ -78,6 +79,7 @@ pub use dispatcher::{Dispatcher, Fate, Job, Lane, NotTaken, Report, Reports};
 pub use error::{DeliveryError, SetupError};
 pub use file::File;
 pub use http::Network;
+pub use input_transformer::TargetInput;
 pub use pagerduty::{PagerDuty, PagerDutySettings};
 pub use policy::{Attempt, Next, Policy};
 pub use retry_after::RetryAfter;

@@ -1,9 +1,9 @@
-//! A webhook: the finding as JSON, signed.
+//! A webhook: the finding as JSON, or what was asked for of it, signed.
 
 use std::collections::BTreeMap;
 
+use input_transformer::TargetInput;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
-use route::printable::json_line;
 
 use crate::http::Endpoint;
 use crate::signature::{IDEMPOTENCY_HEADER, KEY_LENGTH_MIN, SIGNATURE_HEADER, TIMESTAMP_HEADER, sign};
@@ -18,6 +18,9 @@ pub struct WebhookSettings {
     pub signing_keys: Vec<Secret>,
     /// Further headers, such as `Authorization`.
     pub headers: BTreeMap<String, Secret>,
+    /// What of a finding is sent, by EventBridge's `Input`, `InputPath` or `InputTransformer`. For the reserved variables, a rule's ARN
+    /// is its id like its name, and the ingestion time is the finding's time.
+    pub input: TargetInput,
     /// What it may do on the network.
     pub network: Network,
 }
@@ -27,11 +30,14 @@ impl WebhookSettings {
     ///
     /// # Errors
     ///
-    /// If the address, a key or a header will not do.
+    /// If the address, a key, a header or the input will not do.
     pub fn check(&self) -> Result<(), SetupError> {
         let too_short = |key: &Secret| key.expose().len() < KEY_LENGTH_MIN;
         if self.signing_keys.is_empty() || self.signing_keys.iter().any(too_short) {
             return Err(SetupError::SigningKey);
+        }
+        if matches!(&self.input, TargetInput::Constant(input) if input.is_empty()) {
+            return Err(SetupError::EmptyInput);
         }
         Endpoint::check(&self.url, &self.network)?;
         self.headers.iter().try_for_each(|(name, value)| header(name, value).map(|_| ()))
@@ -43,6 +49,7 @@ pub struct Webhook {
     endpoint: Endpoint,
     signing_keys: Vec<Secret>,
     headers: HeaderMap,
+    input: TargetInput,
     clock: Clock,
 }
 
@@ -51,18 +58,18 @@ impl Webhook {
     ///
     /// # Errors
     ///
-    /// If the address, a key or a header will not do.
+    /// If the address, a key, a header or the input will not do.
     pub fn new(settings: WebhookSettings, clock: Clock) -> Result<Self, SetupError> {
         settings.check()?;
-        let WebhookSettings { url, signing_keys, headers, network } = settings;
+        let WebhookSettings { url, signing_keys, headers, input, network } = settings;
         let secrets = signing_keys.iter().chain(headers.values()).cloned();
         let endpoint = Endpoint::new(&url, secrets, &network)?;
         let headers = headers.iter().map(|(name, value)| header(name, value)).collect::<Result<_, _>>()?;
-        Ok(Webhook { endpoint, signing_keys, headers, clock })
+        Ok(Webhook { endpoint, signing_keys, headers, input, clock })
     }
 
     async fn post(&self, delivery: &Delivery) -> Result<Receipt, DeliveryError> {
-        let body = json_line(delivery.finding().json()).into_bytes();
+        let body = crate::input::text(&self.input, delivery)?.into_bytes();
         let timestamp = (self.clock)().as_second();
         let mut headers = self.headers.clone();
         for (name, value) in [

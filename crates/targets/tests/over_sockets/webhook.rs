@@ -7,7 +7,9 @@ use std::time::Duration;
 use crate::counterpart::{HOSTILE, Misbehaviour, STOP_LOGGING, Server, deliver, local, misbehaving};
 use jiff::Timestamp;
 use targets::signature::verify;
-use targets::{Clock, DeliveryError, Network, RetryAfter, Secret, SetupError, Webhook, WebhookSettings};
+use targets::{
+    Clock, DeliveryError, Network, RetryAfter, Secret, SetupError, TargetInput, Webhook, WebhookSettings,
+};
 
 const KEY: &str = "a signing key of 24 bytes";
 const NOW: i64 = 1_793_673_669;
@@ -17,7 +19,13 @@ fn clock() -> Clock {
 }
 
 fn settings(url: Secret) -> WebhookSettings {
-    WebhookSettings { url, signing_keys: vec![Secret::new(KEY)], headers: BTreeMap::new(), network: local() }
+    WebhookSettings {
+        url,
+        signing_keys: vec![Secret::new(KEY)],
+        headers: BTreeMap::new(),
+        input: TargetInput::Event,
+        network: local(),
+    }
 }
 
 fn webhook(url: Secret) -> Webhook {
@@ -60,6 +68,51 @@ async fn a_receiver_verifies_and_reads_the_finding() {
             "nothing is lost"
         );
     }
+}
+
+#[tokio::test]
+async fn a_receiver_gets_what_was_asked_for_signed() {
+    let server = Server::answering(200, &[], "").await;
+    let with_input = |input, input_path, transformer: Option<(&[(&str, &str)], &str)>| {
+        let transformer = transformer.map(|(paths, template)| {
+            let paths = paths.iter().map(|(name, path)| ((*name).to_owned(), (*path).to_owned()));
+            (paths.collect::<BTreeMap<_, _>>(), template)
+        });
+        let transformer = transformer.as_ref().map(|(paths, template)| (paths, *template));
+        let input = TargetInput::parse(input, input_path, transformer).unwrap();
+        Webhook::new(WebhookSettings { input, ..settings(server.url("/")) }, clock())
+    };
+    let paths: &[_] = &[("title", "$.detail.title"), ("who", "$.detail.principal")];
+    for webhook in [
+        with_input(Some("{ \"ping\": 1 }"), None, None),
+        with_input(None, Some("$.detail.event_ids"), None),
+        with_input(None, None, Some((paths, r#"{"text": "<aws.events.rule-name>: <title>"}"#))),
+    ] {
+        deliver(&webhook.unwrap(), STOP_LOGGING).await.unwrap();
+    }
+    let bodies = [
+        "{ \"ping\": 1 }",
+        r#"["5c8e7a52-1b1f-4b7e-9a60-0a4f1d3e2b11"]"#,
+        r#"{"text": "cloudtrail-logging-stopped: CloudTrail main stopped in payments-prod"}"#,
+    ];
+    let requests = server.requests();
+    assert_eq!(requests.len(), bodies.len());
+    for (request, body) in requests.iter().zip(bodies) {
+        assert_eq!(request.body, body);
+        assert_eq!(request.header("content-type"), "application/json");
+        let (timestamp, signature) =
+            (request.header("trailhound-timestamp"), request.header("trailhound-signature"));
+        verify(&Secret::new(KEY), timestamp, signature, &request.body, NOW).unwrap();
+    }
+
+    let no_json = with_input(None, None, Some((paths, r#"{"who": "<who>"}"#))).unwrap();
+    let error = deliver(&no_json, STOP_LOGGING).await.unwrap_err();
+    assert!(
+        matches!(&error, DeliveryError::Permanent { reason } if reason.starts_with("INVALID_JSON: ")),
+        "{error}"
+    );
+    assert_eq!(server.requests().len(), bodies.len(), "what is no JSON is not sent");
+    assert_eq!(with_input(Some(""), None, None).unwrap_err(), SetupError::EmptyInput);
 }
 
 #[tokio::test]
