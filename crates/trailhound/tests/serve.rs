@@ -1,0 +1,243 @@
+//! The service as a person runs it: the binary, signals, commands beside it, and what it says when its state cannot be used.
+#![cfg(unix)]
+
+mod kit;
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::unix::fs::{FileExt, PermissionsExt};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use kit::{run, stop_logging, trailhound};
+
+/// A service over a folder, with a webhook that answers as it is told.
+struct Site {
+    folder: tempfile::TempDir,
+    push: SocketAddr,
+    operations: SocketAddr,
+}
+
+fn free() -> SocketAddr {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+}
+
+impl Site {
+    fn new(target: &str) -> Self {
+        let (push, operations) = (free(), free());
+        let configuration = format!(
+            "state: {{ folder: state, durability: crash }}\n\
+             sources: [{{ http: {{ listen: \"{push}\" }} }}]\n\
+             http: {{ listen: \"{operations}\" }}\n\
+             targets: {{ out: {target} }}\n\
+             routes: [{{ to: [out] }}]\n"
+        );
+        let folder = kit::folder(&[("trailhound.yaml", configuration.as_bytes())]);
+        Site { folder, push, operations }
+    }
+
+    fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    fn start(&self) -> Child {
+        let log = OpenOptions::new().create(true).append(true).open(self.path().join("log")).unwrap();
+        let mut child = trailhound(self.path())
+            .args(["serve", "-c", "trailhound.yaml"])
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn()
+            .unwrap();
+        let begun = Instant::now();
+        loop {
+            if let Some(status) = child.try_wait().unwrap() {
+                panic!("ended with {status}: {}", self.log());
+            }
+            if ask(self.operations, "GET", "/readyz", "").is_some_and(|(status, _)| status == 200) {
+                return child;
+            }
+            assert!(begun.elapsed() < Duration::from_secs(60), "not ready: {}", self.log());
+            thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    fn log(&self) -> String {
+        fs::read_to_string(self.path().join("log")).unwrap_or_default()
+    }
+
+    fn push(&self, record: &str) {
+        let (status, text) = ask(self.push, "POST", "/events", record).unwrap();
+        assert_eq!(status, 200, "{text}");
+    }
+}
+
+fn ask(address: SocketAddr, method: &str, path: &str, body: &str) -> Option<(u16, String)> {
+    let mut stream = TcpStream::connect(address).ok()?;
+    let length = body.len();
+    write!(
+        stream,
+        "{method} {path} HTTP/1.1\r\nHost: test\r\nContent-Type: application/json\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{body}"
+    )
+    .ok()?;
+    let mut text = String::new();
+    stream.read_to_string(&mut text).ok()?;
+    let (head, body) = text.split_once("\r\n\r\n")?;
+    Some((head.split(' ').nth(1)?.parse().ok()?, body.to_owned()))
+}
+
+fn signal(child: &Child, name: &str) {
+    let sent = Command::new("kill").args([name, &child.id().to_string()]).status().unwrap();
+    assert!(sent.success());
+}
+
+fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    while !holds() {
+        assert!(begun.elapsed() < Duration::from_secs(60), "waited in vain until {what}");
+        thread::sleep(Duration::from_millis(20));
+    }
+}
+
+fn now() -> String {
+    // Tests have no clock of their own; the file system does.
+    let made = tempfile::NamedTempFile::new().unwrap().as_file().metadata().unwrap().modified().unwrap();
+    format!("{:.0}", jiff::Timestamp::try_from(made).unwrap())
+}
+
+#[test]
+fn it_serves_and_the_commands_beside_it_see_what_it_did() {
+    let site = Site::new("{ file: { path: out.ndjson } }");
+    let mut child = site.start();
+    site.push(&stop_logging("e-1", &now()));
+    let out = || fs::read_to_string(site.path().join("out.ndjson")).unwrap_or_default();
+    until("the finding is in the file", || out().contains("cloudtrail-logging-stopped"));
+
+    let status = run(site.path(), &["status", "trailhound.yaml"]);
+    assert!(status.stdout.contains("ready, version") && status.stdout.contains("1 received, 1 matched"), "{status}");
+    let json = run(site.path(), &["status", "state", "--format", "json"]);
+    let json: serde_json::Value = serde_json::from_str(&json.stdout).unwrap();
+    assert_eq!((json["service"]["ready"].as_bool(), json["unaccounted"].as_array().unwrap().len()), (Some(true), 0));
+    let findings = run(site.path(), &["findings", "state", "--rule", "cloudtrail-logging-stopped", "--format", "ndjson"]);
+    let findings = findings.findings();
+    assert_eq!((findings.len(), &findings[0]["detail"]["event_ids"][0]), (1, &"e-1".into()));
+    assert_eq!(run(site.path(), &["findings", "state", "--rule", "no-such-rule", "--format", "json"]).stdout, "[]\n");
+    let none = run(site.path(), &["deliveries", "list", "state"]);
+    assert_eq!((none.stdout.as_str(), none.stderr.as_str()), ("", "nothing is owed\n"));
+
+    let second = run(site.path(), &["serve", "-c", "trailhound.yaml"]);
+    assert_eq!(second.code, 4, "{second}");
+    assert!(second.stderr.contains("stop the other process"), "{second}");
+
+    let before = fs::read_to_string(site.path().join("trailhound.yaml")).unwrap();
+    fs::write(site.path().join("trailhound.yaml"), "sources: nothing").unwrap();
+    signal(&child, "-HUP");
+    until("the bad file is told", || {
+        ask(site.operations, "GET", "/readyz", "").is_some_and(|(status, text)| status == 200 && text.contains("reload: unhealthy"))
+    });
+    fs::write(site.path().join("trailhound.yaml"), before).unwrap();
+    until("the good file is taken by itself", || site.log().contains("the configuration was reloaded"));
+
+    let begun = Instant::now();
+    signal(&child, "-TERM");
+    assert!(child.wait().unwrap().success(), "{}", site.log());
+    assert!(begun.elapsed() < Duration::from_secs(10));
+    let status = run(site.path(), &["status", "state"]);
+    assert!(status.stdout.starts_with("service     not running"), "{status}");
+}
+
+/// A webhook that says *too many requests* for a while, as Slack does.
+#[test]
+fn a_storm_of_429_is_waited_out() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let (sender, asked) = std::sync::mpsc::channel();
+    thread::spawn(move || {
+        for (number, stream) in listener.incoming().flatten().enumerate() {
+            let mut reader = BufReader::new(stream);
+            let mut length = 0;
+            loop {
+                let mut line = String::new();
+                reader.read_line(&mut line).unwrap();
+                let line = line.trim_end().to_ascii_lowercase();
+                if let Some(value) = line.strip_prefix("content-length: ") {
+                    length = value.parse().unwrap();
+                }
+                if line.is_empty() {
+                    break;
+                }
+            }
+            let mut body = vec![0; length];
+            reader.read_exact(&mut body).unwrap();
+            let answer = if number < 3 {
+                "HTTP/1.1 429 Too Many Requests\r\nRetry-After: 1\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+            } else {
+                "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok"
+            };
+            reader.get_mut().write_all(answer.as_bytes()).unwrap();
+            if sender.send((Instant::now(), number)).is_err() {
+                break;
+            }
+        }
+    });
+    let site = Site::new(&format!(
+        "{{ slack: {{ webhook: \"http://{address}/hook\" }}, network: {{ allow: [127.0.0.0/8], plain_http: true }}, retry: {{ delay: 20ms }} }}"
+    ));
+    let mut child = site.start();
+    for n in 0..5 {
+        site.push(&stop_logging(&format!("e-{n}"), &now()));
+    }
+    let first = asked.recv_timeout(Duration::from_secs(60)).unwrap().0;
+    let second = asked.recv_timeout(Duration::from_secs(60)).unwrap().0;
+    assert!(second - first >= Duration::from_millis(900), "its wish is honoured, for all that waits: {:?}", second - first);
+    until("all have arrived", || {
+        let status = run(site.path(), &["status", "state", "--format", "json"]);
+        let status: serde_json::Value = serde_json::from_str(&status.stdout).unwrap();
+        let of = |state: &str| status["deliveries"][state].as_u64().unwrap();
+        of("delivered") == of("created") && of("created") >= 5
+    });
+    assert!(!site.log().contains("hook\""), "the address is a secret: {}", site.log());
+    signal(&child, "-TERM");
+    assert!(child.wait().unwrap().success());
+}
+
+#[test]
+fn state_that_cannot_be_used_is_refused_with_what_to_do() {
+    let site = Site::new("{ file: { path: out.ndjson } }");
+    let mut child = site.start();
+    site.push(&stop_logging("e-1", &now()));
+    signal(&child, "-TERM");
+    child.wait().unwrap();
+    let database = site.path().join("state/state.db");
+    let kept = fs::read(&database).unwrap();
+
+    let file = File::options().write(true).open(&database).unwrap();
+    file.write_all_at(&[0xa5; 4096], 4096 * 3).unwrap();
+    drop(file);
+    let damaged = run(site.path(), &["serve", "-c", "trailhound.yaml"]);
+    assert_eq!(damaged.code, 4, "{damaged}");
+    assert!(damaged.stderr.contains("restore a backup"), "{damaged}");
+
+    fs::write(&database, kept).unwrap();
+    if fs::metadata("/proc/self").is_ok_and(|own| std::os::unix::fs::MetadataExt::uid(&own) == 0) {
+        return println!("left out: nothing is read-only for root");
+    }
+    fs::set_permissions(site.path().join("state"), fs::Permissions::from_mode(0o500)).unwrap();
+    let read_only = run(site.path(), &["serve", "-c", "trailhound.yaml"]);
+    fs::set_permissions(site.path().join("state"), fs::Permissions::from_mode(0o700)).unwrap();
+    assert_eq!(read_only.code, 4, "{read_only}");
+    assert!(read_only.stderr.contains("the right to write there"), "{read_only}");
+}
+
+#[test]
+fn a_demonstration_needs_nothing_and_leaves_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = trailhound(folder.path());
+    let seen = kit::see(command.env("TMPDIR", folder.path()).args(["serve", "--demo", "--for", "6"]));
+    assert_eq!(seen.code, 0, "{seen}");
+    assert!(seen.stderr.contains("Nothing leaves this machine") && seen.stderr.contains("/events"), "{seen}");
+    assert!(seen.stdout.contains("check first:"), "{seen}");
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "the state is gone");
+}
