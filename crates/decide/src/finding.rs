@@ -38,7 +38,7 @@ pub struct Finding {
     pub account: String,
     /// The region the first event was recorded in, or empty.
     pub region: String,
-    /// When the first event happened.
+    /// When it became so: when the first event happened, an alarm changed its state, or the time of an absence was up.
     pub time: String,
     /// Always empty: CloudTrail's own events have none either.
     pub resources: Vec<String>,

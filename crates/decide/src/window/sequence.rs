@@ -84,6 +84,9 @@ pub struct Attempts {
     /// First steps before this are decided, but for events that are late.
     #[serde(rename = "c")]
     cursor: i64,
+    /// How many events of each step no sequence has; counted when somebody asks.
+    #[serde(skip)]
+    open: Option<Box<[u16; 64]>>,
 }
 
 /// The step an event is, and whether a sequence has it.
@@ -150,6 +153,7 @@ impl Kind for Sequence {
             early: VecDeque::new(),
             told: VecDeque::new(),
             cursor: i64::MIN,
+            open: None,
         }
     }
 
@@ -241,6 +245,7 @@ impl Attempts {
         let (time, event) = (entry.time, entry.event.clone());
         insert(&mut self.events, place, entry);
         insert(&mut self.marks, place, Mark(u16::from(step)));
+        self.count_open(step, 1);
         let first = turn.said.len();
         if time < turn.watermark {
             if step == terms.steps {
@@ -286,6 +291,7 @@ impl Attempts {
         self.events.retain(|_| flags.next().unwrap_or(true));
         let mut flags = keep.into_iter();
         self.marks.retain(|_| flags.next().unwrap_or(true));
+        self.open = None;
         if self.events.len() * 4 <= EVENTS_MAX * 3 {
             return 0;
         }
@@ -295,8 +301,37 @@ impl Attempts {
         half as u64
     }
 
+    /// Whether a busy key has no event to spare for a step other than this one: then a look through them all is in vain.
+    fn lacks_a_step(&mut self, terms: &Sequence, step: u8) -> bool {
+        if self.events.len() <= TRIED_MAX {
+            return false;
+        }
+        let free = self.marks.iter().filter(|mark| !mark.is(Mark::USED | Mark::CLAIMED));
+        let open = self.open.get_or_insert_with(|| {
+            let mut open = Box::new([0; 64]);
+            for mark in free {
+                if let Some(count) = open.get_mut(usize::from(mark.step())) {
+                    *count += 1;
+                }
+            }
+            open
+        });
+        let steps = open.iter().take(usize::from(terms.steps)).enumerate();
+        steps.into_iter().any(|(at, count)| *count == 0 && at != usize::from(step))
+    }
+
+    /// Keeps the count of events to spare.
+    fn count_open(&mut self, step: u8, change: i16) {
+        if let Some(count) = self.open.as_mut().and_then(|open| open.get_mut(usize::from(step))) {
+            *count = count.saturating_add_signed(change);
+        }
+    }
+
     /// A complete sequence of events no other has, around a new event.
-    fn early_with(&self, terms: &Sequence, step: u8, time: i64) -> Option<Vec<usize>> {
+    fn early_with(&mut self, terms: &Sequence, step: u8, time: i64) -> Option<Vec<usize>> {
+        if self.lacks_a_step(terms, step) {
+            return None;
+        }
         let first = self.events.partition_point(|one| one.time < terms.since(time));
         let taken = Mark::USED | Mark::CLAIMED;
         let recent = self.marks.get(first..).unwrap_or_default();
@@ -404,11 +439,24 @@ impl Attempts {
             self.told.pop_front();
         }
         let gone = self.events.partition_point(|one| one.time.saturating_add(terms.keep) <= watermark);
-        self.events.drain(..gone);
-        self.marks.drain(..gone);
+        if gone > 0 {
+            self.events.drain(..gone);
+            self.marks.drain(..gone);
+            self.open = None;
+        }
         if self.events.len() * 4 < self.events.capacity() {
             self.events.shrink_to_fit();
             self.marks.shrink_to_fit();
+        }
+    }
+
+    /// Says that a sequence has an event.
+    fn mark(&mut self, at: usize, what: u16) {
+        let Some(mark) = self.marks.get_mut(at) else { return };
+        let (step, was_free) = (mark.step(), !mark.is(Mark::USED | Mark::CLAIMED));
+        mark.0 |= what;
+        if was_free {
+            self.count_open(step, -1);
         }
     }
 
@@ -417,9 +465,7 @@ impl Attempts {
         for entry in entries {
             let mut at = self.events.partition_point(|other| other.order() < entry.order());
             while self.events.get(at).is_some_and(|other| other.order() == entry.order()) {
-                if let Some(mark) = self.marks.get_mut(at) {
-                    mark.0 |= Mark::USED;
-                }
+                self.mark(at, Mark::USED);
                 at += 1;
             }
         }
@@ -467,9 +513,7 @@ impl Attempts {
         let end = begin.saturating_add(terms.within);
         if !settled {
             for at in found {
-                if let Some(mark) = self.marks.get_mut(*at) {
-                    mark.0 |= Mark::CLAIMED;
-                }
+                self.mark(*at, Mark::CLAIMED);
             }
         }
         let overlaps = |told: &Told| told.from < end && told.end > from;

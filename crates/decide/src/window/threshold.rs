@@ -314,7 +314,7 @@ impl Window {
         let told = Told { id, from, end, revision: 0, settled: false, folded: None };
         said.push(self.occurrence(terms, subject, &told));
         let at = self.told.partition_point(|other| other.from <= from);
-        self.told.insert(at, told);
+        insert(&mut self.told, at, told);
         true
     }
 
@@ -414,7 +414,7 @@ impl Window {
         };
         said.push(self.occurrence(terms, subject, &told));
         let at = self.told.partition_point(|other| other.from <= from);
-        self.told.insert(at, told);
+        insert(&mut self.told, at, told);
     }
 
     /// Early occurrences whose events all went to windows that took over other early ones.
@@ -439,7 +439,7 @@ impl Window {
             (told.settled, told.revision) = (true, told.revision + 1);
             said.push(self.occurrence(terms, subject, &told));
             let at = self.told.partition_point(|other| other.from <= told.from);
-            self.told.insert(at, told);
+            insert(&mut self.told, at, told);
         }
     }
 

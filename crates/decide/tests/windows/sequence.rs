@@ -116,6 +116,21 @@ fn one_key_with_very_many_events_is_bounded_and_counted() {
     assert_eq!(said.len(), 1);
 }
 
+#[test]
+fn a_busy_key_is_told_as_early_as_a_quiet_one() {
+    let mut rule = windows(SequenceDefinition { within: Duration::from_secs(1_000), ..definition(3) });
+    let (mut said, mut fired) = (Vec::new(), 0);
+    for n in 0..900 {
+        let step = [0, 0, 1, 2][n as usize % 4];
+        let event = Signal { part: Part::Step(step), ..signal(i64::from(n), n, "alice") };
+        fired += u32::from(rule.take(&event, &mut said) == Taken::Fired);
+        rule.advance(Watermark::at(at(i64::from(n) - 500)), &mut said);
+    }
+    assert_eq!(fired, 225, "each last step completes one at once");
+    rule.finish(&mut said);
+    assert!(last_words(&said).values().all(|one| one.settled));
+}
+
 const LATENESS: i64 = 30;
 
 fn events() -> impl Strategy<Value = Vec<(Signal, i64)>> {

@@ -6,11 +6,11 @@
 use std::borrow::Cow;
 use std::io::{self, Write};
 
-use decide::Finding;
+use decide::{Finding, State};
 
 use super::{Output, plain};
 
-const COLUMNS: [&str; 15] = [
+const COLUMNS: [&str; 17] = [
     "time",
     "severity",
     "rule",
@@ -26,6 +26,8 @@ const COLUMNS: [&str; 15] = [
     "event_id",
     "id",
     "fingerprint",
+    "state",
+    "revision",
 ];
 
 pub(crate) struct Csv<W: Write> {
@@ -43,6 +45,14 @@ impl<W: Write> Csv<W> {
             self.out.write_record(COLUMNS)?;
         }
         Ok(())
+    }
+}
+
+fn state(state: State) -> &'static str {
+    match state {
+        State::Firing => "firing",
+        State::Resolved => "resolved",
+        State::Unknown => "unknown",
     }
 }
 
@@ -67,6 +77,8 @@ impl<W: Write> Output for Csv<W> {
             detail.event_ids.first().cloned().unwrap_or_default(),
             finding.id.clone(),
             detail.fingerprint.clone(),
+            state(detail.state).to_owned(),
+            detail.revision.to_string(),
         ];
         self.out.write_record(cells.iter().map(|cell| harmless(cell).into_owned()))?;
         Ok(())
