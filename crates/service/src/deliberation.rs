@@ -245,6 +245,9 @@ impl Deliberation {
     }
 }
 
+/// A stored value: its key, the format of the value, the value.
+type OwnedRow = (Vec<u8>, u32, Vec<u8>);
+
 /// An engine with all state that is stored under the meaning it has now.
 fn restore(
     program: &Program,
@@ -262,7 +265,7 @@ fn restore(
         .collect();
     // The engine wants to walk over rows that are there for longer than the store's walk.
     let mut failed = None;
-    let mut load = |namespace: &decide::Namespace| -> Vec<(Vec<u8>, u32, Vec<u8>)> {
+    let mut load = |namespace: &decide::Namespace| -> Vec<OwnedRow> {
         let mut rows = Vec::new();
         let walked = snapshot.scan_state(&Namespace::new(&namespace.name, namespace.meaning), .., |row| {
             rows.push((row.key.to_vec(), row.version, row.value.to_vec()));
@@ -274,7 +277,7 @@ fn restore(
     let probe = Engine::new(program.rules(), &program.context, settings.clone());
     let wanted = probe.namespaces();
     drop(probe);
-    let rows: BTreeMap<&str, Vec<(Vec<u8>, u32, Vec<u8>)>> =
+    let rows: BTreeMap<&str, Vec<OwnedRow>> =
         wanted.iter().map(|namespace| (&*namespace.name, load(namespace))).collect();
     if let Some(error) = failed {
         return Err(error.into());

@@ -1,5 +1,7 @@
 //! The whole path in one process: what comes in is acknowledged once it is durable, what is found arrives, what fails is told.
 
+#![expect(clippy::unwrap_used, reason = "a test")]
+
 mod kit;
 
 use std::sync::Arc;

@@ -1,5 +1,6 @@
 //! The service as a person runs it: the binary, signals, commands beside it, and what it says when its state cannot be used.
 #![cfg(unix)]
+#![expect(clippy::unwrap_used, reason = "a test")]
 
 mod kit;
 
@@ -116,14 +117,26 @@ fn it_serves_and_the_commands_beside_it_see_what_it_did() {
     until("the finding is in the file", || out().contains("cloudtrail-logging-stopped"));
 
     let status = run(site.path(), &["status", "trailhound.yaml"]);
-    assert!(status.stdout.contains("ready, version") && status.stdout.contains("1 received, 1 matched"), "{status}");
+    assert!(
+        status.stdout.contains("ready, version") && status.stdout.contains("1 received, 1 matched"),
+        "{status}"
+    );
     let json = run(site.path(), &["status", "state", "--format", "json"]);
     let json: serde_json::Value = serde_json::from_str(&json.stdout).unwrap();
-    assert_eq!((json["service"]["ready"].as_bool(), json["unaccounted"].as_array().unwrap().len()), (Some(true), 0));
-    let findings = run(site.path(), &["findings", "state", "--rule", "cloudtrail-logging-stopped", "--format", "ndjson"]);
+    assert_eq!(
+        (json["service"]["ready"].as_bool(), json["unaccounted"].as_array().unwrap().len()),
+        (Some(true), 0)
+    );
+    let findings = run(
+        site.path(),
+        &["findings", "state", "--rule", "cloudtrail-logging-stopped", "--format", "ndjson"],
+    );
     let findings = findings.findings();
     assert_eq!((findings.len(), &findings[0]["detail"]["event_ids"][0]), (1, &"e-1".into()));
-    assert_eq!(run(site.path(), &["findings", "state", "--rule", "no-such-rule", "--format", "json"]).stdout, "[]\n");
+    assert_eq!(
+        run(site.path(), &["findings", "state", "--rule", "no-such-rule", "--format", "json"]).stdout,
+        "[]\n"
+    );
     let none = run(site.path(), &["deliveries", "list", "state"]);
     assert_eq!((none.stdout.as_str(), none.stderr.as_str()), ("", "nothing is owed\n"));
 
@@ -135,7 +148,8 @@ fn it_serves_and_the_commands_beside_it_see_what_it_did() {
     fs::write(site.path().join("trailhound.yaml"), "sources: nothing").unwrap();
     signal(&child, "-HUP");
     until("the bad file is told", || {
-        ask(site.operations, "GET", "/readyz", "").is_some_and(|(status, text)| status == 200 && text.contains("reload: unhealthy"))
+        ask(site.operations, "GET", "/readyz", "")
+            .is_some_and(|(status, text)| status == 200 && text.contains("reload: unhealthy"))
     });
     fs::write(site.path().join("trailhound.yaml"), before).unwrap();
     until("the good file is taken by itself", || site.log().contains("the configuration was reloaded"));
@@ -191,7 +205,11 @@ fn a_storm_of_429_is_waited_out() {
     }
     let first = asked.recv_timeout(Duration::from_secs(60)).unwrap().0;
     let second = asked.recv_timeout(Duration::from_secs(60)).unwrap().0;
-    assert!(second - first >= Duration::from_millis(900), "its wish is honoured, for all that waits: {:?}", second - first);
+    assert!(
+        second - first >= Duration::from_millis(900),
+        "its wish is honoured, for all that waits: {:?}",
+        second - first
+    );
     until("all have arrived", || {
         let status = run(site.path(), &["status", "state", "--format", "json"]);
         let status: serde_json::Value = serde_json::from_str(&status.stdout).unwrap();
