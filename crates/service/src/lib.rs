@@ -37,6 +37,7 @@ mod program;
 mod recent;
 mod records;
 mod service;
+mod steady;
 mod supervisor;
 mod watch;
 

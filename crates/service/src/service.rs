@@ -27,6 +27,7 @@ use crate::examine::{Current, Entrance, work};
 use crate::health::{Health, State};
 use crate::latency::Latencies;
 use crate::operations::{Exposed, Operations, Sight, describe, router};
+use crate::steady::steady;
 use crate::supervisor::{Supervised, Surroundings, supervise};
 use crate::watch::Watch;
 use crate::{Journal, Program};
@@ -379,7 +380,7 @@ impl Running {
             lanes: lanes_receiver,
             stop,
             latencies,
-            clock: clock.clone(),
+            clock: steady(clock.clone()),
             jitter: jitter.clone(),
             journal: journal.clone(),
         };
@@ -440,7 +441,13 @@ impl Running {
                 command = commands.recv() => match command {
                     Some(Command::Stop) | None => break Ok(()),
                     Some(Command::Reload) => self.reload().await,
-                    Some(Command::Asked(request, answer)) => self.answer(request, answer),
+                    Some(Command::Asked(request, answer)) => {
+                        let reloads = request == Request::Reload;
+                        self.answer(request, answer);
+                        if reloads {
+                            self.reload().await;
+                        }
+                    }
                 },
                 _ = look.tick() => if self.watch.changed() {
                     self.settings.journal.info("a file of the configuration has changed").done();
@@ -528,11 +535,8 @@ impl Running {
                     version: self.settings.version.to_owned(),
                 }
             }
-            Request::Reload => {
-                // Answered before it is done: whether it worked is told by `Health`.
-                self.settings.journal.info("a reload was asked for").done();
-                Response::Reloading
-            }
+            // Answered before it is done: whether it worked is told by `Health`.
+            Request::Reload => Response::Reloading,
             Request::Retry { actor, keys, target } => {
                 return self.retry(&actor, &keys, target.as_deref(), answer);
             }
