@@ -54,6 +54,7 @@ fn finding(severity: rules::Severity, state: decide::State) -> Finding {
             last_time: text("2026-11-03T02:59:59Z"),
             event_ids: vec![text("5c8e7a52-1b1f-4b7e-9a60-0a4f1d3e2b11")],
             records: vec![to_raw_value(&record).unwrap()],
+            over_time: false,
             alarm: None,
             first_checks: vec![text("The check?")],
             tags: vec![text("the-tag")],
