@@ -100,7 +100,11 @@ impl Incident {
             state: one.state,
             fingerprint: one.fingerprint,
             key: one.key,
-            severity: one.severity.unwrap_or(usual),
+            severity: match basis {
+                // Everything is new to who has seen nothing yet: to be read, not to be woken by.
+                Basis::FirstSeen { cold: true, .. } => Severity::Info,
+                _ => one.severity.unwrap_or(usual),
+            },
             time,
             count: one.count,
             first_time: one.first_time.unwrap_or(one.from),

@@ -76,6 +76,8 @@ struct Entry {
     unit: Option<String>,
     default_value: Option<f64>,
     decider: Decider,
+    /// Whether it says what did not follow, which the end of a history does not prove.
+    says_what_is_missing: bool,
     /// Events that were forgotten and are counted as evicted already.
     forgotten: u64,
 }
@@ -130,6 +132,7 @@ impl Engine {
             unit: rule.publishes().and_then(|published| published.definition.unit.clone()),
             default_value: rule.publishes().and_then(|published| published.definition.default_value),
             decider: Decider::new(number, rule, context, &settings),
+            says_what_is_missing: matches!(&rule.decision, Decision::Sequence(of) if of.then_not.is_some()),
             forgotten: 0,
         });
         Engine {
@@ -279,7 +282,8 @@ impl Engine {
     }
 
     /// Settles everything: the end of a history, up to `end`. An absence is decided by what the lanes have told; a key that
-    /// belongs to no account of its own, by the end of the history itself.
+    /// belongs to no account of its own, by the end of the history itself. Of a sequence whose last step may still not follow
+    /// nothing is said: its span goes on behind the end.
     pub fn finish(&mut self, end: EventTime) {
         if !self.settings.early {
             let groups = std::mem::replace(&mut self.groups, Groups::new(Vec::new()));
@@ -289,7 +293,8 @@ impl Engine {
             if let Decider::Alarm(alarms) = &mut entry.decider {
                 alarms.advance(i64::MAX, Some(end), &mut self.said, &mut self.composites);
             } else {
-                entry.decider.advance(Watermark::end(), &mut self.occurrences);
+                let told = if entry.says_what_is_missing { Watermark::at(end) } else { Watermark::end() };
+                entry.decider.advance(told, &mut self.occurrences);
                 entry.tell(number, &mut self.occurrences, &mut self.said);
             }
         }
