@@ -97,7 +97,9 @@ impl Principal {
     pub fn label(&self) -> String {
         match (self.kind, &self.session) {
             (Kind::Sso, Some(session)) => format!("{session} ({})", permission_set(&self.name)),
-            (Kind::AssumedRole | Kind::ServiceLinkedRole, Some(session)) => format!("{}/{session}", self.name),
+            (Kind::AssumedRole | Kind::ServiceLinkedRole, Some(session)) => {
+                format!("{}/{session}", self.name)
+            }
             (Kind::Account, _) if self.other_account => format!("{} (other account)", self.name),
             _ => self.name.clone(),
         }

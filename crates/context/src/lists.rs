@@ -79,7 +79,7 @@ pub struct PackList {
 }
 
 /// The lists the built-in pack asks for, with what an empty one means.
-pub const PACK_LISTS: [PackList; 5] = [
+pub const PACK_LISTS: [PackList; 6] = [
     PackList {
         name: "automation_roles",
         meaning: "names of roles that machines use (deployments, infrastructure as code); while empty, no role is \
@@ -101,6 +101,11 @@ pub const PACK_LISTS: [PackList; 5] = [
     PackList {
         name: "break_glass_users",
         meaning: "names of users kept for emergencies, whose every use is reported; while empty, no user is one",
+    },
+    PackList {
+        name: "watched_regions",
+        meaning: "names of regions in which something always runs, so that a day without events is reported; while \
+                  empty, none is",
     },
 ];
 

@@ -50,7 +50,8 @@ impl Matrix {
     pub fn cloud() -> &'static Matrix {
         static MATRIX: LazyLock<Matrix> = LazyLock::new(|| {
             #[expect(clippy::expect_used, reason = "compiled in, and read by a test")]
-            serde_json::from_str(include_str!("../../../rules/attack-iaas.json")).expect("the matrix is valid")
+            serde_json::from_str(include_str!("../../../rules/attack-iaas.json"))
+                .expect("the matrix is valid")
         });
         &MATRIX
     }
@@ -61,20 +62,23 @@ impl Technique {
     pub fn is_covered_by(&self, rule: &Rule) -> bool {
         techniques(rule).any(|tag| {
             let own = tag.get(..self.id.len()).filter(|own| own.eq_ignore_ascii_case(&self.id));
-            own.is_some() && tag.get(self.id.len()..).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+            own.is_some()
+                && tag.get(self.id.len()..).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
         })
     }
 }
 
 /// The techniques a rule's tags name: `t1562.008`.
 pub fn techniques(rule: &Rule) -> impl Iterator<Item = &str> {
-    let numbered = |tag: &&str| tag.strip_prefix('t').is_some_and(|n| n.starts_with(|c: char| c.is_ascii_digit()));
+    let numbered =
+        |tag: &&str| tag.strip_prefix('t').is_some_and(|n| n.starts_with(|c: char| c.is_ascii_digit()));
     rule.tags.iter().filter_map(|tag| tag.strip_prefix("attack.")).filter(numbered)
 }
 
 /// The tactics a rule's tags name: `defense-evasion`.
 pub fn tactics(rule: &Rule) -> impl Iterator<Item = &str> {
-    let numbered = |tag: &str| tag.strip_prefix('t').is_some_and(|n| n.starts_with(|c: char| c.is_ascii_digit()));
+    let numbered =
+        |tag: &str| tag.strip_prefix('t').is_some_and(|n| n.starts_with(|c: char| c.is_ascii_digit()));
     rule.tags.iter().filter_map(|tag| tag.strip_prefix("attack.")).filter(move |tag| !numbered(tag))
 }
 

@@ -19,6 +19,7 @@
 mod alarms;
 mod catalogue;
 mod condition;
+mod cost;
 mod coverage;
 mod decision;
 mod diagnostic;
@@ -26,6 +27,7 @@ mod evaluation;
 mod event;
 mod explanation;
 mod files;
+mod history;
 mod lint;
 mod metric;
 mod nearest;
@@ -44,6 +46,7 @@ pub mod yaml;
 
 pub use catalogue::{Check, Entry};
 pub use condition::{Condition, EXPRESSION_LENGTH_MAX, Truth};
+pub use cost::Cost;
 pub use coverage::{Control, Matrix, Technique, controls, services, tactics, techniques};
 pub use decision::{
     Absent, CompositeAlarm, Decision, DecisionKind, Expect, FirstSeen, MetricAlarm, MetricFilter, Sequence,
@@ -56,6 +59,7 @@ pub use explanation::{
     ConditionExplanation, EscalationExplanation, ExceptionExplanation, RuleExplanation, SelectorExplanation,
 };
 pub use files::{Files, MemoryFiles, resolve};
+pub use history::Change;
 pub use lint::{expired_exceptions, missing_events, unused_lists};
 pub use metric::Transformation;
 pub use nearest::nearest;

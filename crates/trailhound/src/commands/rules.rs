@@ -1,9 +1,10 @@
 //! `trailhound rules`: what rules there are, and what one of them is for.
 
+use std::collections::BTreeSet;
 use std::io;
 
 use globset::Glob;
-use rules::{Files, Rule, Severity};
+use rules::{BuiltIn, Cost, Files, Rule, Severity};
 use unicode_width::UnicodeWidthStr;
 
 use super::explain::unknown_rule;
@@ -45,7 +46,12 @@ pub(crate) fn list(
         }
         Ok(())
     })?;
-    talk.note(format_args!("{} of {} rules", listed.len(), rules.len()));
+    talk.note(format_args!(
+        "{} of {} rules; the built-in ones are of {}",
+        listed.len(),
+        rules.len(),
+        BuiltIn.version()
+    ));
     Ok(Exit::Fine)
 }
 
@@ -104,13 +110,59 @@ pub(crate) fn show(id: &str, choice: &RuleChoice, talk: Talk) -> Outcome {
         if let Some(text) = &rule.description {
             writeln!(out, "\n{}", filled(text, line_width()))?;
         }
+        if rule.source.file.starts_with("builtin/") {
+            costs(out, rule)?;
+        }
+        tuning(out, document)?;
         if !rule.first_checks.is_empty() {
             writeln!(out, "\nCheck first")?;
             for check in &rule.first_checks {
                 writeln!(out, "  · {check}")?;
             }
         }
+        if rule.source.file.starts_with("builtin/") {
+            changes(out, rule)?;
+        }
         writeln!(out, "\n{faint}---{faint:#}\n{}", document.trim_end())
     })?;
     Ok(Exit::Fine)
+}
+
+/// How loud a built-in rule is on the logs it was counted on.
+fn costs(out: &mut dyn io::Write, rule: &Rule) -> io::Result<()> {
+    let events: u64 = Cost::all().iter().map(|set| set.events).sum();
+    let findings: u64 = Cost::all().iter().map(|set| set.of(rule.id.as_str())).sum();
+    writeln!(
+        out,
+        "\nWhat it costs\n  {findings} findings in {events} events of {} sets of real logs; `trailhound rehearse` counts yours",
+        Cost::all().len()
+    )?;
+    for set in Cost::all() {
+        let Some(by) = set.findings.get(rule.id.as_str()) else { continue };
+        let by: Vec<String> =
+            by.iter().rev().map(|(severity, findings)| format!("{findings} {severity}")).collect();
+        writeln!(out, "  · {}: {}", set.set, by.join(", "))?;
+    }
+    Ok(())
+}
+
+/// What makes a rule quieter: the lists it asks, and else exceptions.
+fn tuning(out: &mut dyn io::Write, document: &str) -> io::Result<()> {
+    let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let named = |rest: &str| rest.split(|c| !is_name(c)).next().unwrap_or_default().to_owned();
+    let lists: BTreeSet<String> = document.split("lists.").skip(1).map(named).collect();
+    writeln!(out, "\nToo loud?")?;
+    for list in &lists {
+        writeln!(out, "  · the list `{list}` changes what it says")?;
+    }
+    writeln!(out, "  · except principals or addresses under `override`; `trailhound rehearse` proposes which")
+}
+
+/// What changed about a built-in rule.
+fn changes(out: &mut dyn io::Write, rule: &Rule) -> io::Result<()> {
+    writeln!(out, "\nChanges")?;
+    for change in BuiltIn.changes(rule.id.as_str()) {
+        writeln!(out, "{}", filled(&format!("{}: {}", change.version, change.text), line_width()))?;
+    }
+    Ok(())
 }
