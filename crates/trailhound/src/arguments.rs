@@ -55,6 +55,13 @@ pub(crate) enum Command {
   trailhound scan logs/ --fail-on high           exit code 1 if anything high or critical is found")]
     Scan(Box<Scan>),
 
+    /// Count what rules would tell day by day over log files, and propose exceptions
+    #[command(after_help = "Examples:
+  trailhound rehearse logs/                      findings per day, by rule and account
+  trailhound rehearse logs/ --severity medium --format yaml >> trailhound.yaml
+  trailhound rehearse logs/ -c trailhound.yaml   with what is excepted already")]
+    Rehearse(Box<Rehearse>),
+
     /// Read rule files and the configuration, and say everything that is wrong or doubtful in them
     #[command(after_help = "Examples:
   trailhound check                               the built-in rules
@@ -285,6 +292,56 @@ pub(crate) struct Known {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct Rehearse {
+    /// Log files, folders, glob patterns; `-` is standard input
+    #[arg(required = true, value_name = "PATH")]
+    pub(crate) paths: Vec<OsString>,
+
+    #[command(flatten)]
+    pub(crate) choice: RuleChoice,
+
+    /// How to print it
+    #[arg(short, long, value_name = "FORMAT", default_value = "table")]
+    pub(crate) format: RehearseFormat,
+
+    /// Count only findings of this severity or above
+    #[arg(short, long, value_name = "SEVERITY", default_value = "low", value_parser = severity)]
+    pub(crate) severity: rules::Severity,
+
+    /// Only events from this time on (2026-11-03, or 2026-11-03T02:15:00Z)
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    pub(crate) from: Option<cloudtrail::EventTime>,
+
+    /// Only events before this time
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    pub(crate) to: Option<cloudtrail::EventTime>,
+
+    /// How many threads [default: one per core]
+    #[arg(long, value_name = "N", value_parser = threads)]
+    pub(crate) threads: Option<std::num::NonZero<usize>>,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum RehearseFormat {
+    /// For people: a line for each rule and account, then the proposals
+    Table,
+    /// All of it as one document
+    Json,
+    /// The proposals alone, as an `override:` of the configuration
+    Yaml,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum CoverageBy {
+    /// Techniques of ATT&CK's cloud matrix, by tactic
+    Technique,
+    /// Controls of the CIS AWS Foundations Benchmark
+    Control,
+    /// AWS services
+    Service,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct Scan {
     /// Log files, folders, glob patterns, s3://BUCKET/PREFIX; `-` is standard input
     #[arg(required = true, value_name = "PATH")]
@@ -461,7 +518,24 @@ pub(crate) enum Rules {
         #[arg(short, long, default_value = "text")]
         format: CheckFormat,
     },
-    /// One rule: what it is for, what to check first, and its document
+    /// What the rules are about, and what they are not: ATT&CK techniques, CIS controls, AWS services
+    #[command(after_help = "Examples:
+  trailhound rules coverage
+  trailhound rules coverage --by control
+  trailhound rules coverage --rules ./rules --format json")]
+    Coverage {
+        /// What to list
+        #[arg(long, default_value = "technique")]
+        by: CoverageBy,
+
+        #[command(flatten)]
+        choice: RuleChoice,
+
+        /// How to print it
+        #[arg(short, long, default_value = "text")]
+        format: CheckFormat,
+    },
+    /// One rule: what it is for, what it costs, what to check first, and its document
     #[command(after_help = "Example:
   trailhound rules show root-console-login")]
     Show {

@@ -37,6 +37,10 @@ fn main() -> ExitCode {
         Command::Rules(Rules::List { choice, tag, severity, format }) => {
             commands::rules::list(&choice, tag.as_deref(), severity, format, talk)
         }
+        Command::Rules(Rules::Coverage { by, choice, format }) => {
+            commands::coverage::run(by, &choice, format, talk)
+        }
+        Command::Rehearse(arguments) => commands::rehearse::run(*arguments, talk),
         Command::Rules(Rules::Show { id, choice }) => commands::rules::show(&id, &choice, talk),
         Command::Serve(arguments) => commands::serve::run(&arguments, talk),
         Command::Status(arguments) => commands::status::run(&arguments, talk),

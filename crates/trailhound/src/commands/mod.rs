@@ -2,10 +2,12 @@
 
 pub(crate) mod check;
 pub(crate) mod completions;
+pub(crate) mod coverage;
 pub(crate) mod deliveries;
 pub(crate) mod explain;
 pub(crate) mod findings;
 pub(crate) mod matching;
+pub(crate) mod rehearse;
 pub(crate) mod rules;
 pub(crate) mod scan;
 pub(crate) mod schema;

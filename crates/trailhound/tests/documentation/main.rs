@@ -8,6 +8,8 @@
 
 mod book;
 mod command_line;
+mod costs;
+mod coverage;
 mod examples;
 mod links;
 mod rule_pack;

@@ -1,11 +1,10 @@
-//! The page of the built-in rules, by subject, severity, technique, control and service.
+//! The page of the built-in rules, by subject, severity, tactic, control and service.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use context::Context;
-use event_pattern::Term;
-use rules::{BuiltIn, Rule, RuleSet, Selector, Severity};
+use rules::{BuiltIn, Rule, RuleSet, Severity};
 
 use crate::is_up_to_date;
 
@@ -40,9 +39,7 @@ fn page() -> String {
             .map(|tag| (0, capitalised(&tag.replace('-', " "))))
             .collect()
     });
-    section(&mut page, "By ATT&CK technique", Layout::Ids, &rules, |rule| {
-        tags(rule, "attack.").filter(|tag| is_technique(tag)).map(|tag| (0, technique(tag))).collect()
-    });
+    page.push_str("\n## By ATT&CK technique\n\nOn a [page of its own](attack-coverage.md), with what CloudTrail cannot show.\n");
     section(&mut page, "By CIS control", Layout::Titles, &rules, |rule| {
         tags(rule, "cis-aws-")
             .filter_map(|tag| {
@@ -137,45 +134,13 @@ fn is_technique(tag: &str) -> bool {
     tag.strip_prefix('t').is_some_and(|rest| rest.starts_with(|first: char| first.is_ascii_digit()))
 }
 
-/// `[T1562.008](https://attack.mitre.org/techniques/T1562/008/)` of `t1562.008`.
-fn technique(tag: &str) -> String {
-    let name = tag.to_uppercase();
-    format!("[{name}](https://attack.mitre.org/techniques/{}/)", name.replace('.', "/"))
-}
-
 /// The services whose events a rule asks for by name.
 fn services(rule: &Rule) -> Vec<(usize, String)> {
-    let mut services = Vec::new();
-    for (_, selector) in rule.selectors() {
-        match selector {
-            Selector::Pattern(pattern) => {
-                for field in pattern.alternatives().iter().flat_map(event_pattern::Alternative::fields) {
-                    if field.path().as_str() == "detail.eventSource" {
-                        services.extend(field.terms().iter().filter_map(|term| match term {
-                            Term::Equals(name) => Some(name.to_string()),
-                            _ => None,
-                        }));
-                    }
-                }
-            }
-            Selector::Filter(filter) => {
-                let named = filter.text().split("$.eventSource").skip(1);
-                services.extend(named.filter_map(|rest| rest.trim_start().strip_prefix('=')).map(|rest| {
-                    let value = rest.trim_start().trim_start_matches('"');
-                    value
-                        .chars()
-                        .take_while(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-'))
-                        .collect()
-                }));
-            }
-        }
-    }
+    let services = rules::services(rule);
     if services.is_empty() {
         return vec![(1, "not bound to a service".to_owned())];
     }
-    services.sort();
-    services.dedup();
-    services.into_iter().map(|name| (0, name.trim_end_matches(".amazonaws.com").to_owned())).collect()
+    services.into_iter().map(|name| (0, name)).collect()
 }
 
 /// A title's template, with what is filled in set in italics.

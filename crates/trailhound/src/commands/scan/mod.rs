@@ -39,6 +39,26 @@ use collect::Collector;
 use stats::Stats;
 
 pub(crate) fn run(arguments: &Scan, talk: Talk) -> Outcome {
+    let format =
+        arguments.format.unwrap_or(if Talk::out_is_terminal() { Format::Table } else { Format::Ndjson });
+    let mut output: Box<dyn Output> = match format {
+        Format::Table => Box::new(Table::new(talk.out(), output::line_width())),
+        Format::Ndjson => Box::new(Ndjson::new(Talk::out_for_programs())),
+        Format::Json => Box::new(Json::new(Talk::out_for_programs())),
+        Format::Csv => Box::new(Csv::new(Talk::out_for_programs())),
+    };
+    through(arguments, &mut *output, talk).map(|scanned| scanned.exit)
+}
+
+/// How a scan went.
+pub(crate) struct Scanned {
+    pub(crate) exit: Exit,
+    /// From the first event to the last, if there was one.
+    pub(crate) span: Option<(EventTime, EventTime)>,
+}
+
+/// Scans, and hands what is found to `output`.
+pub(crate) fn through(arguments: &Scan, output: &mut dyn Output, talk: Talk) -> Result<Scanned, Failure> {
     let stopwatch = Stopwatch::start();
     let span = Span::new(arguments.from, arguments.to)?;
     let loaded = loading::load(&arguments.choice, talk)?;
@@ -59,16 +79,8 @@ pub(crate) fn run(arguments: &Scan, talk: Talk) -> Outcome {
     let read = collector.finish()?;
     read.report(&loaded, talk);
 
-    let format =
-        arguments.format.unwrap_or(if Talk::out_is_terminal() { Format::Table } else { Format::Ndjson });
-    let mut output: Box<dyn Output> = match format {
-        Format::Table => Box::new(Table::new(talk.out(), output::line_width())),
-        Format::Ndjson => Box::new(Ndjson::new(Talk::out_for_programs())),
-        Format::Json => Box::new(Json::new(Talk::out_for_programs())),
-        Format::Csv => Box::new(Csv::new(Talk::out_for_programs())),
-    };
-    let told = findings::tell(read.history, read.spool, &loaded, arguments.severity, ids, &mut *output)?;
-    drop(output);
+    let span = read.history.reach.span();
+    let told = findings::tell(read.history, read.spool, &loaded, arguments.severity, ids, output)?;
 
     told.report(&loaded, talk);
     let stats = Stats::new(&read.counts, &inputs.found, &told, stopwatch.elapsed());
@@ -83,7 +95,8 @@ pub(crate) fn run(arguments: &Scan, talk: Talk) -> Outcome {
         Err(failure) if !failure.silent => return Err(failure),
         _ => talk.note(stats.sentence()),
     }
-    Ok(exit(&read.counts, told.worst, arguments, !inputs.errors.is_empty()))
+    let exit = exit(&read.counts, told.worst, arguments, !inputs.errors.is_empty());
+    Ok(Scanned { exit, span })
 }
 
 /// The span of event time that was asked for: `from` is in it, `to` is not.
