@@ -20,6 +20,7 @@ mod judge;
 mod outcome;
 mod progress;
 mod reason;
+mod record;
 mod signal;
 mod stand_in;
 mod trial;
@@ -37,6 +38,7 @@ pub use outcome::{SignalOutcome, SignalTally, Unaccounted};
 pub use progress::{
     Evidence, FUTURE_MAX, Heard, Lane, LaneId, Lanes, LanesState, Lateness, Progress, SourceClass, Watermark,
 };
+pub use record::take_apart;
 pub use signal::{Part, RecordHandle, Signal, WindowKey};
 pub use trial::{explain_over_time, run_test};
 pub use window::{

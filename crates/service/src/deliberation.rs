@@ -8,14 +8,12 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use cloudtrail::{AccountId, Decoder, EventId, EventTime, Item, Region};
+use cloudtrail::{AccountId, Decoder, EventId, EventTime, Region};
 use decide::{
     Engine, Evidence, Finding, Incident, Judgement, Lane, Progress, RestoreError, Settings, Signal,
     SignalTally, SourceClass,
 };
 use jiff::Timestamp;
-use rules::EventView;
-use serde_json::value::RawValue;
 use sources::Proof;
 use store::{Batch, Namespace, Reader};
 
@@ -232,7 +230,7 @@ impl Deliberation {
             };
             let Some(record) = record else { continue };
             let (view, json) =
-                take_apart(&mut self.decoder, &record.text, EventTime::from_micros(record.time));
+                decide::take_apart(&mut self.decoder, &record.text, EventTime::from_micros(record.time));
             first = first.or(view);
             sample.extend(json);
             last = Some(record);
@@ -302,29 +300,6 @@ fn restore(
         batch.adopt(namespace);
     }
     Ok((engine, namespaces))
-}
-
-/// The event in `text`, which is the compact text of one that matched, and its record.
-fn take_apart(
-    decoder: &mut Decoder,
-    text: &[u8],
-    time: EventTime,
-) -> (Option<EventView>, Option<Box<RawValue>>) {
-    let (mut view, mut record) = (None, None);
-    let decoded = decoder.decode(text, None, |item| {
-        if let Item::Event(mut event) = item {
-            if event.undated {
-                event.time = time;
-            }
-            let json = event.record().map_or_else(|| event.json(), |record| record.json);
-            record = std::str::from_utf8(json.bytes())
-                .ok()
-                .and_then(|text| RawValue::from_string(text.to_owned()).ok());
-            view = EventView::of(&event).ok();
-        }
-    });
-    debug_assert!(decoded.trouble.is_none(), "it was decoded before");
-    (view, record)
 }
 
 fn event_time(time: Timestamp) -> EventTime {

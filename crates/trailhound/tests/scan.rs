@@ -101,7 +101,8 @@ fn copies_of_an_event_count_once_wherever_they_are() {
         ("c.json", &log_file(&[records[0].clone(), records[0].clone()])),
     ]);
     let seen = run(folder.path(), &["scan", ".", "--stats", "stats.out", "--severity", "high"]);
-    let stopped = seen.findings().into_iter().filter(|one| one["detail"]["rule"] == "cloudtrail-logging-stopped");
+    let stopped =
+        seen.findings().into_iter().filter(|one| one["detail"]["rule"] == "cloudtrail-logging-stopped");
     assert_eq!(stopped.count(), 2, "{seen}");
     let stats: Value =
         serde_json::from_str(&fs::read_to_string(folder.path().join("stats.out")).unwrap()).unwrap();

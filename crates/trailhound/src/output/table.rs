@@ -67,7 +67,8 @@ impl Course {
         let mut day = "";
         for (n, (state, time)) in self.changes.iter().enumerate() {
             let (date, rest) = time.split_at(time.find('T').unwrap_or_default());
-            let shown = if date == day { rest.trim_start_matches('T').replacen('Z', "", 1) } else { clock(time) };
+            let shown =
+                if date == day { rest.trim_start_matches('T').replacen('Z', "", 1) } else { clock(time) };
             day = date;
             let arrow = if n == 0 { "" } else { " → " };
             text.push_str(&format!("{arrow}{state} {shown}"));

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufWriter, Write};
 
-use cloudtrail::{Decoder, EventTime, Item};
+use cloudtrail::Decoder;
 use decide::{Basis, Finding, Holding, Incident, SignalTally};
 use rules::{EventView, Severity};
 use serde_json::value::RawValue;
@@ -130,7 +130,7 @@ impl Records {
             self.spool.read(handle, &mut self.text).map_err(|error| {
                 Failure::input(format!("cannot read records back from a temporary file: {error}"))
             })?;
-            let (view, record) = take_apart(&mut self.decoder, &self.text, incident.first_time);
+            let (view, record) = decide::take_apart(&mut self.decoder, &self.text, incident.first_time);
             first = first.or(view);
             sample.extend(record);
         }
@@ -141,27 +141,4 @@ impl Records {
         }
         Ok((first, sample))
     }
-}
-
-/// The event in `text`, which is the compact text of one that matched, and its record.
-fn take_apart(
-    decoder: &mut Decoder,
-    text: &[u8],
-    time: EventTime,
-) -> (Option<EventView>, Option<Box<RawValue>>) {
-    let (mut view, mut record) = (None, None);
-    let decoded = decoder.decode(text, None, |item| {
-        if let Item::Event(mut event) = item {
-            if event.undated {
-                event.time = time;
-            }
-            let json = event.record().map_or_else(|| event.json(), |record| record.json);
-            record = std::str::from_utf8(json.bytes())
-                .ok()
-                .and_then(|text| RawValue::from_string(text.to_owned()).ok());
-            view = EventView::of(&event).ok();
-        }
-    });
-    debug_assert!(decoded.trouble.is_none(), "it was decoded before");
-    (view, record)
 }

@@ -4,13 +4,16 @@ use std::collections::BTreeMap;
 
 use cloudtrail::{AccountId, Event, EventTime, Region};
 
+/// An account and a region, as far as an event tells them.
+type Place = (Option<AccountId>, Option<Region>);
+
 /// The times between which events were read.
 #[derive(Debug, Default)]
 pub(super) struct Reach {
     span: Option<(EventTime, EventTime)>,
-    lanes: BTreeMap<(Option<AccountId>, Option<Region>), EventTime>,
+    lanes: BTreeMap<Place, EventTime>,
     /// The lane of the event before: mostly it is the same.
-    last: Option<((Option<AccountId>, Option<Region>), EventTime)>,
+    last: Option<(Place, EventTime)>,
 }
 
 impl Reach {
@@ -51,9 +54,7 @@ impl Reach {
     }
 
     /// The newest event of each account and region.
-    pub(super) fn lanes(
-        &self,
-    ) -> impl Iterator<Item = ((Option<AccountId>, Option<Region>), EventTime)> + '_ {
+    pub(super) fn lanes(&self) -> impl Iterator<Item = (Place, EventTime)> + '_ {
         self.lanes.iter().map(|(lane, time)| (*lane, *time))
     }
 
