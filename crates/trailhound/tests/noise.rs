@@ -2,6 +2,8 @@
 //!
 //! `TRAILHOUND_UPDATE_SCHEMA=1` rewrites the table; look at the difference before you commit it. Judgements are people's: what is new
 //! above low is either an attack, or a fault of the rule.
+#![expect(clippy::unwrap_used, reason = "a test")]
+
 mod kit;
 
 use std::collections::BTreeMap;
