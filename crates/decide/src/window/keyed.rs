@@ -10,11 +10,15 @@
 //! do, but may be before it, so that most signals leave the heap alone. An entry of the heap counts only while it shows the
 //! slot's own time. At the limit the key that is due first makes room, which is counted: it is the one whose state would have
 //! ended soonest. Nothing that is said depends on places, so going on from stored state says the same as going on.
+//!
+//! The index is hashed with a seed of its own: keys are an attacker's to choose, and without one they could be made to collide. What
+//! orders ties has none, so that two runs over the same data give up the same keys.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
-use std::hash::Hasher as _;
+use std::hash::{BuildHasher as _, Hasher as _};
 
+use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 use rustc_hash::FxHasher;
 use serde::de::DeserializeOwned;
@@ -74,10 +78,11 @@ pub enum Due {
 #[derive(Debug, Clone)]
 pub(crate) struct Keys<S> {
     index: HashTable<u32>,
+    hasher: RandomState,
     slots: Vec<Slot<S>>,
     /// Places of slots that are empty.
     free: Vec<u32>,
-    /// Time, a part of the key's hash so that ties do not depend on places, and the place.
+    /// Time, a hash of the key so that ties do not depend on places, and the place.
     due: BinaryHeap<Reverse<(i64, u32, u32)>>,
     /// Places of keys that changed since the last [`Keys::changes`].
     changed: Vec<u32>,
@@ -113,15 +118,11 @@ struct Read<S> {
     state: S,
 }
 
-fn hash_of(key: &[u8]) -> u64 {
+/// What orders keys that are due at one time.
+fn tie(key: &[u8]) -> u32 {
     let mut hasher = FxHasher::default();
     hasher.write(key);
-    hasher.finish()
-}
-
-/// The half of the hash that orders ties.
-fn tie(hash: u64) -> u32 {
-    (hash >> 32) as u32
+    (hasher.finish() >> 32) as u32
 }
 
 impl<S: Serialize + DeserializeOwned> Keys<S> {
@@ -130,6 +131,7 @@ impl<S: Serialize + DeserializeOwned> Keys<S> {
     pub(crate) fn new(limit: usize, durable: bool, pending: fn(&S) -> u64) -> Self {
         Keys {
             index: HashTable::new(),
+            hasher: RandomState::default(),
             slots: Vec::new(),
             free: Vec::new(),
             due: BinaryHeap::new(),
@@ -157,7 +159,7 @@ impl<S: Serialize + DeserializeOwned> Keys<S> {
     }
 
     pub(crate) fn get(&self, key: &[u8]) -> Option<&S> {
-        let place = self.place(hash_of(key), key)?;
+        let place = self.place(self.hasher.hash_one(key), key)?;
         self.slot(place)?.state.as_ref()
     }
 
@@ -168,7 +170,7 @@ impl<S: Serialize + DeserializeOwned> Keys<S> {
         create: impl FnOnce() -> S,
         act: impl FnOnce(&mut S) -> (R, Due),
     ) -> R {
-        let hash = hash_of(key);
+        let hash = self.hasher.hash_one(key);
         let Some(place) = self.place(hash, key) else {
             let mut state = create();
             let (result, due) = act(&mut state);
@@ -188,7 +190,7 @@ impl<S: Serialize + DeserializeOwned> Keys<S> {
             Due::By(time) => {
                 if time < slot.due {
                     slot.due = time;
-                    push(&mut self.due, time, hash, place);
+                    push(&mut self.due, time, key, place);
                 }
             }
             Due::Never => self.remove(hash, place),
@@ -223,13 +225,15 @@ impl<S: Serialize + DeserializeOwned> Keys<S> {
                 slot.changed = true;
                 self.changed.push(place);
             }
-            let hash = hash_of(&slot.key);
             match due {
                 Due::By(time) => {
                     slot.due = time;
-                    push(&mut self.due, time, hash, place);
+                    push(&mut self.due, time, &slot.key, place);
                 }
-                Due::Never => self.remove(hash, place),
+                Due::Never => {
+                    let hash = self.hasher.hash_one(&*slot.key);
+                    self.remove(hash, place);
+                }
             }
         }
     }
@@ -254,7 +258,7 @@ impl<S: Serialize + DeserializeOwned> Keys<S> {
             let Some(Reverse((time, _, place))) = self.due.pop() else { break };
             let oldest = self.slot(place).filter(|slot| slot.state.is_some() && slot.due == time);
             let lost = oldest.and_then(|slot| slot.state.as_ref()).map_or(0, self.pending);
-            if let Some(hash) = oldest.map(|slot| hash_of(&slot.key)) {
+            if let Some(hash) = oldest.map(|slot| self.hasher.hash_one(&*slot.key)) {
                 self.evicted += 1;
                 self.lost += lost;
                 self.remove(hash, place);
@@ -278,10 +282,10 @@ impl<S: Serialize + DeserializeOwned> Keys<S> {
                 place
             }
         };
-        let slots = &self.slots;
-        let rehash = |place: &u32| slots.get(*place as usize).map_or(0, |slot| hash_of(&slot.key));
+        let (slots, hasher) = (&self.slots, &self.hasher);
+        let rehash = |place: &u32| slots.get(*place as usize).map_or(0, |slot| hasher.hash_one(&*slot.key));
         self.index.insert_unique(hash, place, rehash);
-        push(&mut self.due, due, hash, place);
+        push(&mut self.due, due, key, place);
         if self.durable {
             self.changed.push(place);
         }
@@ -351,7 +355,7 @@ impl<S: Serialize + DeserializeOwned> Keys<S> {
                 (evicted, lost, rule) = (own.0, own.1, Some(own.2));
             } else if let Some(key) = row.strip_prefix(&[KEY_ROW]) {
                 let slot: Read<S> = serde_json::from_slice(value).map_err(damaged)?;
-                keys.put(hash_of(key), key, slot.state, slot.due);
+                keys.put(keys.hasher.hash_one(key), key, slot.state, slot.due);
             }
         }
         keys.durable = durable;
@@ -361,11 +365,11 @@ impl<S: Serialize + DeserializeOwned> Keys<S> {
     }
 }
 
-fn push(heap: &mut BinaryHeap<Reverse<(i64, u32, u32)>>, time: i64, hash: u64, place: u32) {
+fn push(heap: &mut BinaryHeap<Reverse<(i64, u32, u32)>>, time: i64, key: &[u8], place: u32) {
     if heap.len() == heap.capacity() {
         heap.reserve_exact((heap.len() / 8).max(4));
     }
-    heap.push(Reverse((time, tie(hash), place)));
+    heap.push(Reverse((time, tie(key), place)));
 }
 
 fn row(key: &[u8]) -> Vec<u8> {
