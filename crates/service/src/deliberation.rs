@@ -9,13 +9,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cloudtrail::{AccountId, Decoder, EventId, EventTime, Region};
+use context::Context;
 use decide::{
-    Engine, Evidence, Finding, Incident, Judgement, Lane, Progress, RestoreError, Settings, Signal,
+    Engine, Evidence, Finding, Incident, Judgement, Lane, Lateness, Progress, RestoreError, Settings, Signal,
     SignalTally, SourceClass,
 };
 use jiff::Timestamp;
+use rules::RuleSet;
 use sources::Proof;
-use store::{Batch, Namespace, Reader};
+use store::{Batch, Namespace, Reader, Snapshot};
 
 use crate::examine::{Hit, class};
 use crate::records::{Record, Records};
@@ -246,7 +248,7 @@ impl Deliberation {
 /// A stored value: its key, the format of the value, the value.
 type OwnedRow = (Vec<u8>, u32, Vec<u8>);
 
-/// An engine with all state that is stored under the meaning it has now.
+/// An engine with all state that is stored under the meaning it has now; what is stored under another one is dropped.
 fn restore(
     program: &Program,
     reader: &mut Reader,
@@ -254,8 +256,41 @@ fn restore(
     now: Timestamp,
     journal: &Journal,
 ) -> Result<(Engine, Vec<Namespace>), DeliberationError> {
-    let settings = Settings::live(event_time(now), program.lateness);
     let snapshot = reader.snapshot()?;
+    let Restored { engine, namespaces, meanings } =
+        engine_of(program.rules(), &program.context, program.lateness, &snapshot, now)?;
+    for (namespace, stored) in namespaces.iter().zip(meanings) {
+        match stored {
+            Some(meaning) if meaning == namespace.meaning() => continue,
+            Some(_) => {
+                let line =
+                    journal.warn("a rule has another meaning than before; what it remembered is dropped");
+                line.with("rule", namespace.name()).done();
+            }
+            None => {}
+        }
+        batch.adopt(namespace);
+    }
+    Ok((engine, namespaces))
+}
+
+/// An engine as it is stored.
+pub(crate) struct Restored {
+    pub(crate) engine: Engine,
+    pub(crate) namespaces: Vec<Namespace>,
+    /// Under which meaning each is stored, if it is.
+    pub(crate) meanings: Vec<Option<[u8; 32]>>,
+}
+
+/// An engine with all state that is stored under the meaning it has now.
+pub(crate) fn engine_of(
+    rules: &RuleSet,
+    context: &Context,
+    lateness: Lateness,
+    snapshot: &Snapshot<'_>,
+    now: Timestamp,
+) -> Result<Restored, DeliberationError> {
+    let settings = Settings::live(event_time(now), lateness);
     let known: BTreeMap<String, [u8; 32]> = snapshot
         .namespaces()?
         .into_iter()
@@ -272,7 +307,7 @@ fn restore(
         failed = failed.take().or(walked.err());
         rows
     };
-    let probe = Engine::new(program.rules(), &program.context, settings.clone());
+    let probe = Engine::new(rules, context, settings.clone());
     let wanted = probe.namespaces();
     drop(probe);
     let rows: BTreeMap<&str, Vec<OwnedRow>> =
@@ -280,26 +315,15 @@ fn restore(
     if let Some(error) = failed {
         return Err(error.into());
     }
-    let engine = Engine::restore(program.rules(), &program.context, settings, |namespace| {
+    let engine = Engine::restore(rules, context, settings, |namespace| {
         let rows = rows.get(&*namespace.name).map_or(&[][..], |rows| rows);
         rows.iter().map(|(key, version, value)| (&key[..], *version, &value[..]))
     })
     .map_err(|(namespace, error)| DeliberationError::Restore { namespace, error })?;
     let namespaces: Vec<Namespace> =
         engine.namespaces().iter().map(|one| Namespace::new(&one.name, one.meaning)).collect();
-    for namespace in &namespaces {
-        match known.get(namespace.name()) {
-            Some(meaning) if *meaning == namespace.meaning() => continue,
-            Some(_) => {
-                let line =
-                    journal.warn("a rule has another meaning than before; what it remembered is dropped");
-                line.with("rule", namespace.name()).done();
-            }
-            None => {}
-        }
-        batch.adopt(namespace);
-    }
-    Ok((engine, namespaces))
+    let meanings = namespaces.iter().map(|namespace| known.get(namespace.name()).copied()).collect();
+    Ok(Restored { engine, namespaces, meanings })
 }
 
 fn event_time(time: Timestamp) -> EventTime {

@@ -102,6 +102,13 @@ pub(crate) enum Command {
   kill -HUP $(pidof trailhound)                  load the configuration again; so does a change of its files")]
     Serve(Serve),
 
+    /// Teach a service's first-seen rules what is known, from log files, before it starts
+    #[command(after_help = "Examples:
+  trailhound learn logs/ -c trailhound.yaml      the month before, so that the service knows who does what from the start
+  trailhound learn 'AWSLogs/*/CloudTrail/**/*.gz' -c trailhound.yaml --from 2026-10-01
+  trailhound learn logs/ --state /var/lib/trailhound --rules ./rules")]
+    Learn(Box<Learn>),
+
     /// What a service has read, found and delivered, and how it is
     #[command(after_help = "Examples:
   trailhound status /var/lib/trailhound
@@ -307,6 +314,36 @@ pub(crate) struct Rehearse {
     /// Count only findings of this severity or above
     #[arg(short, long, value_name = "SEVERITY", default_value = "low", value_parser = severity)]
     pub(crate) severity: rules::Severity,
+
+    /// Only events from this time on (2026-11-03, or 2026-11-03T02:15:00Z)
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    pub(crate) from: Option<cloudtrail::EventTime>,
+
+    /// Only events before this time
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    pub(crate) to: Option<cloudtrail::EventTime>,
+
+    /// How many threads [default: one per core]
+    #[arg(long, value_name = "N", value_parser = threads)]
+    pub(crate) threads: Option<std::num::NonZero<usize>>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Learn {
+    /// Log files, folders, glob patterns, s3://BUCKET/PREFIX; `-` is standard input
+    #[arg(required = true, value_name = "PATH")]
+    pub(crate) paths: Vec<OsString>,
+
+    #[command(flatten)]
+    pub(crate) choice: RuleChoice,
+
+    /// The service's state folder [default: the one of --config]
+    #[arg(long, value_name = "FOLDER", required_unless_present = "config")]
+    pub(crate) state: Option<PathBuf>,
+
+    /// How to print what was learned
+    #[arg(short, long, default_value = "text")]
+    pub(crate) format: CheckFormat,
 
     /// Only events from this time on (2026-11-03, or 2026-11-03T02:15:00Z)
     #[arg(long, value_name = "TIME", value_parser = time)]

@@ -29,6 +29,15 @@ pub(crate) struct Loaded {
 }
 
 impl Loaded {
+    /// Compiles rules into one index.
+    pub(crate) fn of(rules: RuleSet, context: Context) -> Self {
+        let matcher = compile(&rules);
+        let default = |rule: &Rule| rule.publishes().is_some_and(|of| of.definition.default_value.is_some());
+        let counts_unmatched = rules.iter().any(|rule| default(rule));
+        let watches_lanes = rules.iter().any(|rule| matches!(rule.decision, Decision::Absent(_)));
+        Loaded { rules, context, matcher, counts_unmatched, watches_lanes }
+    }
+
     /// The rule of that number: its place in the set.
     pub(crate) fn rule(&self, number: u32) -> Option<&Rule> {
         self.rules.at(usize::try_from(number).ok()?).map(|rule| &**rule)
@@ -123,13 +132,8 @@ impl Knowledge {
 pub(crate) fn load(choice: &RuleChoice, talk: Talk) -> Result<Loaded, Failure> {
     let knowledge = Knowledge::of(&choice.known, talk)?;
     let (rules, _) = rule_set(&choice.rules, &knowledge, talk)?;
-    let matcher = compile(&rules);
-    let default = |rule: &Rule| rule.publishes().is_some_and(|of| of.definition.default_value.is_some());
-    let counts_unmatched = rules.iter().any(|rule| default(rule));
-    let watches_lanes = rules.iter().any(|rule| matches!(rule.decision, Decision::Absent(_)));
-    Ok(Loaded { rules, context: knowledge.context, matcher, counts_unmatched, watches_lanes })
+    Ok(Loaded::of(rules, knowledge.context))
 }
-
 /// The rules at `paths` (without any, those of the configuration or the built-in pack) with what the configuration overrides, for a
 /// command that can only go on with good ones.
 pub(crate) fn rule_set(

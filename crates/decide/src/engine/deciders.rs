@@ -166,7 +166,8 @@ impl Decider {
                     say_cold: settings.say_cold,
                     early,
                 });
-                Decider::FirstSeen(Box::new(Windows::restore(kind, settings.bounds(of.keys_max), rows)?))
+                let bounds = settings.bounds(of.keys_max);
+                Decider::FirstSeen(Box::new(Windows::restore_with_history(kind, bounds, rows)?))
             }
             Decision::Absent(of) => {
                 let bounds = settings.bounds(of.keys_max);
@@ -229,7 +230,11 @@ impl Decider {
             Decider::Single(singles) => singles.changes(),
             Decider::Grouped(windows) | Decider::Threshold(windows) => windows.changes(),
             Decider::Sequence(windows) => windows.changes(),
-            Decider::FirstSeen(windows) => windows.changes(),
+            Decider::FirstSeen(windows) => {
+                let mut changes = windows.changes();
+                changes.extend(windows.history_change());
+                changes
+            }
             Decider::Absent(absences) => absences.windows.changes(),
             Decider::Alarm(alarms) => alarms.changes(),
             Decider::Group | Decider::Nothing => Vec::new(),

@@ -247,6 +247,32 @@ impl Engine {
         }
     }
 
+    /// Takes a sighting of a first-seen rule as known, without a word: it happened before anybody was to be told. In any order.
+    /// Gives whether its value was not known yet; none for rules of other kinds, which learn nothing.
+    pub fn learn(&mut self, signal: &Signal) -> Option<bool> {
+        let entry = self.rules.get_mut(signal.rule as usize)?;
+        let Decider::FirstSeen(windows) = &mut entry.decider else { return None };
+        Some(windows.learn(signal))
+    }
+
+    /// Says when the history begins whose sightings were [learned](Engine::learn): the time for which first-seen rules learn counts
+    /// from then on, if that is earlier than where they began.
+    pub fn remember_from(&mut self, from: EventTime) {
+        for entry in &mut self.rules {
+            if let Decider::FirstSeen(windows) = &mut entry.decider {
+                windows.remember_from(from);
+            }
+        }
+    }
+
+    /// From when on a first-seen rule says what is new; none for rules of other kinds.
+    pub fn learnt(&self, rule: u32) -> Option<EventTime> {
+        match &self.rules.get(rule as usize)?.decider {
+            Decider::FirstSeen(windows) => Some(windows.learnt()),
+            _ => None,
+        }
+    }
+
     /// Takes note that so many records of about that time matched no selector of a metric filter that has a default value.
     pub fn take_unmatched(&mut self, rule: u32, time: EventTime, records: u64) {
         let Some(entry) = self.rules.get(rule as usize) else { return };

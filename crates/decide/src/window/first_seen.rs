@@ -9,6 +9,9 @@
 //! that would be forgotten soonest is given up and counted (`evicted`). From then on, and only then, a value that was given
 //! up is called new when it returns; occurrences say so (`exact: false`). A service should raise the limit when it counts.
 //!
+//! **History from before.** What a rule would have learned can be told it beforehand ([`Windows::learn`]): such a sighting is known and
+//! says nothing, in whatever order it comes, and the learning time counts from where that history begins.
+//!
 //! Early: a new value is said at once. An earlier sighting that arrives afterwards moves the occurrence to it, or joins
 //! the value to what was known before; then the settled revision says `resolved`: it was not new after all.
 
@@ -22,9 +25,9 @@ use crate::finding::State;
 use crate::identity::Parts;
 use crate::signal::Signal;
 use crate::window::event::{Entry, insert, strong_hash};
-use crate::window::keyed::Due;
+use crate::window::keyed::{Due, RestoreError, StateChange, StoredRow};
 use crate::window::occurrence::{Occurrence, Subject};
-use crate::window::windows::{Kind, Taken, Turn};
+use crate::window::windows::{Bounds, Kind, Taken, Turn, Windows};
 
 /// What gives a first-seen rule its meaning.
 #[derive(Debug, Clone)]
@@ -51,7 +54,22 @@ pub struct FirstSeen {
     definition: FirstSeenDefinition,
     forget: i64,
     learnt: i64,
+    history: History,
 }
+
+/// The history the rule was told beforehand.
+#[derive(Debug, Clone, Copy, Default)]
+struct History {
+    /// When it begins.
+    from: Option<i64>,
+    /// Whether that has to be stored.
+    changed: bool,
+}
+
+/// The row of the history from before, beside those of [`Keys`](crate::window::Keys): the time it begins at, in microseconds.
+const HISTORY_ROW: &[u8] = b"h";
+/// The format of that row.
+const HISTORY_VERSION: u32 = 1;
 
 /// What is known of one value.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -78,6 +96,9 @@ struct Sighting {
     /// The id under which it was said, as a number: it is a UUID.
     #[serde(default, skip_serializing_if = "Option::is_none", with = "written_uuid")]
     said: Option<[u8; 16]>,
+    /// Whether it was told as known.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    known: bool,
 }
 
 impl Kind for FirstSeen {
@@ -133,8 +154,16 @@ impl FirstSeen {
         FirstSeen {
             forget: micros(definition.forget).max(1),
             learnt: definition.begin.as_micros().saturating_add(micros(definition.learn)),
+            history: History::default(),
             definition,
         }
+    }
+
+    /// The learning time counts from here on, if that is earlier than what it counts from.
+    fn remember_from(&mut self, from: i64) {
+        let learn = i64::try_from(self.definition.learn.as_micros()).unwrap_or(i64::MAX);
+        self.history.from = Some(self.history.from.map_or(from, |before| before.min(from)));
+        self.learnt = self.learnt.min(from.saturating_add(learn));
     }
 
     fn subject<'a>(&'a self, key: &'a str) -> Subject<'a> {
@@ -165,7 +194,79 @@ impl FirstSeen {
     }
 }
 
+impl Windows<FirstSeen> {
+    /// Takes a sighting as known, whatever else is known, and says nothing. The order of such sightings changes nothing. Gives whether
+    /// nothing was known of the value before.
+    pub fn learn(&mut self, signal: &Signal) -> bool {
+        self.with_state(signal, |value, watermark| {
+            let new = value.seen.is_none() && value.open.is_none();
+            value.learn(signal, watermark);
+            new
+        })
+    }
+
+    /// The history whose sightings were learned begins here: the learning time counts from then on.
+    pub fn remember_from(&mut self, from: EventTime) {
+        let kind = self.kind_mut();
+        if kind.history.from.is_none_or(|before| from.as_micros() < before) {
+            kind.remember_from(from.as_micros());
+            kind.history.changed = true;
+        }
+    }
+
+    /// From when on new values are said.
+    pub fn learnt(&self) -> EventTime {
+        EventTime::from_micros(self.kind().learnt)
+    }
+
+    /// What has to be stored since the last time, beside [`Windows::changes`].
+    pub(crate) fn history_change(&mut self) -> Option<StateChange> {
+        let history = &mut self.kind_mut().history;
+        let from = history.from.filter(|_| std::mem::take(&mut history.changed))?;
+        let value = from.to_string().into_bytes();
+        Some(StateChange { key: HISTORY_ROW.to_vec(), value: Some((HISTORY_VERSION, value)) })
+    }
+
+    /// Goes on from all that is stored, the history from before included.
+    pub(crate) fn restore_with_history<'r>(
+        mut kind: FirstSeen,
+        bounds: Bounds,
+        rows: impl IntoIterator<Item = StoredRow<'r>>,
+    ) -> Result<Self, RestoreError> {
+        let mut history = None;
+        let rows = rows.into_iter().inspect(|(key, _, value)| {
+            if *key == HISTORY_ROW {
+                history = Some(serde_json::from_slice::<i64>(value));
+            }
+        });
+        let mut windows = Windows::restore(kind.clone(), bounds, rows)?;
+        let from = history.transpose().map_err(|source| RestoreError::Damaged {
+            key: String::from_utf8_lossy(HISTORY_ROW).into_owned(),
+            source,
+        })?;
+        if let Some(from) = from {
+            kind.remember_from(from);
+            *windows.kind_mut() = kind;
+        }
+        Ok(windows)
+    }
+}
+
 impl Value {
+    /// Takes a sighting as known.
+    fn learn(&mut self, signal: &Signal, watermark: i64) {
+        let time = signal.time.as_micros();
+        let Some(open) = self.open.as_mut().filter(|_| time >= watermark) else {
+            // What is open happened later: it was not the first.
+            self.seen = self.seen.max(Some(time));
+            return;
+        };
+        let entry = Entry::of(signal);
+        if let Err(place) = open.sightings.binary_search_by(|one| one.entry.order().cmp(&entry.order())) {
+            insert(&mut open.sightings, place, Sighting { entry, said: None, known: true });
+        }
+    }
+
     fn take(
         &mut self,
         terms: &FirstSeen,
@@ -208,7 +309,7 @@ impl Value {
             one.settled = false;
             turn.said.push(one);
         }
-        insert(&mut open.sightings, place, Sighting { entry, said });
+        insert(&mut open.sightings, place, Sighting { entry, said, known: false });
         if time < turn.watermark {
             self.settle(terms, turn);
         }
@@ -230,7 +331,7 @@ impl Value {
             let entry = &sighting.entry;
             let known = self.seen.is_some_and(|seen| !terms.apart(seen, entry.time));
             self.seen = self.seen.max(Some(entry.time));
-            if known || !terms.said_at(entry.time) {
+            if known || sighting.known || !terms.said_at(entry.time) {
                 continue;
             }
             let joined =

@@ -143,6 +143,24 @@ impl<K: Kind> Windows<K> {
         )
     }
 
+    /// Changes the state of a signal's key in place; `act` is given the watermark too.
+    pub(crate) fn with_state<R>(&mut self, signal: &Signal, act: impl FnOnce(&mut K::State, i64) -> R) -> R {
+        let (kind, watermark) = (&self.kind, self.watermark);
+        let name = kind.name(signal.key.text());
+        self.keys.with(
+            &name,
+            || kind.create(),
+            |state| {
+                let result = act(state, watermark);
+                (result, kind.due(state))
+            },
+        )
+    }
+
+    pub(crate) fn kind_mut(&mut self) -> &mut K {
+        &mut self.kind
+    }
+
     /// Settles what ended up to the watermark. A watermark that goes back changes nothing.
     pub fn advance(&mut self, watermark: Watermark, said: &mut Vec<Occurrence>) {
         let watermark = watermark.assumed.as_micros();

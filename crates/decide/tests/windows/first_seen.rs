@@ -1,6 +1,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use cloudtrail::EventTime;
 use decide::{FirstSeen, FirstSeenDefinition, Occurrence, Signal, State, Taken, Watermark, Windows};
 use proptest::prelude::*;
 
@@ -91,6 +92,15 @@ fn events() -> impl Strategy<Value = Vec<(Signal, i64)>> {
     })
 }
 
+/// What is told as known: between the seconds of events, some before all of them.
+fn sightings() -> impl Strategy<Value = Vec<Signal>> {
+    let one = (-40_i64..100, 0_usize..3).prop_map(|(seconds, who)| {
+        let time = EventTime::from_micros(seconds * 1_000_000 + 500_000);
+        Signal { time, ..signal(seconds, 9, ["alice", "bob", "carol"][who]) }
+    });
+    prop::collection::vec(one, 0..6)
+}
+
 /// Straight from the definition: a sighting is new if none is within `forget` before it.
 fn naive(events: &[(Signal, i64)]) -> Vec<i64> {
     let mut sightings: Vec<_> =
@@ -123,6 +133,68 @@ proptest! {
         };
         prop_assert_eq!(firing(&said), firing(&ordered));
         prop_assert_eq!(new_at(&said), naive(&events));
+    }
+
+    #[test]
+    fn what_was_learned_is_not_new(events in events(), learned in sightings(), turn in 0_usize..20) {
+        let mut arrivals = events.clone();
+        arrivals.sort_by_key(|(event, delay)| event.time.as_seconds() + delay);
+        let (mut rule, mut said) = (windows(definition()), Vec::new());
+        let learn = |rule: &mut Windows<FirstSeen>| {
+            for one in &learned {
+                rule.learn(one);
+            }
+        };
+        for (n, (event, delay)) in arrivals.iter().enumerate() {
+            if n == turn {
+                learn(&mut rule);
+            }
+            rule.advance(Watermark::at(at(event.time.as_seconds() + delay - LATENESS)), &mut said);
+            rule.take(event, &mut said);
+        }
+        rule.finish(&mut said);
+        prop_assert!(last_words(&said).values().all(|one| one.settled));
+        let unknown = |(event, _): &&(Signal, i64)| {
+            let after = |one: &Signal| one.time.as_micros() > event.time.as_micros() - 25_000_000;
+            !learned.iter().any(|one| one.key == event.key && after(one))
+        };
+        let without = naive(&events);
+        let (new, mut least) = (new_at(&said), Vec::new());
+        for event in events.iter().filter(unknown) {
+            let time = event.0.time.as_seconds();
+            let own: Vec<_> = events.iter().filter(|(one, _)| one.key == event.0.key).cloned().collect();
+            if naive(&own).contains(&time) {
+                least.push((event.0.key.clone(), time));
+            }
+        }
+        least.sort();
+        least.dedup();
+        let mut least: Vec<_> = least.into_iter().map(|(_, time)| time).collect();
+        least.sort_unstable();
+        if turn == 0 && !arrivals.is_empty() {
+            prop_assert_eq!(new, least);
+        } else {
+            prop_assert!(new.iter().all(|time| without.contains(time)));
+            prop_assert!(least.iter().all(|time| new.contains(time)));
+        }
+    }
+
+    #[test]
+    fn learning_in_any_order_and_twice_is_learning_once(learned in sightings()) {
+        let rows = |sightings: &mut dyn Iterator<Item = &Signal>| {
+            let mut rule = windows(definition());
+            for one in sightings {
+                rule.learn(one);
+            }
+            let known = |change: decide::StateChange| {
+                let value: serde_json::Value = serde_json::from_slice(&change.value.unwrap().1).unwrap();
+                (change.key, value["state"].clone())
+            };
+            rule.changes().into_iter().map(known).collect::<Vec<_>>()
+        };
+        let once = rows(&mut learned.iter());
+        prop_assert_eq!(&rows(&mut learned.iter().rev()), &once);
+        prop_assert_eq!(&rows(&mut learned.iter().chain(&learned)), &once);
     }
 
     #[test]

@@ -6,6 +6,7 @@ pub(crate) mod coverage;
 pub(crate) mod deliveries;
 pub(crate) mod explain;
 pub(crate) mod findings;
+pub(crate) mod learn;
 pub(crate) mod matching;
 pub(crate) mod rehearse;
 pub(crate) mod rules;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use cloudtrail::Digest;
 use cloudtrail::outcome::{Outcome, RejectReason, Tally};
-use decide::{Judgement, Signal, SignalOutcome, SignalTally};
+use decide::{Judgement, RecordHandle, Signal, SignalOutcome, SignalTally};
 
 use super::batch::{Batch, Hit};
 use super::history::{self, History};
@@ -24,6 +24,8 @@ const TOLD_MAX: usize = 10;
 pub(super) struct Collector<'i> {
     inputs: &'i [Input],
     seen: Seen,
+    /// Who takes signals as they come; without anybody they are kept, with their records.
+    taker: Option<&'i mut dyn FnMut(Signal)>,
     spool: Spool,
     signals: Vec<Signal>,
     reach: Reach,
@@ -66,6 +68,7 @@ impl<'i> Collector<'i> {
         Collector {
             inputs,
             seen: Seen::default(),
+            taker: None,
             spool: Spool::new(),
             signals: Vec::new(),
             reach: Reach::default(),
@@ -75,6 +78,11 @@ impl<'i> Collector<'i> {
             counts: Counts::default(),
             troubles: Vec::new(),
         }
+    }
+
+    /// Hands on signals in the order of the files, and keeps neither them nor their records.
+    pub(super) fn handing_on(inputs: &'i [Input], taker: &'i mut dyn FnMut(Signal)) -> Self {
+        Collector { taker: Some(taker), ..Collector::new(inputs) }
     }
 
     /// Takes what one file held.
@@ -143,6 +151,7 @@ impl<'i> Collector<'i> {
                 Judgement::Fires { severity, key, part } => {
                     let record = match record {
                         Some(record) => record,
+                        None if self.taker.is_some() => RecordHandle(0),
                         None => {
                             let text = texts.get(hit.text.clone()).unwrap_or_default();
                             let kept = self.spool.keep(text).map_err(|error| {
@@ -152,15 +161,12 @@ impl<'i> Collector<'i> {
                             *record.insert(kept)
                         }
                     };
-                    self.signals.push(Signal {
-                        rule,
-                        time: hit.time,
-                        event: event.clone(),
-                        severity,
-                        key,
-                        part,
-                        record,
-                    });
+                    let (time, event) = (hit.time, event.clone());
+                    let signal = Signal { rule, time, event, severity, key, part, record };
+                    match &mut self.taker {
+                        Some(taker) => taker(signal),
+                        None => self.signals.push(signal),
+                    }
                 }
             }
         }

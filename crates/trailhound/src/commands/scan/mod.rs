@@ -20,18 +20,20 @@ mod spool;
 mod stats;
 mod workers;
 
+use std::ffi::OsString;
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::num::NonZero;
 
 use cloudtrail::EventTime;
+use decide::Signal;
 use rules::Severity;
 
 use crate::arguments::{Format, Scan};
 use crate::clock::Stopwatch;
 use crate::exit_code::{Exit, Failure, Outcome};
 use crate::inputs::{self, Input};
-use crate::loading;
+use crate::loading::{self, Loaded};
 use crate::output::{self, Csv, Json, Ndjson, Output, Table, plain};
 use crate::talk::Talk;
 
@@ -97,6 +99,41 @@ pub(crate) fn through(arguments: &Scan, output: &mut dyn Output, talk: Talk) -> 
     }
     let exit = exit(&read.counts, told.worst, arguments, !inputs.errors.is_empty());
     Ok(Scanned { exit, span })
+}
+
+/// What a walk over a history has read.
+pub(crate) struct Walked {
+    pub(crate) exit: Exit,
+    /// From the first event to the last, if there was one.
+    pub(crate) span: Option<(EventTime, EventTime)>,
+    pub(crate) events: u64,
+}
+
+/// Reads a history as a scan does, and hands every signal to `each` instead of deciding: each event once, in the order of the files.
+pub(crate) fn signals(
+    paths: &[OsString],
+    (from, to): (Option<EventTime>, Option<EventTime>),
+    threads: Option<NonZero<usize>>,
+    loaded: &Loaded,
+    talk: Talk,
+    each: &mut dyn FnMut(Signal),
+) -> Result<Walked, Failure> {
+    let span = Span::new(from, to)?;
+    let inputs = inputs::find(paths);
+    for error in &inputs.errors {
+        talk.error(plain(&error.to_string()));
+    }
+    let mut collector = Collector::handing_on(&inputs.found, each);
+    let threads = self::threads(threads, &inputs.found);
+    workers::run(&inputs.found, loaded, span, threads, talk, &mut collector)?;
+    let read = collector.finish()?;
+    read.report(loaded, talk);
+    let failed = !inputs.errors.is_empty() || read.counts.troubles > 0;
+    Ok(Walked {
+        exit: if failed { Exit::Input } else { Exit::Fine },
+        span: read.history.reach.span(),
+        events: read.counts.records.matched + read.counts.records.unmatched,
+    })
 }
 
 /// The span of event time that was asked for: `from` is in it, `to` is not.
