@@ -21,6 +21,8 @@ pub struct Analysis {
 pub enum RulesFrom {
     /// The pack in the program.
     BuiltIn,
+    /// The part of the built-in pack that looks at most events: `builtin-baseline`.
+    BuiltInBaseline,
     /// A file, or a folder of files.
     Path(String),
 }

@@ -284,6 +284,9 @@ impl Reader<'_, '_> {
             if node.as_text() == Some("builtin") {
                 return Some(RulesFrom::BuiltIn);
             }
+            if node.as_text() == Some("builtin-baseline") {
+                return Some(RulesFrom::BuiltInBaseline);
+            }
             let path = reader.path(node, "what names rules")?;
             Some(RulesFrom::Path(path.display().to_string()))
         })?;

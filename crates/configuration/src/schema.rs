@@ -27,7 +27,7 @@ pub fn configuration() -> Value {
             "state": state(),
             "sources": sources(),
             "lateness": lateness(),
-            "rules": texts("Where rules come from: `builtin`, rule files, folders of them. Without it, `builtin`.", 1),
+            "rules": texts("Where rules come from: `builtin`, `builtin-baseline` (the part of the pack that looks at most events), rule files, folders of them. Without it, `builtin`.", 1),
             "override": overrides(&of_rules("/$defs/rule/properties/escalate"), &of_rules("/$defs/rule/properties/except")),
             "accounts": object("What is known of the accounts.", &["file"], json!({
                 "file": text("A file of account numbers with names, units, tags and owners."),

@@ -24,9 +24,15 @@ impl BuiltIn {
         table::FILES.iter().map(|(path, _)| *path)
     }
 
-    /// The paths of the rule files.
+    /// The paths of the rule files, [`BuiltIn::baseline`] among them.
     pub fn rules(self) -> impl Iterator<Item = &'static str> {
         self.paths().filter(|path| path.ends_with(".yaml"))
+    }
+
+    /// The paths of the rule files whose rules look at a large part of all events to know what is usual. They cost a scan most of
+    /// its speed and speak much before they know, so they run where somebody asks for them.
+    pub fn baseline(self) -> impl Iterator<Item = &'static str> {
+        self.rules().filter(|path| path.contains("/baseline/"))
     }
 }
 

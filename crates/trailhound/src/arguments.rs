@@ -274,7 +274,7 @@ pub(crate) enum Deliveries {
 /// Which rules to use, and what they may ask about the organization.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct RuleChoice {
-    /// A rule file or folder, or `builtin`; may be given more than once [default: builtin, or those of --config]
+    /// A rule file or folder, `builtin`, or `builtin-baseline` (built-in rules that look at most events); may be given more than once [default: builtin, or those of --config]
     #[arg(short, long, value_name = "PATH")]
     pub(crate) rules: Vec<PathBuf>,
 

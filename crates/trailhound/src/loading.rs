@@ -19,6 +19,9 @@ use crate::talk::Talk;
 /// The name of the built-in pack among the paths.
 pub(crate) const BUILTIN: &str = "builtin";
 
+/// And the part of it that has to be asked for, because its rules look at most events.
+pub(crate) const BASELINE: &str = "builtin-baseline";
+
 /// Rules that can run, with what they may ask.
 pub(crate) struct Loaded {
     pub(crate) rules: RuleSet,
@@ -104,6 +107,7 @@ impl Knowledge {
         let from = analysis.as_ref().map_or(&[RulesFrom::BuiltIn][..], |analysis| &analysis.rules);
         let place = |from: &RulesFrom| match from {
             RulesFrom::BuiltIn => PathBuf::from(BUILTIN),
+            RulesFrom::BuiltInBaseline => PathBuf::from(BASELINE),
             RulesFrom::Path(path) => files.real(Path::new(path)),
         };
         let rules = from.iter().map(place).collect();
@@ -257,6 +261,9 @@ impl RuleFiles {
         for path in paths.iter().map(AsRef::as_ref) {
             if path == Path::new(BUILTIN) {
                 self.add_builtin();
+            } else if path == Path::new(BASELINE) {
+                self.documents.extend(BuiltIn.baseline().map(str::to_owned));
+                self.keep_builtin();
             } else {
                 self.add(path)?;
             }
@@ -290,7 +297,13 @@ impl RuleFiles {
     }
 
     fn add_builtin(&mut self) {
-        self.documents.extend(BuiltIn.rules().map(str::to_owned));
+        let baseline: Vec<&str> = BuiltIn.baseline().collect();
+        let rules = BuiltIn.rules().filter(|path| !baseline.contains(path));
+        self.documents.extend(rules.map(str::to_owned));
+        self.keep_builtin();
+    }
+
+    fn keep_builtin(&self) {
         let mut read = self.read.borrow_mut();
         for path in BuiltIn.paths() {
             read.insert(path.to_owned(), BuiltIn.text(path));

@@ -57,8 +57,18 @@ fn count() -> Option<Vec<Cost>> {
     let sets = SETS.map(|(set, folder, from, to, about)| {
         let path = corpus.join(folder);
         let stats = tempfile::NamedTempFile::new().unwrap();
-        let arguments =
-            ["scan", path.to_str().unwrap(), "--rules", "builtin", "--format", "ndjson", "--from", from];
+        let arguments = [
+            "scan",
+            path.to_str().unwrap(),
+            "--rules",
+            "builtin",
+            "--rules",
+            "builtin-baseline",
+            "--format",
+            "ndjson",
+            "--from",
+            from,
+        ];
         let more = ["--to", to, "--stats", stats.path().to_str().unwrap()];
         let seen = run(root(), &[&arguments[..], &more].concat());
         assert_eq!(seen.code, 0, "{set}: {}", seen.stderr);

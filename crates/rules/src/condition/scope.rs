@@ -2,7 +2,7 @@
 
 use super::functions::HoursVal;
 use super::places::Place;
-use crate::event::{Absent, Found, Seen, number_of, principal_kind};
+use crate::event::{Absent, DEPTH_MAX, Found, Seen, number_of, principal_kind};
 use cel::common::types::{
     CelBool, CelDouble, CelInt, CelList, CelMap, CelMapKey, CelNull, CelString, CelUInt,
 };
@@ -196,21 +196,24 @@ fn globs(list: &context::List) -> Boxed<'_> {
 fn found<'a>(found: Found<'a>) -> Boxed<'a> {
     match found {
         Found::Tree(json) => value(json),
-        Found::Raw(json) => raw(json),
+        Found::Raw(json) => raw(json, 0),
         Found::Text(text) => string(text),
     }
 }
 
 /// JSON text as CEL. What turns out not to be JSON is `null`: whoever tells the event finds that out before.
-fn raw<'a>(json: Raw<'a>) -> Boxed<'a> {
+fn raw<'a>(json: Raw<'a>, depth: usize) -> Boxed<'a> {
     match json {
         Raw::Null => Box::new(CelNull),
         Raw::True => Box::new(CelBool::from(true)),
         Raw::False => Box::new(CelBool::from(false)),
         Raw::Number(text) => number(&number_of(text)),
         Raw::String(text) => text.unescape().map_or_else(|_| Box::new(CelNull) as Boxed<'a>, string),
+        Raw::Array(array) if depth >= DEPTH_MAX => string(String::from_utf8_lossy(array.bytes())),
+        Raw::Object(object) if depth >= DEPTH_MAX => string(String::from_utf8_lossy(object.bytes())),
         Raw::Array(array) => {
-            let items: Vec<Boxed<'a>> = array.elements().map_while(Result::ok).map(raw).collect();
+            let items = array.elements().map_while(Result::ok).map(|item| raw(item, depth + 1));
+            let items: Vec<Boxed<'a>> = items.collect();
             Box::new(CelList::from(items))
         }
         Raw::Object(object) => {
@@ -221,7 +224,7 @@ fn raw<'a>(json: Raw<'a>) -> Boxed<'a> {
                     Ok(Cow::Owned(key)) => CelMapKey::from(key),
                     Err(_) => continue,
                 };
-                members.insert(key, raw(member.value));
+                members.insert(key, raw(member.value, depth + 1));
             }
             Box::new(CelMap::from(members))
         }

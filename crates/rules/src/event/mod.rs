@@ -12,7 +12,7 @@ mod view;
 pub use in_place::EventInPlace;
 pub use view::{EventView, UnreadableEvent};
 
-pub(crate) use tree::number as number_of;
+pub(crate) use tree::{DEPTH_MAX, number as number_of};
 pub(crate) use value::{Absent, Found};
 
 use crate::path::{EventPath, Root};

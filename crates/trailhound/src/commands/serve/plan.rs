@@ -14,7 +14,7 @@ use targets::{Clock, File, Lane, PagerDuty, Secret, Slack, Stream, Target, Webho
 
 use super::environment::Environment;
 use crate::exit_code::{Exit, Failure};
-use crate::loading::{BUILTIN, RuleFiles};
+use crate::loading::{BASELINE, BUILTIN, RuleFiles};
 use crate::talk::Talk;
 
 /// What a configuration file leads to.
@@ -93,6 +93,7 @@ pub(super) fn load(path: &str, clock: &Clock) -> Result<Loaded, Faults> {
         .iter()
         .map(|from| match from {
             RulesFrom::BuiltIn => BUILTIN.to_owned(),
+            RulesFrom::BuiltInBaseline => BASELINE.to_owned(),
             RulesFrom::Path(path) => path.clone(),
         })
         .collect();
@@ -118,7 +119,7 @@ pub(super) fn load(path: &str, clock: &Clock) -> Result<Loaded, Faults> {
     let mut watched: Vec<PathBuf> = files.asked().chain(rule_files.asked()).collect();
     watched.extend(environment.files());
     // A folder tells of rule files that come and go.
-    watched.extend(from.iter().filter(|path| *path != BUILTIN).map(PathBuf::from));
+    watched.extend(from.iter().filter(|path| *path != BUILTIN && *path != BASELINE).map(PathBuf::from));
     watched.sort();
     watched.dedup();
     let program = Program::new(rules, context, configuration.routes.clone(), lateness);
