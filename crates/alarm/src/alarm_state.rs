@@ -1,15 +1,22 @@
 //! What an alarm remembers per key: its state, why, and the samples it may still look at.
 //!
-//! Sized for a million live keys: under 100 bytes of its own, plus 64 per cell of samples and, once it has changed state,
-//! the datapoints that justified the change (texts are written from those when needed, never stored). It serialises with
-//! a version and reads back exactly.
+//! Sized for a million live keys: under 100 bytes of its own, plus 64 per cell of samples and, once it has changed state
+//! because of datapoints, those (texts are written from them when needed, never stored). It serialises with a version and
+//! reads back exactly.
+//!
+//! Invariant: no evaluation before `next` can decide anything else than the last one did. Whatever changes what evaluations
+//! see (a sample, a state set by hand) moves `next` forward; only an evaluation moves it back.
 
+use std::borrow::Cow;
+
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
 use crate::alarm::Alarm;
 use crate::evaluation::Evaluation;
 use crate::period::Period;
 use crate::reason::INITIAL_REASON;
+use crate::record::Records;
 use crate::series::Series;
 use crate::state::StateValue;
 use crate::time::Timestamp;
@@ -21,24 +28,73 @@ use crate::version::Version;
 pub(crate) enum Cause {
     /// It has not been evaluated yet.
     Created,
+    /// An evaluation that found no datapoint: there is no more to know of it than when it was.
+    Unseen,
     Evaluated(Box<Evaluation>),
     /// It was set by hand: reason and reason data.
     Set(Box<(String, Option<String>)>),
+}
+
+impl Cause {
+    /// The evaluation, where it was one. `at` is when the state was entered.
+    fn evaluation(&self, alarm: &Alarm, at: Timestamp) -> Option<Cow<'_, Evaluation>> {
+        match self {
+            Cause::Unseen => Some(Cow::Owned(Evaluation {
+                query_date: at,
+                end: alarm.window(at).end,
+                points: Vec::new(),
+                records: Records::default(),
+            })),
+            Cause::Evaluated(evaluation) => Some(Cow::Borrowed(evaluation)),
+            Cause::Created | Cause::Set(_) => None,
+        }
+    }
+
+    /// Why `state` was entered at that time, in the service's words.
+    pub(crate) fn reason(&self, alarm: &Alarm, state: StateValue, at: Timestamp) -> String {
+        match self {
+            Cause::Created => INITIAL_REASON.to_owned(),
+            Cause::Set(written) => written.0.clone(),
+            Cause::Unseen | Cause::Evaluated(_) => {
+                self.evaluation(alarm, at).map(|seen| alarm.reason(&seen, state)).unwrap_or_default()
+            }
+        }
+    }
+
+    pub(crate) fn reason_data(&self, alarm: &Alarm, state: StateValue, at: Timestamp) -> Option<String> {
+        match self {
+            Cause::Set(written) => written.1.clone(),
+            _ => self.evaluation(alarm, at).map(|seen| alarm.reason_data(&seen, state)),
+        }
+    }
+}
+
+/// The next evaluation, whenever it is.
+const AT_ONCE: Timestamp = Timestamp::from_millis(i64::MIN);
+/// None before another sample.
+pub(crate) const NEVER: Timestamp = Timestamp::from_millis(i64::MAX);
+
+fn at_once() -> Timestamp {
+    AT_ONCE
 }
 
 /// The state of one alarm, or of one key of an alarm.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AlarmState {
-    version: Version,
+    version: Version<2>,
     state: StateValue,
     /// When the state was entered.
     updated_at: Timestamp,
     cause: Cause,
     /// The last evaluation made, or the creation.
     pub(crate) last_tick: Timestamp,
-    /// Whether the last evaluation saw an empty window, so that the next ones can be skipped.
-    pub(crate) idle: bool,
+    /// No evaluation before this time can decide anything else than the last one did.
+    #[serde(default = "at_once")]
+    pub(crate) next: Timestamp,
+    /// What version 1 kept instead of `next`.
+    #[serde(default, skip_serializing)]
+    idle: IgnoredAny,
     series: Series,
     /// The further metrics of metric math.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -55,7 +111,8 @@ impl AlarmState {
             updated_at: created,
             cause: Cause::Created,
             last_tick: created,
-            idle: false,
+            next: AT_ONCE,
+            idle: IgnoredAny,
             series: Series::default(),
             more: (further > 0).then(|| vec![Series::default(); further].into_boxed_slice()),
         }
@@ -67,7 +124,7 @@ impl AlarmState {
     pub fn adopted(mut self, old: &Alarm, new: &Alarm, at: Timestamp) -> Self {
         let same_cells = old.period().grain_ms() == new.period().grain_ms() && old.inputs() == new.inputs();
         // The stored datapoints are only texts' raw material, and texts belong to the definition they were made under.
-        if let Cause::Evaluated(_) = self.cause {
+        if let Cause::Unseen | Cause::Evaluated(_) = self.cause {
             let written = (self.reason(old), self.reason_data(old));
             self.cause = Cause::Set(Box::new(written));
         }
@@ -75,7 +132,7 @@ impl AlarmState {
             let empty = Self::new(new, at);
             (self.series, self.more) = (empty.series, empty.more);
         }
-        self.idle = false;
+        self.look_at_once();
         self
     }
 
@@ -83,7 +140,7 @@ impl AlarmState {
     /// evaluated with a result stays as it is.
     pub fn begin_by(&mut self, created: Timestamp) {
         if self.cause == Cause::Created && created < self.last_tick {
-            (self.last_tick, self.updated_at, self.idle) = (created, created, false);
+            (self.last_tick, self.updated_at, self.next) = (created, created, AT_ONCE);
         }
     }
 
@@ -104,34 +161,30 @@ impl AlarmState {
 
     /// Why it is in this state, in the service's words; `alarm` must be the one it was evaluated with.
     pub fn reason(&self, alarm: &Alarm) -> String {
-        match &self.cause {
-            Cause::Created => INITIAL_REASON.to_owned(),
-            Cause::Evaluated(evaluation) => alarm.reason(evaluation, self.state),
-            Cause::Set(written) => written.0.clone(),
-        }
+        self.cause.reason(alarm, self.state, self.updated_at)
     }
 
     /// The reason data that belongs to the reason.
     pub fn reason_data(&self, alarm: &Alarm) -> Option<String> {
-        match &self.cause {
-            Cause::Created => None,
-            Cause::Evaluated(evaluation) => Some(alarm.reason_data(evaluation, self.state)),
-            Cause::Set(written) => written.1.clone(),
-        }
+        self.cause.reason_data(alarm, self.state, self.updated_at)
     }
 
-    /// The evaluation that put it into its state; none if it is new or was set by hand.
-    pub fn evaluation(&self) -> Option<&Evaluation> {
-        match &self.cause {
-            Cause::Evaluated(evaluation) => Some(evaluation),
-            Cause::Created | Cause::Set(_) => None,
-        }
+    /// The evaluation that put it into its state; none if it is new or was set by hand. `alarm` must be the one it was
+    /// evaluated with.
+    pub fn evaluation(&self, alarm: &Alarm) -> Option<Cow<'_, Evaluation>> {
+        self.cause.evaluation(alarm, self.updated_at)
     }
 
-    pub(crate) fn enter(&mut self, state: StateValue, at: Timestamp, cause: Cause) {
+    /// Enters a state; what was the cause of the one it left.
+    pub(crate) fn enter(&mut self, state: StateValue, at: Timestamp, cause: Cause) -> Cause {
         self.state = state;
         self.updated_at = at;
-        self.cause = cause;
+        std::mem::replace(&mut self.cause, cause)
+    }
+
+    /// Skips nothing: the next evaluation may differ.
+    pub(crate) fn look_at_once(&mut self) {
+        self.next = AT_ONCE;
     }
 
     pub(crate) fn series(&self, input: usize) -> Option<&Series> {
@@ -153,10 +206,16 @@ impl AlarmState {
         self.more.iter_mut().flatten().for_each(|series| series.forget_before(start, period));
     }
 
-    /// Where the oldest sample's cell begins.
-    pub(crate) fn first_start(&self, period: Period) -> Option<Timestamp> {
+    /// Where the oldest cell begins that begins at or after `end`.
+    pub(crate) fn first_start_from(&self, end: Timestamp, period: Period) -> Option<Timestamp> {
         let all = std::iter::once(&self.series).chain(self.more.iter().flatten());
-        all.filter_map(|series| series.first_start(period)).min()
+        all.filter_map(|series| series.first_start_from(end, period)).min()
+    }
+
+    /// Whether no cell begins before `end`.
+    pub(crate) fn is_empty_before(&self, end: Timestamp, period: Period) -> bool {
+        let mut all = std::iter::once(&self.series).chain(self.more.iter().flatten());
+        all.all(|series| series.first_start(period).is_none_or(|start| start >= end))
     }
 }
 

@@ -4,14 +4,16 @@
 //! when it looks back more than a day). [`Alarm::advance`] makes up for all evaluations since the last one, in order, each
 //! seeing exactly what lies in its window. So results do not depend on how often it is called, and as long as samples
 //! arrive before the evaluation that would see them, not on their order either: a batch and a stream agree. Evaluations
-//! over an empty window are skipped in one step, since they cannot differ from each other.
+//! that cannot differ from the one before are skipped in one step: see [`Alarm::next_to_differ`] for which those are.
+
+use std::borrow::Cow;
 
 use crate::aggregate::Aggregate;
 use crate::alarm::Alarm;
-use crate::alarm_state::{AlarmState, Cause};
+use crate::alarm_state::{AlarmState, Cause, NEVER};
 use crate::evaluation::{Datapoint, Evaluation, Verdict};
 use crate::math::Grid;
-use crate::missing_data::decide;
+use crate::missing_data::{Tally, TreatMissingData, decide};
 use crate::period::Window;
 use crate::record::Records;
 use crate::sample::Sample;
@@ -41,6 +43,50 @@ pub struct StateChange {
     pub datapoints: Vec<Datapoint>,
     /// The records behind the datapoints that justify the new state.
     pub records: Records,
+}
+
+/// A change of state as it is made. What a notification needs is written only when it is [told](Turn::told), because most
+/// changes of a million alarms are told to nobody.
+#[derive(Debug)]
+pub struct Turn<'a> {
+    /// When the evaluation was made that changed it.
+    pub at: Timestamp,
+    /// The state it left.
+    pub from: StateValue,
+    /// The state it entered.
+    pub to: StateValue,
+    previous_at: Timestamp,
+    previous: Cause,
+    alarm: &'a Alarm,
+    state: &'a AlarmState,
+}
+
+impl Turn<'_> {
+    /// Everything a notification needs.
+    pub fn told(&self) -> StateChange {
+        let (alarm, state) = (self.alarm, self.state);
+        let seen = state.evaluation(alarm).map(Cow::into_owned);
+        let (datapoints, records) = seen.map_or_else(Default::default, |seen| (seen.points, seen.records));
+        StateChange {
+            at: self.at,
+            from: self.from,
+            to: self.to,
+            reason: state.reason(alarm),
+            reason_data: state.reason_data(alarm),
+            previous_at: self.previous_at,
+            previous_reason: self.previous.reason(alarm, self.from, self.previous_at),
+            previous_reason_data: self.previous.reason_data(alarm, self.from, self.previous_at),
+            datapoints,
+            records,
+        }
+    }
+
+    /// How many datapoints breached.
+    pub fn breaching(&self) -> usize {
+        let seen = self.state.evaluation(self.alarm);
+        let points = seen.as_ref().map_or(&[][..], |seen| &seen.points);
+        points.iter().filter(|point| point.verdict == Verdict::Breaching).count()
+    }
 }
 
 /// A state set by hand, with the reason to show for it.
@@ -94,7 +140,13 @@ impl Alarm {
             return Pushed::TooLate;
         }
         let Some(series) = state.series_mut(input) else { return Pushed::NoSuchInput };
-        if series.push(sample, self.keep(settings)) { Pushed::Accepted } else { Pushed::Unacceptable }
+        if !series.push(sample, self.keep(settings)) {
+            return Pushed::Unacceptable;
+        }
+        if state.next > state.last_tick {
+            state.next = state.next.min(self.first_evaluation_to_see(sample.timestamp));
+        }
+        Pushed::Accepted
     }
 
     /// Makes every evaluation due up to and including `now`, appending the changes of state to `changes`.
@@ -105,27 +157,33 @@ impl Alarm {
         workspace: &mut Workspace,
         changes: &mut Vec<StateChange>,
     ) {
+        self.advance_with(state, now, workspace, |turn| changes.push(turn.told()));
+    }
+
+    /// The same, handing each change of state to `tell` as it is made.
+    pub fn advance_with(
+        &self,
+        state: &mut AlarmState,
+        now: Timestamp,
+        workspace: &mut Workspace,
+        mut tell: impl FnMut(Turn<'_>),
+    ) {
         loop {
-            let mut tick = self.tick_after(state.last_tick);
-            if state.idle {
-                let next = state.first_start(self.period()).map(|start| self.first_tick_to_see(start));
-                match next {
-                    Some(next) => tick = tick.max(next),
-                    None => tick = tick.max(now.plus_millis(1)),
-                }
-            }
+            let tick = self.tick_after(state.last_tick).max(state.next);
             if tick > now {
-                state.last_tick = state.last_tick.max(self.tick_at_or_before(now));
+                let passed = self.tick_at_or_before(now);
+                if passed > state.last_tick {
+                    state.last_tick = passed;
+                    state.forget_before(self.window(passed).start(), self.period());
+                }
                 return;
             }
             let window = self.window(tick);
             state.forget_before(window.start(), self.period());
             state.last_tick = tick;
-            state.idle = state.first_start(self.period()).is_none_or(|start| start >= window.end)
-                && !self.program().is_some_and(crate::math::Program::follows_the_clock);
             self.look(state, window, workspace);
-            if let Some(change) = self.settle(state, tick, window, workspace) {
-                changes.push(change);
+            if let Some(turn) = self.settle(state, tick, window, workspace) {
+                tell(turn);
             }
         }
     }
@@ -162,11 +220,7 @@ impl Alarm {
     /// The next time at which [`advance`](Self::advance) could do something, or `None` while nothing can happen before
     /// another sample comes.
     pub fn next_evaluation(&self, state: &AlarmState) -> Option<Timestamp> {
-        let tick = self.tick_after(state.last_tick);
-        if !state.idle {
-            return Some(tick);
-        }
-        state.first_start(self.period()).map(|start| tick.max(self.first_tick_to_see(start)))
+        (state.next < NEVER).then(|| self.tick_after(state.last_tick).max(state.next))
     }
 
     /// SetAlarmState: makes the evaluations due up to `at`, then puts the alarm into a state that holds until the next
@@ -181,9 +235,9 @@ impl Alarm {
     ) {
         self.advance(state, at, workspace, changes);
         if set.state != state.state() {
-            state.idle = false;
+            state.look_at_once();
             let cause = Cause::Set(Box::new((set.reason, set.reason_data)));
-            changes.push(self.enter(state, set.state, at, cause));
+            changes.push(self.enter(state, set.state, at, cause).told());
         }
     }
 
@@ -251,28 +305,79 @@ impl Alarm {
     }
 
     /// Decides on what `look` found, and enters the new state if it is another one.
-    fn settle(
-        &self,
-        state: &mut AlarmState,
+    fn settle<'a>(
+        &'a self,
+        state: &'a mut AlarmState,
         tick: Timestamp,
         window: Window,
         workspace: &mut Workspace,
-    ) -> Option<StateChange> {
+    ) -> Option<Turn<'a>> {
         let points = std::mem::take(&mut workspace.points);
         let mut evaluation =
             Evaluation { query_date: tick, end: window.end, points, records: Records::default() };
-        let decision = decide(evaluation.tally(self.period()), self.quorum(), self.treat_missing_data());
-        match decision {
-            Some(to) if to != state.state() => {
+        let tally = evaluation.tally(self.period());
+        state.next = self.next_to_differ(state, tick, window, &evaluation.points, tally);
+        let decision = decide(tally, self.quorum(), self.treat_missing_data());
+        let cause = match decision {
+            Some(to) if to != state.state() && !evaluation.points.is_empty() => {
                 evaluation.records = self.records(state, window, &evaluation.points, to);
                 evaluation.points.shrink_to_fit();
-                Some(self.enter(state, to, tick, Cause::Evaluated(Box::new(evaluation))))
+                Cause::Evaluated(Box::new(evaluation))
             }
             _ => {
                 workspace.points = evaluation.points;
-                None
+                Cause::Unseen
             }
+        };
+        let to = decision.filter(|to| *to != state.state())?;
+        Some(self.enter(state, to, tick, cause))
+    }
+
+    /// The first evaluation after `tick` that can decide anything else than the one at `tick`, which found `points`.
+    ///
+    /// The decision rests on the points alone, newest first, and for missing data left as missing on the age of the oldest
+    /// breaching one. Where buckets keep their place from one evaluation to the next (periods up to a minute) the points
+    /// change when a sample becomes visible and when the oldest leaves. Longer buckets slide over the samples, which changes
+    /// nothing only as long as there is but one cell of them. Metric math may say something else about the same samples each
+    /// time, except of none at all.
+    fn next_to_differ(
+        &self,
+        state: &AlarmState,
+        tick: Timestamp,
+        window: Window,
+        points: &[Datapoint],
+        tally: Tally,
+    ) -> Timestamp {
+        let period = self.period();
+        let unseen = state.first_start_from(window.end, period);
+        let unseen = unseen.map_or(NEVER, |start| self.first_tick_to_see(start));
+        let empty = state.is_empty_before(window.end, period);
+        if let Some(program) = self.program() {
+            let stays = empty && !program.follows_the_clock();
+            return if stays { unseen } else { self.tick_after(tick) };
         }
+        if empty {
+            return unseen;
+        }
+        let Some(series) = state.series(0) else { return unseen };
+        let slides = period.as_millis() > period.grain_ms();
+        let ages = self.treat_missing_data() == TreatMissingData::Missing
+            && tally.good == 0
+            && tally.undecided == 0
+            && (1..self.datapoints_to_alarm()).contains(&tally.bad);
+        if slides && (ages || series.has_many_before(window.end, period)) {
+            return self.tick_after(tick);
+        }
+        let oldest =
+            if slides { series.first_start(period) } else { points.last().map(|point| point.timestamp) };
+        let span = window.end.as_millis() - window.start().as_millis();
+        let left = oldest.map_or(NEVER, |start| self.first_tick_to_see(start.plus_millis(span)));
+        let old_enough = oldest.filter(|_| ages && tally.oldest_bad_age < self.datapoints_to_alarm());
+        let aged = old_enough.map_or(NEVER, |start| {
+            let periods = i64::from(self.datapoints_to_alarm()) - 1;
+            self.first_tick_to_see(start.plus_millis(periods * period.as_millis()))
+        });
+        unseen.min(left).min(aged)
     }
 
     fn records(&self, state: &AlarmState, window: Window, points: &[Datapoint], to: StateValue) -> Records {
@@ -298,27 +403,16 @@ impl Alarm {
         records
     }
 
-    fn enter(&self, state: &mut AlarmState, to: StateValue, at: Timestamp, cause: Cause) -> StateChange {
-        let from = state.state();
-        let (previous_reason, previous_reason_data) = (state.reason(self), state.reason_data(self));
-        let previous_at = state.updated_at();
-        state.enter(to, at, cause);
-        let (datapoints, records) = match state.evaluation() {
-            Some(evaluation) => (evaluation.points.clone(), evaluation.records.clone()),
-            None => (Vec::new(), Records::default()),
-        };
-        StateChange {
-            at,
-            from,
-            to,
-            reason: state.reason(self),
-            reason_data: state.reason_data(self),
-            previous_at,
-            previous_reason,
-            previous_reason_data,
-            datapoints,
-            records,
-        }
+    fn enter<'a>(
+        &'a self,
+        state: &'a mut AlarmState,
+        to: StateValue,
+        at: Timestamp,
+        cause: Cause,
+    ) -> Turn<'a> {
+        let (from, previous_at) = (state.state(), state.updated_at());
+        let previous = state.enter(to, at, cause);
+        Turn { at, from, to, previous_at, previous, alarm: self, state }
     }
 }
 

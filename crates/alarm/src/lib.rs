@@ -33,7 +33,7 @@ pub use alarm_state::AlarmState;
 pub use comparison::{ComparisonOperator, ComparisonOperatorError};
 pub use definition::{AlarmDefinition, DefinitionError, Input, MetricDataQuery, MetricStat};
 pub use evaluation::{Datapoint, Evaluation, Verdict};
-pub use evaluator::{Evaluator, ManualState, Pushed, StateChange, Workspace};
+pub use evaluator::{Evaluator, ManualState, Pushed, StateChange, Turn, Workspace};
 pub use history::{HISTORY_RETENTION_MS, History, HistoryItem, HistoryItemType};
 pub use math::MathError;
 pub use metric::Metric;

@@ -112,6 +112,18 @@ impl Series {
         self.cells.front().map(|cell| cell.start(period.grain_ms()))
     }
 
+    /// Where the oldest cell begins that begins at or after `end`.
+    pub(crate) fn first_start_from(&self, end: Timestamp, period: Period) -> Option<Timestamp> {
+        let grain = period.grain_ms();
+        // Mostly there is none, and else one or two.
+        self.cells.iter().rev().map(|cell| cell.start(grain)).take_while(|start| *start >= end).last()
+    }
+
+    /// Whether more than one cell begins before `end`.
+    pub(crate) fn has_many_before(&self, end: Timestamp, period: Period) -> bool {
+        self.cells.get(1).is_some_and(|cell| cell.start(period.grain_ms()) < end)
+    }
+
     /// Calls `visit` with each non-empty bucket of the window, newest first (its age, and its folded samples), until it
     /// returns `false`.
     pub(crate) fn buckets_newest_first(

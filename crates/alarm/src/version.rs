@@ -2,25 +2,23 @@
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// What this release writes and reads.
-const VERSION: u8 = 1;
-
-/// Written as a number; reading another number fails with a sentence instead of misunderstanding the rest.
+/// Written as the number; reading a later one fails with a sentence instead of misunderstanding the rest, while earlier
+/// ones are read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Version;
+pub(crate) struct Version<const NEWEST: u8>;
 
-impl Serialize for Version {
+impl<const NEWEST: u8> Serialize for Version<NEWEST> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_u8(VERSION)
+        serializer.serialize_u8(NEWEST)
     }
 }
 
-impl<'de> Deserialize<'de> for Version {
+impl<'de, const NEWEST: u8> Deserialize<'de> for Version<NEWEST> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         match u8::deserialize(deserializer)? {
-            VERSION => Ok(Self),
+            version if (1..=NEWEST).contains(&version) => Ok(Self),
             other => Err(serde::de::Error::custom(format_args!(
-                "alarm state of version {other} cannot be read; this release reads version {VERSION}"
+                "alarm state of version {other} cannot be read; this release reads versions up to {NEWEST}"
             ))),
         }
     }

@@ -251,20 +251,34 @@ fn history_tells_the_change_as_the_service_does() {
 
 /// The stored form. It is a promise: a change here needs a new version that still reads this one.
 #[test]
-fn version_1_of_the_stored_state_reads_and_writes_the_same() {
-    let stored = include_str!("state-v1.json").trim_end();
+fn version_2_of_the_stored_state_reads_and_writes_the_same() {
+    let stored = include_str!("state-v2.json").trim_end();
     let state: AlarmState = serde_json::from_str(stored).unwrap();
     assert_eq!(serde_json::to_string(&state).unwrap(), stored);
+    assert_eq!(serde_json::to_string(state_to_store().state()).unwrap(), stored);
 
+    let newer = stored.replacen("\"version\":2", "\"version\":3", 1);
+    let refused = serde_json::from_str::<AlarmState>(&newer).unwrap_err().to_string();
+    assert!(refused.contains("version 3 cannot be read"), "{refused}");
+}
+
+/// Version 1 did not say which evaluations may be skipped, so the next one is made.
+#[test]
+fn version_1_of_the_stored_state_goes_on() {
+    let state: AlarmState = serde_json::from_str(include_str!("state-v1.json")).unwrap();
+    let mut kept = state_to_store();
+    assert_eq!(kept.alarm().next_evaluation(&state), Some(time("06:12:10")));
+    let mut read = Evaluator::resume(kept.alarm().clone(), state);
+    assert_eq!(read.advance(time("06:40:00")), kept.advance(time("06:40:00")));
+    assert_eq!(read.state(), kept.state());
+}
+
+fn state_to_store() -> Evaluator {
     let alarm = Alarm::new(&definition(|d| d.statistic = Some(Statistic::Percentile(90.0)))).unwrap();
     let mut evaluator = Evaluator::new(alarm, time("06:00:00"));
     push(&mut evaluator, "06:10:00", 0.1);
     push(&mut evaluator, "06:10:01", 5.0);
     push(&mut evaluator, "06:14:00", 2.0);
     evaluator.advance(time("06:11:10"));
-    assert_eq!(serde_json::to_string(evaluator.state()).unwrap(), stored);
-
-    let newer = stored.replacen("\"version\":1", "\"version\":2", 1);
-    let refused = serde_json::from_str::<AlarmState>(&newer).unwrap_err().to_string();
-    assert!(refused.contains("version 2 cannot be read"), "{refused}");
+    evaluator
 }

@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 
 use alarm::composite::{AlarmRule, CompositeAlarms, CompositeDefinition, Home};
 use alarm::{
-    Alarm, AlarmDefinition, AlarmState, Evaluator, Measure, Metric, MetricDataQuery, MetricStat, Pushed,
-    Sample, StateChange, StateValue, Statistic, StatisticSet, Timestamp,
+    Alarm, AlarmDefinition, AlarmState, Evaluator, ManualState, Measure, Metric, MetricDataQuery, MetricStat,
+    Pushed, Sample, StateChange, StateValue, Statistic, StatisticSet, Timestamp, Workspace,
 };
 use proptest::prelude::*;
 
@@ -130,6 +130,24 @@ fn batch(alarm: &Alarm, samples: &[Given], math: bool) -> (Vec<StateChange>, Ala
     (changes, evaluator.state().clone())
 }
 
+/// What happens to an alarm.
+#[derive(Clone, Debug)]
+enum Step {
+    Push(Given),
+    Advance,
+    Set(StateValue),
+}
+
+/// The same state as version 1 stored it: the next evaluation is made, whatever the last one saw.
+fn knowing_nothing(state: &AlarmState) -> AlarmState {
+    let mut stored = serde_json::to_value(state).unwrap();
+    let fields = stored.as_object_mut().unwrap();
+    fields.remove("next");
+    fields.insert("version".to_owned(), 1.into());
+    fields.insert("idle".to_owned(), false.into());
+    serde_json::from_value(stored).unwrap()
+}
+
 proptest! {
     /// Samples that come before the evaluation that would first see them may come in any order and at any pace, and the
     /// state may be stored and read back at any time.
@@ -199,6 +217,55 @@ proptest! {
                 present = to;
             }
             tick += interval;
+        }
+        prop_assert_eq!(found, expected);
+    }
+
+    /// Skipping what cannot differ is no more than that: an alarm evaluated every time has the same history of states,
+    /// reasons, datapoints and times, whatever arrives late or too late and whatever is set by hand in between.
+    #[test]
+    fn skipping_equals_evaluating_every_time(
+        (definition, math) in alarms(), samples in samples(), delays in prop::collection::vec(0i64..1_200_000, 60),
+        sets in prop::collection::vec((0i64..5_000_000, 0usize..3), 0..4),
+        advances in prop::collection::vec(0i64..5_000_000, 0..20),
+    ) {
+        let alarm = Alarm::new(&definition).unwrap();
+        let mut steps: Vec<(i64, Step)> = advances.iter().map(|&at| (at, Step::Advance)).collect();
+        steps.extend(samples.iter().zip(&delays).map(|(given, delay)| (given.at_ms + delay, Step::Push(given.clone()))));
+        let states = [StateValue::Ok, StateValue::Alarm, StateValue::InsufficientData];
+        steps.extend(sets.iter().map(|&(at, to)| (at, Step::Set(states[to]))));
+        steps.push((3 * 3_600_000, Step::Advance));
+        steps.sort_by_key(|&(at, _)| at);
+
+        let (mut skipping, mut thorough) = (AlarmState::new(&alarm, created()), AlarmState::new(&alarm, created()));
+        let (mut found, mut expected) = (Vec::new(), Vec::new());
+        let mut workspace = Workspace::default();
+        let mut told = 0;
+        for (at, step) in steps {
+            let now = created().plus_millis(at);
+            // All evaluations up to now one by one, each by a state that does not know what may be skipped.
+            while told < at {
+                told = (told + 10_000).min(at);
+                thorough = knowing_nothing(&thorough);
+                alarm.advance(&mut thorough, created().plus_millis(told), &mut workspace, &mut expected);
+            }
+            let (skips, looks) = (&mut skipping, &mut thorough);
+            match step {
+                Step::Advance => alarm.advance(skips, now, &mut workspace, &mut found),
+                Step::Push(given) => {
+                    let input = if math { given.input } else { 0 };
+                    // What is too late depends on how far time was told.
+                    alarm.advance(skips, now, &mut workspace, &mut found);
+                    let sample = given.sample(created());
+                    prop_assert_eq!(alarm.push(skips, input, &sample), alarm.push(looks, input, &sample));
+                }
+                Step::Set(state) => {
+                    let set = || ManualState { state, reason: "by hand".to_owned(), reason_data: None };
+                    alarm.set_state(skips, set(), now, &mut workspace, &mut found);
+                    alarm.set_state(looks, set(), now, &mut workspace, &mut expected);
+                }
+            }
+            prop_assert_eq!(skipping.state(), thorough.state());
         }
         prop_assert_eq!(found, expected);
     }

@@ -51,7 +51,7 @@ struct Child {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CompositeAlarms {
-    version: Version,
+    version: Version<1>,
     home: Home,
     /// Metric alarms by ARN.
     children: BTreeMap<String, Child>,
