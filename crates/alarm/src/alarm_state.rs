@@ -149,6 +149,11 @@ impl AlarmState {
         self.last_tick
     }
 
+    /// Whether it holds no sample that an evaluation to come may look at.
+    pub fn is_empty(&self) -> bool {
+        std::iter::once(&self.series).chain(self.more.iter().flatten()).all(Series::is_empty)
+    }
+
     /// OK, ALARM or INSUFFICIENT_DATA.
     pub fn state(&self) -> StateValue {
         self.state

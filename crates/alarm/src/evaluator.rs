@@ -171,11 +171,7 @@ impl Alarm {
         loop {
             let tick = self.tick_after(state.last_tick).max(state.next);
             if tick > now {
-                let passed = self.tick_at_or_before(now);
-                if passed > state.last_tick {
-                    state.last_tick = passed;
-                    state.forget_before(self.window(passed).start(), self.period());
-                }
+                self.pass(state, now);
                 return;
             }
             let window = self.window(tick);
@@ -185,6 +181,23 @@ impl Alarm {
             if let Some(turn) = self.settle(state, tick, window, workspace) {
                 tell(turn);
             }
+        }
+    }
+
+    /// Tells an alarm that time has come to `now`, if no evaluation is due by then: what is too late for the evaluations
+    /// skipped is then too late, as if they had been made. An alarm that waits for a sample, or has an evaluation due, is
+    /// left alone.
+    pub fn skip_to(&self, state: &mut AlarmState, now: Timestamp) {
+        if self.next_evaluation(state).is_some_and(|next| next > now) {
+            self.pass(state, now);
+        }
+    }
+
+    fn pass(&self, state: &mut AlarmState, now: Timestamp) {
+        let passed = self.tick_at_or_before(now);
+        if passed > state.last_tick {
+            state.last_tick = passed;
+            state.forget_before(self.window(passed).start(), self.period());
         }
     }
 

@@ -105,6 +105,13 @@ impl Series {
         while self.cells.front().is_some_and(|cell| cell.start(grain) < start) {
             self.cells.pop_front();
         }
+        if self.cells.is_empty() && self.cells.capacity() > 0 {
+            self.cells = VecDeque::new();
+        }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.cells.is_empty()
     }
 
     /// Where the oldest cell begins.

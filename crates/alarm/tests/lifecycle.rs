@@ -138,6 +138,28 @@ fn what_does_not_count_is_said() {
     );
 }
 
+/// Evaluations that are skipped move on what is too late as if they had been made.
+#[test]
+fn a_sample_that_skipped_evaluations_could_not_see_is_too_late() {
+    let alarm = Alarm::new(&definition(|_| {})).unwrap();
+    let mut state = AlarmState::new(&alarm, time("05:55:00"));
+    let sample = |at| Sample::new(time(at), Measure::Value(1.0));
+    assert_eq!(alarm.push(&mut state, 0, &sample("06:00:30")), Pushed::Accepted);
+    alarm.advance(&mut state, time("06:01:10"), &mut Workspace::default(), &mut Vec::new());
+    assert_eq!(state.state(), StateValue::Ok);
+    assert_eq!(alarm.next_evaluation(&state), Some(time("06:06:10")), "when the datapoint leaves the range");
+
+    let mut waiting = state.clone();
+    assert_eq!(alarm.push(&mut waiting, 0, &sample("05:59:30")), Pushed::Accepted);
+    assert_eq!(alarm.next_evaluation(&waiting), Some(time("06:02:10")), "it has to be looked at");
+    alarm.skip_to(&mut waiting, time("06:05:00"));
+    assert_eq!(waiting.evaluated_at(), time("06:01:10"), "an evaluation that is due is not skipped");
+
+    alarm.skip_to(&mut state, time("06:05:00"));
+    assert_eq!(alarm.push(&mut state, 0, &sample("05:59:30")), Pushed::TooLate);
+    assert_eq!(alarm.next_evaluation(&state), Some(time("06:06:10")));
+}
+
 #[test]
 fn a_state_set_by_hand_holds_until_the_next_evaluation() {
     let alarm = Alarm::new(&definition(|d| d.treat_missing_data = Some("notBreaching".to_owned()))).unwrap();
