@@ -150,12 +150,22 @@ impl MetricAlarms {
         entry.value = value.to_bits();
         let at = timestamp(entry.time);
         let begin = timestamp(entry.time - entry.time.rem_euclid(60_000_000));
+        let watermark = timestamp(self.watermark);
         let early = rule.early && can_only_grow(&rule.alarm) && value >= 0.0;
         let create =
             || Tracked { state: AlarmState::new(&rule.alarm, begin), recent: Vec::new(), open: None };
         self.keys.with(key.as_bytes(), create, |tracked| {
-            let place = tracked.recent.binary_search_by(|other| other.order().cmp(&entry.order()));
+            // Mostly it is the newest, which needs no look at the others.
+            let place = match tracked.recent.last() {
+                Some(last) if last.order() >= entry.order() => {
+                    tracked.recent.binary_search_by(|other| other.order().cmp(&entry.order()))
+                }
+                _ => Err(tracked.recent.len()),
+            };
             let Err(place) = place else { return (Taken::Duplicate, rule.due(tracked)) };
+            if at < watermark {
+                rule.alarm.skip_to(&mut tracked.state, watermark);
+            }
             if rule.each_value {
                 tracked.state.begin_by(begin);
             }
@@ -194,7 +204,9 @@ impl MetricAlarms {
         let begin = timestamp(at.as_micros() - at.as_micros().rem_euclid(60_000_000));
         let create =
             || Tracked { state: AlarmState::new(&rule.alarm, begin), recent: Vec::new(), open: None };
+        let watermark = timestamp(self.watermark);
         self.keys.with(&[], create, |tracked| {
+            rule.alarm.skip_to(&mut tracked.state, watermark);
             let sample =
                 Sample { unit, ..Sample::new(timestamp(at.as_micros()), Measure::Weighted { value, count }) };
             // What comes too late changes nothing; it is no event that could be told.
@@ -217,35 +229,36 @@ impl MetricAlarms {
         }
         self.watermark = watermark;
         let (rule, workspace) = (&self.rule, &mut self.workspace);
-        let mut changes = Vec::new();
-        self.keys.settle_due(watermark, |name, tracked| {
-            changes.clear();
-            // At the end of the data, all evaluations that can still see a sample.
-            let now = end.map_or(watermark, |end| {
-                let back = rule.alarm.looks_back_ms().saturating_mul(2_000);
-                watermark.min(end.as_micros().saturating_add(back).saturating_add(7_200_000_000))
-            });
-            rule.alarm.advance(&mut tracked.state, timestamp(now), workspace, &mut changes);
-            for change in &changes {
-                let beyond = end.is_some_and(|end| change.at > timestamp(end.as_micros()));
-                let breaching =
-                    change.datapoints.iter().filter(|point| point.verdict == Verdict::Breaching).count();
-                if beyond
-                    && change.to == StateValue::Alarm
-                    && breaching < rule.alarm.datapoints_to_alarm() as usize
-                {
-                    break;
+        // At the end of the data, all evaluations that can still see a sample.
+        let now = end.map_or(watermark, |end| {
+            let back = rule.alarm.looks_back_ms().saturating_mul(2_000);
+            watermark.min(end.as_micros().saturating_add(back).saturating_add(7_200_000_000))
+        });
+        let last = end.map(|end| timestamp(end.as_micros()));
+        let mut told: Vec<(i64, Box<str>, Incident)> = Vec::new();
+        self.keys.settle_by_time(watermark, |time, name, tracked| {
+            let Tracked { state, recent, open } = tracked;
+            let mut news = Vec::new();
+            let mut over = false;
+            rule.alarm.advance_with(state, timestamp(now), workspace, |turn| {
+                let beyond = last.is_some_and(|last| turn.at > last);
+                let goes_off = turn.to == StateValue::Alarm;
+                over |= beyond && goes_off && turn.breaching() < rule.alarm.datapoints_to_alarm() as usize;
+                if over {
+                    return;
                 }
-                transitions(Transition { at: change.at, to: change.to });
-                rule.change(tracked, &String::from_utf8_lossy(name), change, said);
+                transitions(Transition { at: turn.at, to: turn.to });
+                // What stays quiet is told to nobody, and needs no words.
+                if goes_off || open.as_ref().is_some_and(|open| open.early.is_none()) {
+                    rule.change(recent, open, &String::from_utf8_lossy(name), &turn.told(), &mut news);
+                }
+            });
+            rule.withdraw(state, open, name, &mut news);
+            if !news.is_empty() {
+                let name: Box<str> = String::from_utf8_lossy(name).into();
+                told.extend(news.into_iter().map(|one| (time, name.clone(), one)));
             }
-            rule.withdraw(tracked, &String::from_utf8_lossy(name), said);
-            let oldest = tracked.state.evaluated_at().plus_millis(-rule.alarm.looks_back_ms() - 120_000);
-            let gone = tracked.recent.partition_point(|one| timestamp(one.time) < oldest);
-            tracked.recent.drain(..gone);
-            if tracked.recent.len() * 4 < tracked.recent.capacity() {
-                tracked.recent.shrink_to_fit();
-            }
+            rule.forget_events(tracked);
             let idle = rule.alarm.next_evaluation(&tracked.state).is_none();
             let old =
                 tracked.state.evaluated_at().plus_millis(-FORGOTTEN_AFTER_MS) >= tracked.state.updated_at();
@@ -255,6 +268,8 @@ impl MetricAlarms {
                 rule.due(tracked)
             }
         });
+        told.sort_by(|a, b| (a.0, &a.1).cmp(&(b.0, &b.1)));
+        said.extend(told.into_iter().map(|(_, _, one)| one));
     }
 
     /// The watermark the stored state was evaluated by.
@@ -348,7 +363,7 @@ impl Watched {
             datapoints: evaluation.points,
             records: evaluation.records,
         };
-        let mut open = self.opened(tracked, key, &change);
+        let mut open = self.opened(&tracked.recent, key, &change);
         open.early = Some(at.as_millis());
         said.push(self.incident(&open, key, &change, State::Firing, false));
         tracked.open = Some(Box::new(open));
@@ -376,15 +391,22 @@ impl Watched {
     }
 
     /// Tells a change of state that was really made.
-    fn change(&self, tracked: &mut Tracked, key: &str, change: &StateChange, said: &mut Vec<Incident>) {
-        match (change.to, tracked.open.take()) {
+    fn change(
+        &self,
+        recent: &[Entry],
+        standing: &mut Option<Box<Open>>,
+        key: &str,
+        change: &StateChange,
+        said: &mut Vec<Incident>,
+    ) {
+        match (change.to, standing.take()) {
             (StateValue::Alarm, early) => {
-                let mut open = self.opened(tracked, key, change);
+                let mut open = self.opened(recent, key, change);
                 if let Some(early) = early {
                     (open.id, open.revision) = (early.id, early.revision + 1);
                 }
                 said.push(self.incident(&open, key, change, State::Firing, true));
-                tracked.open = Some(Box::new(open));
+                *standing = Some(Box::new(open));
             }
             (to, Some(mut open)) if open.early.is_none() => {
                 open.revision += 1;
@@ -395,24 +417,30 @@ impl Watched {
                 said.push(self.incident(&open, key, change, state, true));
             }
             // What was said early is still to come.
-            (_, early) => tracked.open = early,
+            (_, early) => *standing = early,
         }
     }
 
     /// Withdraws what was said early and did not come: possible only where memory did not suffice for all its samples.
-    fn withdraw(&self, tracked: &mut Tracked, key: &str, said: &mut Vec<Incident>) {
-        let passed = |open: &mut Box<Open>| {
-            open.early.is_some_and(|at| at <= tracked.state.evaluated_at().as_millis())
-        };
-        let Some(mut open) = tracked.open.take_if(passed) else { return };
+    fn withdraw(
+        &self,
+        state: &AlarmState,
+        standing: &mut Option<Box<Open>>,
+        name: &[u8],
+        said: &mut Vec<Incident>,
+    ) {
+        let passed =
+            |open: &mut Box<Open>| open.early.is_some_and(|at| at <= state.evaluated_at().as_millis());
+        let Some(mut open) = standing.take_if(passed) else { return };
+        let key = &String::from_utf8_lossy(name);
         open.revision += 1;
         let change = StateChange {
-            at: tracked.state.evaluated_at(),
+            at: state.evaluated_at(),
             from: StateValue::Alarm,
-            to: tracked.state.state(),
-            reason: tracked.state.reason(&self.alarm),
-            reason_data: tracked.state.reason_data(&self.alarm),
-            previous_at: tracked.state.updated_at(),
+            to: state.state(),
+            reason: state.reason(&self.alarm),
+            reason_data: state.reason_data(&self.alarm),
+            previous_at: state.updated_at(),
             previous_reason: String::new(),
             previous_reason_data: None,
             datapoints: Vec::new(),
@@ -421,8 +449,23 @@ impl Watched {
         said.push(self.incident(&open, key, &change, State::Resolved, true));
     }
 
+    /// Forgets the events of samples that no evaluation to come looks at. A copy of one would come too late.
+    fn forget_events(&self, tracked: &mut Tracked) {
+        let Tracked { state, recent, .. } = tracked;
+        if state.is_empty() {
+            *recent = Vec::new();
+            return;
+        }
+        let oldest = state.evaluated_at().plus_millis(-self.alarm.looks_back_ms() - 120_000);
+        let gone = recent.iter().take_while(|one| timestamp(one.time) < oldest).count();
+        recent.drain(..gone);
+        if recent.len() * 4 < recent.capacity() {
+            recent.shrink_to_fit();
+        }
+    }
+
     /// The finding that begins with a change to ALARM.
-    fn opened(&self, tracked: &Tracked, key: &str, change: &StateChange) -> Open {
+    fn opened(&self, recent: &[Entry], key: &str, change: &StateChange) -> Open {
         let breaching = change.datapoints.iter().filter(|point| point.verdict == Verdict::Breaching);
         let (first, last) = breaching.fold((None, None), |(first, last), point| {
             (Some(point.timestamp).min(first.or(Some(point.timestamp))), Some(point.timestamp).max(last))
@@ -430,9 +473,9 @@ impl Watched {
         let end = last.map_or(change.at, |last| last.plus_millis(self.period_ms()));
         let from = first.unwrap_or(end);
         let (from, end) = (from.as_millis().saturating_mul(1_000), end.as_millis().saturating_mul(1_000));
-        let begin = tracked.recent.partition_point(|one| one.time < from);
-        let after = tracked.recent.partition_point(|one| one.time < end);
-        let behind = tracked.recent.get(begin..after).unwrap_or_default();
+        let begin = recent.partition_point(|one| one.time < from);
+        let after = recent.partition_point(|one| one.time < end);
+        let behind = recent.get(begin..after).unwrap_or_default();
         let mut parts = Parts::of("alarm finding");
         parts.text(&self.id);
         parts.key(named(&self.dimensions, key));

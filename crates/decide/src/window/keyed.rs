@@ -105,6 +105,12 @@ struct Slot<S> {
     state: Option<S>,
 }
 
+impl<S> Slot<S> {
+    fn is_due_at(&self, time: i64) -> bool {
+        self.state.is_some() && self.due == time
+    }
+}
+
 /// A slot as it is stored.
 #[derive(Serialize)]
 struct Written<'s, S> {
@@ -201,39 +207,58 @@ impl<S: Serialize + DeserializeOwned> Keys<S> {
     /// Has every key looked at that is due by `now`, once, in the order of time and then of key; `act` says when it is due
     /// again.
     pub(crate) fn settle_due(&mut self, now: i64, mut act: impl FnMut(&[u8], &mut S) -> Due) {
+        let mut places = self.take_due(now);
+        let slots = &self.slots;
+        places.retain(|(time, place)| slots.get(*place as usize).is_some_and(|slot| slot.is_due_at(*time)));
+        let key = |place: u32| slots.get(place as usize).map(|slot| &slot.key);
+        places.sort_by(|a, b| a.0.cmp(&b.0).then_with(|| key(a.1).cmp(&key(b.1))));
+        // A slot that was hastened to the same time twice is there twice.
+        places.dedup();
+        for (_, place) in places {
+            self.settle(place, &mut act);
+        }
+    }
+
+    /// The same in the order of time only, `act` being told the time: for whoever has little to say of many keys, and puts
+    /// that in order, not the keys.
+    pub(crate) fn settle_by_time(&mut self, now: i64, mut act: impl FnMut(i64, &[u8], &mut S) -> Due) {
+        for (time, place) in self.take_due(now) {
+            // One that is there twice is due at another time once it was looked at.
+            if self.slot(place).is_some_and(|slot| slot.is_due_at(time)) {
+                self.settle(place, |key, state| act(time, key, state));
+            }
+        }
+    }
+
+    /// Places that were to be looked at by `now`. Of those some went since, are due at another time, or are there twice.
+    fn take_due(&mut self, now: i64) -> Vec<(i64, u32)> {
         let mut places = Vec::new();
         while let Some(Reverse((time, _, place))) = self.due.peek().copied() {
             if time > now {
                 break;
             }
             self.due.pop();
-            if self.slot(place).is_some_and(|slot| slot.state.is_some() && slot.due == time) {
-                places.push((time, place));
-            }
+            places.push((time, place));
         }
-        let slots = &self.slots;
-        let key = |place: u32| slots.get(place as usize).map(|slot| &slot.key);
-        places.sort_by(|a, b| a.0.cmp(&b.0).then_with(|| key(a.1).cmp(&key(b.1))));
-        // A slot that was hastened to the same time twice is there twice.
-        places.dedup();
-        for (_, place) in places {
-            let durable = self.durable;
-            let Some(slot) = self.slots.get_mut(place as usize) else { continue };
-            let Some(state) = &mut slot.state else { continue };
-            let due = act(&slot.key, state);
-            if durable && !slot.changed {
-                slot.changed = true;
-                self.changed.push(place);
+        places
+    }
+
+    fn settle(&mut self, place: u32, act: impl FnOnce(&[u8], &mut S) -> Due) {
+        let Some(slot) = self.slots.get_mut(place as usize) else { return };
+        let Some(state) = &mut slot.state else { return };
+        let due = act(&slot.key, state);
+        if self.durable && !slot.changed {
+            slot.changed = true;
+            self.changed.push(place);
+        }
+        match due {
+            Due::By(time) => {
+                slot.due = time;
+                push(&mut self.due, time, &slot.key, place);
             }
-            match due {
-                Due::By(time) => {
-                    slot.due = time;
-                    push(&mut self.due, time, &slot.key, place);
-                }
-                Due::Never => {
-                    let hash = self.hasher.hash_one(&*slot.key);
-                    self.remove(hash, place);
-                }
+            Due::Never => {
+                let hash = self.hasher.hash_one(&*slot.key);
+                self.remove(hash, place);
             }
         }
     }
@@ -256,7 +281,7 @@ impl<S: Serialize + DeserializeOwned> Keys<S> {
     fn put(&mut self, hash: u64, key: &[u8], state: S, due: i64) {
         while self.index.len() >= self.limit {
             let Some(Reverse((time, _, place))) = self.due.pop() else { break };
-            let oldest = self.slot(place).filter(|slot| slot.state.is_some() && slot.due == time);
+            let oldest = self.slot(place).filter(|slot| slot.is_due_at(time));
             let lost = oldest.and_then(|slot| slot.state.as_ref()).map_or(0, self.pending);
             if let Some(hash) = oldest.map(|slot| self.hasher.hash_one(&*slot.key)) {
                 self.evicted += 1;
