@@ -1,7 +1,6 @@
 //! `trailhound scan s3://…` against moto's server: the same findings as from a copy of the files.
 
 #![cfg(feature = "aws")]
-#![expect(clippy::unwrap_used, reason = "a test")]
 
 mod kit;
 
