@@ -1,5 +1,7 @@
 //! Rules over time through the binary: what a person sees of alarms, thresholds, sequences, first sightings and absences.
 
+#![expect(clippy::unwrap_used, reason = "a test")]
+
 mod kit;
 
 use std::fmt::Write as _;
