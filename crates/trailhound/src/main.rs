@@ -42,7 +42,7 @@ fn main() -> ExitCode {
         }
         Command::Rehearse(arguments) => commands::rehearse::run(*arguments, talk),
         Command::Rules(Rules::Show { id, choice }) => commands::rules::show(&id, &choice, talk),
-        Command::Learn(arguments) => commands::learn::run(*arguments, talk),
+        Command::Learn(arguments) => commands::learn::run(&arguments, talk),
         Command::Serve(arguments) => commands::serve::run(&arguments, talk),
         Command::Status(arguments) => commands::status::run(&arguments, talk),
         Command::Findings(arguments) => commands::findings::run(&arguments, talk),

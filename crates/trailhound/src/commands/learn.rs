@@ -12,7 +12,7 @@ use crate::loading::{Knowledge, Loaded, rule_set};
 use crate::output::{Styles, plain, print};
 use crate::talk::Talk;
 
-pub(crate) fn run(arguments: Learn, talk: Talk) -> Outcome {
+pub(crate) fn run(arguments: &Learn, talk: Talk) -> Outcome {
     let knowledge = Knowledge::of(&arguments.choice.known, talk)?;
     let (rules, _) = rule_set(&arguments.choice.rules, &knowledge, talk)?;
     let loaded = Loaded::of(Learning::rules_that_learn(&rules), knowledge.context);
