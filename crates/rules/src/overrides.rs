@@ -80,7 +80,7 @@ impl RuleSet {
     /// let overrides = Override::read(&mut complaints, &Context::empty(), &read.documents[0]).unwrap();
     /// let (rules, diagnostics) = rules.overridden(&overrides);
     /// assert_eq!(rules.get("root-use").unwrap().severity, Severity::Medium);
-    /// assert_eq!(diagnostics[0].to_string(), "t.yaml:1:45: error[unknown-rule]: there is no rule `root-uses`");
+    /// assert_eq!(diagnostics[0].to_string(), "t.yaml:1:44: error[unknown-rule]: there is no rule `root-uses`");
     /// ```
     #[must_use]
     pub fn overridden(&self, overrides: &[Override]) -> (Self, Vec<Diagnostic>) {
