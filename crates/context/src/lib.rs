@@ -19,14 +19,24 @@
 #![deny(missing_docs)]
 
 mod accounts;
+mod appointment;
+mod change_windows;
 mod glob;
+mod holidays;
 mod hours;
+mod icalendar;
 mod lists;
+mod recurrence;
 
 pub use accounts::{Account, Accounts};
+pub use appointment::{Appointment, NotAnAppointment};
+pub use change_windows::{ChangeWindow, ChangeWindows, accounts_in};
 pub use glob::glob_matches;
+pub use holidays::{Holiday, Holidays, NotAHoliday};
 pub use hours::{Hours, ScheduleError, WeeklySchedule};
+pub use icalendar::{CalendarError, CalendarProblem, Entry, read_icalendar};
 pub use lists::{List, Lists, PACK_LISTS, PackList};
+pub use recurrence::{NotARecurrence, Recurrence};
 
 /// One snapshot of what is known about the organization.
 #[derive(Clone, Debug, Default)]
