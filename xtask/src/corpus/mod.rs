@@ -1,7 +1,8 @@
 //! Generated log files in delivery form: `cargo xtask corpus FOLDER --events N`.
 //!
 //! The same seed writes the same bytes. The mix is that of a busy organization: mostly services and automation reading and assuming
-//! roles, one record in a hundred something a rule of the pack is about.
+//! roles, one record in a hundred something a rule of the pack is about. Who calls comes again: a fleet of instances per role, credentials that
+//! live for hours, users with one key.
 
 mod random;
 mod record;

@@ -84,16 +84,10 @@ struct Call {
 pub(super) fn write(out: &mut Vec<u8>, place: &Place, n: u64, random: &mut Random) {
     let Place { account, region, .. } = place;
     let call = call(place, random);
-    let identity = identity(place, &call, random);
+    let caller = caller(place, &call, random);
     let time = place.time(n);
-    let address = format!("198.51.100.{}", random.below(256));
-    let agent = random.pick(&[
-        "aws-sdk-go/1.55.5 (go1.22.5; linux; amd64)",
-        "Boto3/1.35.36 md/Botocore#1.35.36 ua/2.0 os/linux#5.10.226 md/arch#x86_64 lang/python#3.12.5",
-        "aws-sdk-java/2.27.21 Linux/5.10.225 OpenJDK_64-Bit_Server_VM/17.0.12+7 Java/17.0.12 vendor/Amazon.com_Inc.",
-        "APN/1.0 HashiCorp/1.0 Terraform/1.9.5 (+https://www.terraform.io) terraform-provider-aws/5.66.0",
-    ]);
     let (request, event) = (random.uuid(), random.uuid());
+    let Caller { identity, address, agent } = caller;
     let Call { source, name, read_only, error, parameters, response } = call;
     let error = error.map_or(String::new(), |code| {
         format!(",\"errorCode\":\"{code}\",\"errorMessage\":\"User is not authorized to perform: {name} on resource: *\"")
@@ -111,29 +105,80 @@ pub(super) fn write(out: &mut Vec<u8>, place: &Place, n: u64, random: &mut Rando
     );
 }
 
-fn identity(place: &Place, call: &Call, random: &mut Random) -> String {
+/// Who calls, from where, and with which program: the same ones come again all day, as in any organization.
+struct Caller {
+    identity: String,
+    address: String,
+    agent: &'static str,
+}
+
+/// How many instances run under each role of an account.
+const FLEET: u64 = 24;
+/// How long a role's credentials live, in minutes.
+const CREDENTIALS: u64 = 360;
+/// What each of [`ROLES`] calls with.
+const AGENTS: [&str; 8] = [
+    "APN/1.0 HashiCorp/1.0 Terraform/1.9.5 (+https://www.terraform.io) terraform-provider-aws/5.66.0",
+    "aws-sdk-go/1.55.5 (go1.22.5; linux; amd64)",
+    "aws-sdk-go/1.55.5 (go1.22.5; linux; amd64)",
+    "Boto3/1.35.36 md/Botocore#1.35.36 ua/2.0 os/linux#5.10.226 md/arch#x86_64 lang/python#3.12.5",
+    "APN/1.0 HashiCorp/1.0 Terraform/1.9.5 (+https://www.terraform.io) terraform-provider-aws/5.66.0",
+    "Boto3/1.35.36 md/Botocore#1.35.36 ua/2.0 os/linux#5.10.226 md/arch#x86_64 lang/python#3.12.5",
+    "aws-sdk-java/2.27.21 Linux/5.10.225 OpenJDK_64-Bit_Server_VM/17.0.12+7 Java/17.0.12 vendor/Amazon.com_Inc.",
+    "aws-sdk-java/2.27.21 Linux/5.10.225 OpenJDK_64-Bit_Server_VM/17.0.12+7 Java/17.0.12 vendor/Amazon.com_Inc.",
+];
+
+/// What is drawn once for a name, however often it comes: a role's id, an instance's address.
+fn lasting(of: [&str; 2], n: u64) -> Random {
+    let bytes = of.iter().flat_map(|part| part.bytes());
+    let seed = bytes.fold(n, |seed, byte| Random::new(seed ^ u64::from(byte)).next());
+    Random::new(seed)
+}
+
+/// The `n`th instance of a role: what its sessions are called.
+fn instance(account: &str, role: &str, n: u64) -> String {
+    format!("i-{:017x}", lasting([account, role], n).next() >> 4)
+}
+
+fn caller(place: &Place, call: &Call, random: &mut Random) -> Caller {
     let account = place.account;
     if call.name == "AssumeRole" {
-        let service = random.pick(&["ec2.amazonaws.com", "lambda.amazonaws.com", "ecs-tasks.amazonaws.com"]);
-        return format!("{{\"type\":\"AWSService\",\"invokedBy\":\"{service}\"}}");
+        let service = *random.pick(&["ec2.amazonaws.com", "lambda.amazonaws.com", "ecs-tasks.amazonaws.com"]);
+        let identity = format!("{{\"type\":\"AWSService\",\"invokedBy\":\"{service}\"}}");
+        return Caller { identity, address: service.to_owned(), agent: service };
     }
     if random.below(20) == 0 {
-        let (user, id, key) = (random.pick(&USERS), random.id("AIDA", 17), random.id("AKIA", 16));
-        return format!(
+        let user = *random.pick(&USERS);
+        let mut lasting = lasting([account, user], 0);
+        let (id, key) = (lasting.id("AIDA", 17), lasting.id("AKIA", 16));
+        let address = format!("203.0.113.{}", lasting.below(256));
+        let identity = format!(
             "{{\"type\":\"IAMUser\",\"principalId\":\"{id}\",\"arn\":\"arn:aws:iam::{account}:user/{user}\",\
              \"accountId\":\"{account}\",\"accessKeyId\":\"{key}\",\"userName\":\"{user}\"}}"
         );
+        return Caller {
+            identity,
+            address,
+            agent: "aws-cli/2.17.44 md/awscrt#0.21.2 ua/2.0 os/macos#23.6.0",
+        };
     }
-    let (role, id, key) = (random.pick(&ROLES), random.id("AROA", 17), random.id("ASIA", 16));
-    let session = format!("i-{:017x}", random.next() >> 4);
-    let created = place.time(0);
-    format!(
+    let which = random.below(ROLES.len() as u64);
+    let at = usize::try_from(which).unwrap_or_default();
+    let (role, n) = (ROLES[at], random.below(FLEET));
+    let id = lasting([account, role], FLEET).id("AROA", 17);
+    let session = instance(account, role, n);
+    let life = place.minute / CREDENTIALS;
+    let key = lasting([account, &session], life).id("ASIA", 16);
+    let address = format!("198.51.100.{}", lasting([account, &session], u64::MAX).below(256));
+    let created = Place { minute: life * CREDENTIALS, ..*place }.time(0);
+    let identity = format!(
         "{{\"type\":\"AssumedRole\",\"principalId\":\"{id}:{session}\",\
          \"arn\":\"arn:aws:sts::{account}:assumed-role/{role}/{session}\",\"accountId\":\"{account}\",\
          \"accessKeyId\":\"{key}\",\"sessionContext\":{{\"sessionIssuer\":{{\"type\":\"Role\",\"principalId\":\"{id}\",\
          \"arn\":\"arn:aws:iam::{account}:role/{role}\",\"accountId\":\"{account}\",\"userName\":\"{role}\"}},\
          \"attributes\":{{\"creationDate\":\"{created}\",\"mfaAuthenticated\":\"false\"}}}}}}"
-    )
+    );
+    Caller { identity, address, agent: AGENTS[at] }
 }
 
 /// Mostly reading and assuming roles; one in a hundred is the kind of call that rules are about.
@@ -157,8 +202,9 @@ fn call(place: &Place, random: &mut Random) -> Call {
     };
     match random.below(1_000) {
         0..300 => {
-            let (role, session) = (*random.pick(&ROLES), random.id("", 12));
-            let (key, id) = (random.id("ASIA", 16), random.id("AROA", 17));
+            let role = *random.pick(&ROLES);
+            let session = instance(account, role, random.below(FLEET));
+            let (key, id) = (random.id("ASIA", 16), lasting([account, role], FLEET).id("AROA", 17));
             let mut call = read(
                 "sts.amazonaws.com",
                 "AssumeRole",
