@@ -34,6 +34,28 @@ pub(super) struct Batch {
     pub(super) trouble: Option<String>,
 }
 
+impl Batch {
+    /// Empties it for another input. What its lists occupy stays: fresh memory costs as much as what is written to it.
+    pub(super) fn reuse(&mut self) {
+        let Batch { events, hits, texts, minutes, .. } = std::mem::take(self);
+        *self = Batch {
+            events: emptied(events),
+            hits: emptied(hits),
+            texts: if texts.capacity() > TEXTS_MAX { Vec::new() } else { emptied(texts) },
+            minutes: emptied(minutes),
+            ..Batch::default()
+        };
+    }
+}
+
+/// What the texts of a batch may occupy while nobody uses it.
+const TEXTS_MAX: usize = 1 << 20;
+
+fn emptied<T>(mut list: Vec<T>) -> Vec<T> {
+    list.clear();
+    list
+}
+
 /// An event that at least one selector matched.
 #[derive(Debug)]
 pub(super) struct Hit {

@@ -85,32 +85,32 @@ impl<'i> Collector<'i> {
         Collector { taker: Some(taker), ..Collector::new(inputs) }
     }
 
-    /// Takes what one file held.
-    pub(super) fn take(&mut self, batch: Batch) -> Result<(), Failure> {
+    /// Takes what one file held, and leaves the batch with nothing that matters.
+    pub(super) fn take(&mut self, batch: &mut Batch) -> Result<(), Failure> {
         let counts = &mut self.counts;
         counts.files += 1;
         counts.bytes += batch.bytes;
         counts.bytes_compressed += batch.bytes_compressed;
         counts.records.undated += batch.undated;
-        for reason in batch.skipped {
+        for reason in batch.skipped.drain(..) {
             counts.records.received();
             counts.records.ended(Outcome::Skipped(reason));
         }
-        for (offset, reason) in batch.rejected {
+        for (offset, reason) in batch.rejected.drain(..) {
             counts.records.received();
             counts.records.ended(Outcome::Rejected(reason));
             if counts.rejected.len() < REJECTED_MAX {
                 counts.rejected.push((batch.input, offset, reason));
             }
         }
-        if let Some(trouble) = batch.trouble {
+        if let Some(trouble) = batch.trouble.take() {
             counts.troubles += 1;
             self.troubles.push((batch.input, trouble));
         }
-        self.reach.add(batch.reach);
-        self.digests.extend(batch.digests);
-        let mut hits = batch.hits.into_iter().peekable();
-        for (number, id) in batch.events.into_iter().enumerate() {
+        self.reach.add(std::mem::take(&mut batch.reach));
+        self.digests.append(&mut batch.digests);
+        let mut hits = batch.hits.drain(..).peekable();
+        for (number, id) in batch.events.drain(..).enumerate() {
             let hit = hits.next_if(|hit| hit.event == number);
             self.counts.records.received();
             let first = self.seen.is_first(&id);

@@ -38,16 +38,19 @@ pub(super) fn run(
 ) -> Result<(), Failure> {
     let next = AtomicUsize::new(0);
     let frontier = Frontier::default();
+    let spare = Spare::default();
     let (sender, receiver) = mpsc::channel();
     let progress = talk.progress(inputs.iter().map(size).sum());
     std::thread::scope(|scope| {
         for _ in 0..threads.min(inputs.len()) {
-            let (sender, next, frontier) = (sender.clone(), &next, &frontier);
+            let (sender, next, frontier, spare) = (sender.clone(), &next, &frontier, &spare);
             scope.spawn(move || {
                 let _leaving = Leaving(frontier);
                 let mut worker = Worker::new(loaded, span);
                 while let Some((number, input)) = take(inputs, next) {
-                    if !frontier.wait_for(number) || sender.send(worker.read(number, input)).is_err() {
+                    if !frontier.wait_for(number)
+                        || sender.send(worker.read(number, input, spare.batch())).is_err()
+                    {
                         break;
                     }
                 }
@@ -59,10 +62,11 @@ pub(super) fn run(
         let mut events = 0;
         for batch in receiver {
             waiting.insert(batch.input, batch);
-            while let Some(batch) = waiting.remove(&wanted) {
+            while let Some(mut batch) = waiting.remove(&wanted) {
                 events += batch.events.len() as u64;
                 progress.advance(batch.bytes_compressed, events);
-                let kept = collector.take(batch);
+                let kept = collector.take(&mut batch);
+                spare.keep(batch);
                 wanted += 1;
                 frontier.moves_to(if kept.is_ok() { wanted } else { usize::MAX });
                 kept?;
@@ -119,6 +123,27 @@ impl Drop for Leaving<'_> {
     }
 }
 
+/// Batches that were taken, for the next files.
+#[derive(Default)]
+struct Spare(Mutex<Vec<Batch>>);
+
+impl Spare {
+    /// How many batches wait at most.
+    const MAX: usize = 8;
+
+    fn batch(&self) -> Batch {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default()
+    }
+
+    fn keep(&self, mut batch: Batch) {
+        batch.reuse();
+        let mut spare = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if spare.len() < Self::MAX {
+            spare.push(batch);
+        }
+    }
+}
+
 /// What one thread keeps from file to file.
 struct Worker<'l> {
     loaded: &'l Loaded,
@@ -134,8 +159,8 @@ impl<'l> Worker<'l> {
         Worker { loaded, span, decoder: Decoder::default(), scratch: Scratch::new(), file: Vec::new() }
     }
 
-    fn read(&mut self, number: usize, input: &Input) -> Batch {
-        let mut batch = Batch { input: number, bytes_compressed: size(input), ..Batch::default() };
+    fn read(&mut self, number: usize, input: &Input, mut batch: Batch) -> Batch {
+        (batch.input, batch.bytes_compressed) = (number, size(input));
         match self.decode(input, &mut batch) {
             Ok(decoded) => {
                 batch.bytes = decoded.bytes;
