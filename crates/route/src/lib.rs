@@ -38,6 +38,7 @@ pub mod printable;
 mod problem;
 mod routes;
 mod target_name;
+mod telling;
 
 pub use explanation::{RouteExplanation, RouteVerdict, RoutingExplanation};
 pub use finding::{FindingError, FindingEvent, Severity, State};
@@ -45,3 +46,4 @@ pub use message::Message;
 pub use problem::{Problem, Problems};
 pub use routes::{RouteDefinition, Routes};
 pub use target_name::TargetName;
+pub use telling::{Kind, Telling};

@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use route::{FindingEvent, TargetName};
+use route::{FindingEvent, TargetName, Telling};
 use store::{Attempt, Attempts, Delivery, DeliveryKey, Outcome, Reader, Receipts, Store};
 use targets::{Clock, Dispatcher, Fate, Job, Lane, Next, NotTaken, Report, Reports};
 use tokio::sync::{Notify, watch};
@@ -123,14 +123,22 @@ impl Courier {
         round: &Round,
         now: Timestamp,
     ) -> Result<(Vec<Job<Tag>>, Option<i64>), store::Error> {
-        let mut due: BTreeMap<DeliveryKey, Delivery> = BTreeMap::new();
+        let mut due: BTreeMap<DeliveryKey, Due> = BTreeMap::new();
         let snapshot = reader.snapshot()?;
         for name in &round.names {
             let room = round.dispatcher.room(name).min(STARTS_MAX.saturating_sub(due.len()));
             let rows = u32::try_from(room).unwrap_or(u32::MAX);
             if rows > 0 {
                 let entries = snapshot.due_deliveries(now.as_millisecond(), Some(name.as_str()), rows)?;
-                due.extend(entries.into_iter().map(|entry| (entry.key.clone(), entry)));
+                for entry in entries {
+                    // No earlier message is on its way any more, so whatever was answered to it is there.
+                    let earlier = if entry.key.revision() > 0 {
+                        snapshot.first_handle(entry.key.finding(), entry.key.target())?
+                    } else {
+                        None
+                    };
+                    due.insert(entry.key.clone(), Due { entry, earlier });
+                }
             }
         }
         // What is due already waits for room, and a report tells of that; the timer is for what is due later.
@@ -143,8 +151,8 @@ impl Courier {
         let granted = self.commit(|| Attempts::new(now.as_millisecond(), keys.iter().cloned())).await?;
         let mut jobs = Vec::new();
         for attempt in granted.into_iter().flatten() {
-            let Some(entry) = due.remove(attempt.key()) else { continue };
-            match job(&entry, attempt, now) {
+            let Some(due) = due.remove(attempt.key()) else { continue };
+            match job(due, attempt, now) {
                 Ok(job) => jobs.push(*job),
                 Err((attempt, error)) => {
                     self.journal
@@ -212,7 +220,7 @@ impl Courier {
                     .with("answer", &receipt.text)
                     .done();
                 self.latencies.delivered(about.class, about.happened, about.received, now);
-                Outcome::Delivered { receipt: receipt.text.into_bytes() }
+                Outcome::Delivered { receipt: receipt.text.into_bytes(), handle: receipt.handle }
             }
             Fate::Tried(Next::RetryAt { at, reason }) => {
                 let line = self.journal.warn("a delivery failed and will be tried again");
@@ -282,14 +290,22 @@ fn untried(now_ms: i64) -> Outcome {
     Outcome::Failed { error: "not tried before the service ended".to_owned(), due_ms: now_ms }
 }
 
-fn job(entry: &Delivery, attempt: Attempt, now: Timestamp) -> Result<Box<Job<Tag>>, (Attempt, String)> {
+/// An entry that is due, with what its target calls the first message of its conversation.
+struct Due {
+    entry: Delivery,
+    earlier: Option<String>,
+}
+
+fn job(due: Due, attempt: Attempt, now: Timestamp) -> Result<Box<Job<Tag>>, (Attempt, String)> {
+    let Due { entry, earlier } = due;
     let read = || -> Result<(targets::Delivery, About), String> {
         let payload = entry.payload.as_deref().ok_or("its message is gone")?;
         let parcel = Parcel::unpack(payload).map_err(|error| error.to_string())?;
         let finding = FindingEvent::parse(parcel.finding.get()).map_err(|error| error.to_string())?;
         let target = TargetName::new(entry.key.target()).ok_or("its target has no possible name")?;
         let about = About { class: parcel.class, received: parcel.received, happened: parcel.happened };
-        Ok((targets::Delivery::new(target, finding), about))
+        let telling = parcel.telling.unwrap_or_else(|| Telling::alone(&finding));
+        Ok((targets::Delivery::told(target, finding, telling, earlier), about))
     };
     match read() {
         Ok((delivery, about)) => Ok(Box::new(Job {

@@ -459,7 +459,7 @@ impl Open {
         for target in targets {
             let Ok(key) = DeliveryKey::new(&*finding.id, detail.revision, target.as_str()) else { continue };
             let Ok(raw) = serde_json::value::RawValue::from_string(json.clone()) else { continue };
-            let payload = Parcel { class, received, happened, finding: raw }.pack();
+            let payload = Parcel { class, received, happened, telling: None, finding: raw }.pack();
             self.bytes += payload.len();
             self.deliveries += 1;
             self.batch.deliver(key, payload, now.as_millisecond());

@@ -2,6 +2,7 @@
 
 use decide::SourceClass;
 use jiff::Timestamp;
+use route::Telling;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -16,6 +17,9 @@ pub(crate) struct Parcel {
     /// When the last of them happened.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) happened: Option<Timestamp>,
+    /// Where it stands in its conversation; none for a finding by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) telling: Option<Telling>,
     /// The finding, as it is published.
     pub(crate) finding: Box<RawValue>,
 }

@@ -54,7 +54,12 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     // One of each state: delivered and emptied, dead, discarded, waiting for a second attempt, pending, being sent.
     let outcomes = [
-        ("f-1", 0, "oncall", Outcome::Delivered { receipt: b"202".to_vec() }),
+        (
+            "f-1",
+            0,
+            "oncall",
+            Outcome::Delivered { receipt: b"202".to_vec(), handle: Some("C1/17.42".to_owned()) },
+        ),
         ("f-1", 0, "team:blue", Outcome::Dead { error: "no such channel".into() }),
         ("f-2", 0, "mail", Outcome::Dead { error: "mailbox full".into() }),
         ("f-3", 0, "mail", Outcome::Failed { error: "timed out".into(), due_ms: 3_000 }),

@@ -29,7 +29,7 @@ use crate::{DeliveryKey, Transaction};
 /// assert_eq!(twice, [Err(StartRefusal::NotPending)]);
 /// // … send it, with `attempt.key().to_string()` as the idempotency key …
 /// let mut receipts = Receipts::new(1_250);
-/// receipts.note(attempt, Outcome::Delivered { receipt: b"202 Accepted".to_vec() });
+/// receipts.note(attempt, Outcome::Delivered { receipt: b"202 Accepted".to_vec(), handle: None });
 /// assert_eq!(store.commit(receipts)?.noted, 1);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```

@@ -171,6 +171,8 @@ pub struct Delivery {
     pub payload: Option<Vec<u8>>,
     /// What the target answered, if it was delivered.
     pub receipt: Option<Vec<u8>>,
+    /// What the target calls the message, if it was delivered and can be referred to.
+    pub handle: Option<String>,
     /// What the last failed attempt said.
     pub error: Option<String>,
 }
@@ -189,7 +191,7 @@ pub(crate) const IS_BEHIND: &str = "EXISTS (SELECT 1 FROM delivery AS earlier
 
 const COLUMNS: &str =
     "seq, finding, revision, target, state, created_ms, changed_ms, due_ms, attempts, attempts_before,
-     (SELECT bytes FROM payload WHERE payload.delivery = entry.seq), receipt, error";
+     (SELECT bytes FROM payload WHERE payload.delivery = entry.seq), receipt, error, handle";
 
 impl Snapshot<'_> {
     /// Entries that can be sent at `now_ms`, the longest due first: to `target` alone, or to any.
@@ -255,6 +257,18 @@ impl Snapshot<'_> {
         self.read(|connection| connection.prepare_cached(&sql)?.query_map([finding], from_row)?.collect())
     }
 
+    /// What a target calls the first message of a finding that it took and can refer to.
+    ///
+    /// # Errors
+    ///
+    /// When the database cannot be read.
+    pub fn first_handle(&self, finding: &str, target: &str) -> Result<Option<String>, Error> {
+        let sql = "SELECT handle FROM delivery WHERE finding = ?1 AND target = ?2 AND handle IS NOT NULL ORDER BY revision LIMIT 1";
+        self.read(|connection| {
+            connection.prepare_cached(sql)?.query_row((finding, target), |row| row.get(0)).optional()
+        })
+    }
+
     /// One entry.
     ///
     /// # Errors
@@ -291,6 +305,7 @@ fn from_row(row: &Row<'_>) -> rusqlite::Result<Delivery> {
         payload: row.get(10)?,
         receipt: row.get(11)?,
         error: row.get(12)?,
+        handle: row.get(13)?,
     })
 }
 

@@ -83,7 +83,7 @@ const FINDINGS: &str = "DELETE FROM finding WHERE seq IN (
      LIMIT ?2)";
 
 /// The entries to empty; their payloads are deleted by what this returns.
-const PAYLOADS: &str = "UPDATE delivery SET emptied = 1, receipt = NULL WHERE seq IN (
+const PAYLOADS: &str = "UPDATE delivery SET emptied = 1, receipt = NULL, handle = NULL WHERE seq IN (
      SELECT seq FROM delivery INDEXED BY delivery_to_empty
      WHERE changed_ms < ?1 AND state IN ('delivered', 'discarded') AND emptied = 0 LIMIT ?2) RETURNING seq";
 

@@ -20,6 +20,8 @@ pub enum Outcome {
     Delivered {
         /// What it answered.
         receipt: Vec<u8>,
+        /// What the target calls the message, if a later one can refer to it.
+        handle: Option<String>,
     },
     /// It did not work this time.
     Failed {
@@ -55,7 +57,9 @@ impl Receipts {
     pub fn note(&mut self, attempt: Attempt, outcome: Outcome) -> &mut Self {
         self.bytes += 128
             + match &outcome {
-                Outcome::Delivered { receipt } => receipt.len(),
+                Outcome::Delivered { receipt, handle } => {
+                    receipt.len() + handle.as_ref().map_or(0, String::len)
+                }
                 Outcome::Failed { error, .. } | Outcome::Dead { error } => error.len(),
             };
         self.receipts.push((attempt, outcome));
@@ -74,19 +78,22 @@ impl Transaction for Receipts {
 
     fn apply(&self, group: &Group<'_>) -> Result<Noted, ApplyError> {
         let mut note = group.connection.prepare_cached(
-            "UPDATE delivery SET state = ?5, changed_ms = ?6, due_ms = ifnull(?7, due_ms), receipt = ?8, error = ?9
+            "UPDATE delivery SET state = ?5, changed_ms = ?6, due_ms = ifnull(?7, due_ms), receipt = ?8, error = ?9,
+             handle = ?10
              WHERE finding = ?1 AND revision = ?2 AND target = ?3 AND state = 'sending' AND attempts = ?4",
         )?;
         let mut noted = Noted { noted: 0, stale: Vec::new() };
         for (attempt, outcome) in &self.receipts {
-            let (state, due_ms, receipt, error) = match outcome {
-                Outcome::Delivered { receipt } => ("delivered", None, Some(receipt), None),
-                Outcome::Failed { error, due_ms } => ("pending", Some(*due_ms), None, Some(error)),
-                Outcome::Dead { error } => ("dead", None, None, Some(error)),
+            let (state, due_ms, receipt, handle, error) = match outcome {
+                Outcome::Delivered { receipt, handle } => {
+                    ("delivered", None, Some(receipt), handle.as_ref(), None)
+                }
+                Outcome::Failed { error, due_ms } => ("pending", Some(*due_ms), None, None, Some(error)),
+                Outcome::Dead { error } => ("dead", None, None, None, Some(error)),
             };
             let (finding, revision, target) = attempt.key().parts();
-            let row =
-                (finding, revision, target, attempt.number(), state, self.now_ms, due_ms, receipt, error);
+            let (number, now_ms) = (attempt.number(), self.now_ms);
+            let row = (finding, revision, target, number, state, now_ms, due_ms, receipt, error, handle);
             if note.execute(row)? == 1 {
                 noted.noted += 1;
             } else {

@@ -115,7 +115,7 @@ fn send(store: &Store, folder: &Path, done: &AtomicBool) {
         for attempt in started {
             let attempt = attempt.unwrap();
             sent.write_all(format!("{}\n", attempt.key()).as_bytes()).unwrap();
-            receipts.note(attempt, Outcome::Delivered { receipt: b"ok".to_vec() });
+            receipts.note(attempt, Outcome::Delivered { receipt: b"ok".to_vec(), handle: None });
         }
         assert_eq!(store.commit(receipts).unwrap().stale, []);
     }

@@ -71,7 +71,7 @@ fn a_size_limit_is_a_full_disk_until_retention_makes_room() {
             store.commit(store::Attempts::new(0, [key("f1", 0, "mail"), key("f2", 0, "mail")])).unwrap();
         let mut receipts = Receipts::new(1);
         for attempt in started {
-            receipts.note(attempt.unwrap(), store::Outcome::Delivered { receipt: vec![] });
+            receipts.note(attempt.unwrap(), store::Outcome::Delivered { receipt: vec![], handle: None });
         }
         store.commit(receipts).unwrap();
         let prune = Prune { payloads_before_ms: Some(2), pages_max: 0, ..Prune::default() };
@@ -250,7 +250,7 @@ fn a_truncated_file_and_one_of_zeros_are_refused() {
 fn a_newer_schema_and_a_foreign_database_are_refused_untouched() {
     let newer = format!("PRAGMA user_version = {}", SCHEMA_VERSION + 1);
     let cases = [
-        (newer.as_str(), "has schema 2, and this trailhound knows schemas up to 1"),
+        (newer.as_str(), "has schema 3, and this trailhound knows schemas up to 2"),
         ("PRAGMA application_id = 7", "is a database of another program"),
     ];
     for (change, expected) in cases {

@@ -57,6 +57,9 @@ fn show(snapshot: &Snapshot<'_>) -> String {
                 entry.error
             )
             .unwrap();
+            if let Some(handle) = entry.handle {
+                writeln!(shown, "  is {handle}").unwrap();
+            }
         }
     }
     for (name, value) in snapshot.counters().unwrap() {

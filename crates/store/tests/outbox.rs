@@ -194,7 +194,7 @@ fn take(model: &mut Model, process: &mut Process, step: Step) {
             }
         }
         Step::Delivered { attempt } => {
-            let outcome = Outcome::Delivered { receipt: b"ok".to_vec() };
+            let outcome = Outcome::Delivered { receipt: b"ok".to_vec(), handle: None };
             receipt(model, process, attempt, outcome, |entry| entry.state = DeliveryState::Delivered);
         }
         Step::Failed { attempt, due_in } => {

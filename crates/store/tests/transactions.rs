@@ -368,7 +368,7 @@ fn retention_forgets_in_slices_what_is_settled_and_keeps_keys_longer() {
     let keys: Vec<_> = (0..24).map(|number| key(&format!("f{number}"), 0, "mail")).collect();
     let mut receipts = store::Receipts::new(20);
     for attempt in store.commit(store::Attempts::new(10, keys)).unwrap() {
-        receipts.note(attempt.unwrap(), store::Outcome::Delivered { receipt: b"ok".to_vec() });
+        receipts.note(attempt.unwrap(), store::Outcome::Delivered { receipt: b"ok".to_vec(), handle: None });
     }
     store.commit(receipts).unwrap();
 

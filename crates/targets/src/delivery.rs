@@ -3,15 +3,17 @@
 use std::future::Future;
 use std::pin::Pin;
 
-use route::{FindingEvent, Message, TargetName};
+use route::{FindingEvent, Message, TargetName, Telling};
 
 use crate::DeliveryError;
 
-/// One finding for one target.
+/// One message for one target: a finding, and where it stands in its conversation.
 #[derive(Debug)]
 pub struct Delivery {
     target: TargetName,
     finding: FindingEvent,
+    telling: Telling,
+    earlier: Option<String>,
     message: Message,
 }
 
@@ -20,6 +22,9 @@ pub struct Delivery {
 pub struct Receipt {
     /// The answer, for people: one short line.
     pub text: String,
+    /// What the target calls the message it made, if it can be edited or answered to later: whatever the target wants to read again. It is kept
+    /// with the receipt and comes back as [`Delivery::earlier`].
+    pub handle: Option<String>,
 }
 
 /// An attempt under way.
@@ -34,18 +39,52 @@ pub trait Target: Send + Sync {
     fn deliver<'a>(&'a self, delivery: &'a Delivery) -> Delivering<'a>;
 }
 
+impl Receipt {
+    /// An answer without a handle.
+    #[must_use]
+    pub fn of(text: impl Into<String>) -> Self {
+        Receipt { text: text.into(), handle: None }
+    }
+}
+
 impl Delivery {
-    /// A finding for a target.
+    /// A finding by itself for a target.
     #[must_use]
     pub fn new(target: TargetName, finding: FindingEvent) -> Self {
-        let message = Message::of(&finding);
-        Delivery { target, finding, message }
+        let telling = Telling::alone(&finding);
+        Self::told(target, finding, telling, None)
     }
 
-    /// The idempotency key `id:revision:target`: the same at every attempt, and different for everything else.
+    /// A message of a conversation: its newest finding, and `earlier`, what the target called the first message of it that arrived.
+    #[must_use]
+    pub fn told(
+        target: TargetName,
+        finding: FindingEvent,
+        telling: Telling,
+        earlier: Option<String>,
+    ) -> Self {
+        let message = Message::told(&finding, &telling);
+        Delivery { target, finding, telling, earlier, message }
+    }
+
+    /// The idempotency key `id:number:target` of conversation and message: the same at every attempt, and different for everything else. For a
+    /// finding by itself that is `id:revision:target`.
     #[must_use]
     pub fn key(&self) -> String {
-        format!("{}:{}:{}", self.finding.id(), self.finding.revision(), self.target)
+        format!("{}:{}:{}", self.telling.conversation, self.telling.number, self.target)
+    }
+
+    /// Where the message stands in its conversation.
+    #[must_use]
+    pub fn telling(&self) -> &Telling {
+        &self.telling
+    }
+
+    /// The [handle](Receipt::handle) of the first message of the conversation that arrived at this target; none if this is the first, or the
+    /// target gave none.
+    #[must_use]
+    pub fn earlier(&self) -> Option<&str> {
+        self.earlier.as_deref()
     }
 
     /// Where it goes.

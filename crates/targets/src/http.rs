@@ -183,7 +183,7 @@ impl Answer {
     pub(crate) fn outcome(self) -> Result<Receipt, DeliveryError> {
         let reason = self.to_string();
         match self.status.as_u16() {
-            200..=299 => Ok(Receipt { text: reason }),
+            200..=299 => Ok(Receipt::of(reason)),
             408 | 425 | 429 | 500..=599 => {
                 Err(DeliveryError::Retryable { reason, retry_after: self.retry_after })
             }

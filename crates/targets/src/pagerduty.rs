@@ -1,11 +1,11 @@
 //! PagerDuty, by its Events API v2.
 //!
-//! The finding's id is the `dedup_key`: whatever is said of one finding later updates or resolves the same incident.
+//! The conversation's id is the `dedup_key`: whatever is said in it later updates or resolves the same incident.
 
 use reqwest::header::HeaderMap;
 use route::message::{Body, Message};
 use route::printable::cut;
-use route::{Severity, State};
+use route::{Kind, Severity, State};
 use serde_json::{Map, Value, json};
 
 use crate::http::Endpoint;
@@ -98,7 +98,7 @@ fn document(message: &Message, routing_key: &Secret) -> Value {
     let mut event = json!({
         "routing_key": routing_key.expose(),
         "dedup_key": cut(&message.finding, 255),
-        "event_action": if message.state == State::Resolved { "resolve" } else { "trigger" },
+        "event_action": if is_over(message) { "resolve" } else { "trigger" },
         "client": "Trailhound",
         "payload": {
             "summary": cut(&message.headline, SUMMARY_MAX),
@@ -119,6 +119,11 @@ fn document(message: &Message, routing_key: &Secret) -> Value {
         payload.extend(known);
     }
     event
+}
+
+/// Whether the incident is over: what is closed because nothing more came is over too, since whatever comes later is another incident.
+fn is_over(message: &Message) -> bool {
+    message.state == State::Resolved || message.kind == Kind::Closing
 }
 
 /// PagerDuty has four severities for our five.

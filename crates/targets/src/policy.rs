@@ -142,7 +142,7 @@ mod tests {
         let attempt = Attempt { number: 1, first_enqueued: now, now };
         let refused = Err(DeliveryError::Permanent { reason: "400".to_owned() });
         assert_eq!(Policy::default().next(attempt, refused, 0.0), Next::Dead { reason: "400".to_owned() });
-        let receipt = Receipt { text: "202".to_owned() };
+        let receipt = Receipt::of("202");
         let late = Attempt { number: 9_999, ..attempt };
         assert_eq!(Policy::default().next(late, Ok(receipt.clone()), 0.0), Next::Delivered(receipt));
     }

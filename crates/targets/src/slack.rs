@@ -218,6 +218,7 @@ mod tests {
             let message = Message {
                 finding: "a".to_owned(),
                 revision: 1,
+                kind: route::Kind::Update,
                 rule: text.clone(),
                 severity: Severity::High,
                 state: State::Firing,

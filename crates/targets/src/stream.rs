@@ -57,7 +57,7 @@ pub(crate) async fn blocking(
     write: impl FnOnce() -> std::io::Result<()> + Send + 'static,
 ) -> Result<Receipt, DeliveryError> {
     match tokio::task::spawn_blocking(write).await {
-        Ok(Ok(())) => Ok(Receipt { text: "written".to_owned() }),
+        Ok(Ok(())) => Ok(Receipt::of("written")),
         Ok(Err(error)) => Err(DeliveryError::retryable(format!("could not write: {error}"))),
         Err(_) => Err(DeliveryError::retryable("writing was broken off")),
     }

@@ -3,10 +3,11 @@
 use serde_json::Value;
 
 use super::{FACTS_MAX, Fact, PROSE_MAX, text_at};
+use crate::Telling;
 use crate::finding::{Principal, Told};
 use crate::printable::line;
 
-pub(super) fn of(told: &Told, record: Option<&Value>) -> Vec<Fact> {
+pub(super) fn of(told: &Told, record: Option<&Value>, telling: &Telling) -> Vec<Fact> {
     let detail = &told.detail;
     let mut facts = Vec::new();
     let mut add = |label: &'static str, value: Option<String>| {
@@ -14,6 +15,8 @@ pub(super) fn of(told: &Told, record: Option<&Value>) -> Vec<Fact> {
         facts.extend(value.map(|value| Fact { label, value }));
     };
     let principal = detail.principal.as_ref();
+    add("Note", telling.note.clone());
+    add("Findings", findings(telling));
     add("Who", principal.and_then(who));
     add("Identity", principal.and_then(|principal| principal.arn.clone()));
     add("From", from(detail.source_ip.as_deref(), record));
@@ -31,6 +34,12 @@ pub(super) fn of(told: &Told, record: Option<&Value>) -> Vec<Fact> {
     add("Finding", Some(told.id.clone()));
     facts.truncate(FACTS_MAX);
     facts
+}
+
+/// How many findings the message stands for, if it is not one.
+fn findings(telling: &Telling) -> Option<String> {
+    let since = telling.since.map(|since| format!(" since {since:.0}")).unwrap_or_default();
+    (telling.findings > 1).then(|| format!("{}{since}; this is the newest", telling.findings))
 }
 
 /// The person if the event tells, else the identity: `alice@example.com (role deploy, session alice@example.com)`.

@@ -17,7 +17,7 @@ use serde_json::Value;
 
 use crate::finding::Detail;
 use crate::printable::line;
-use crate::{FindingEvent, Severity, State};
+use crate::{FindingEvent, Kind, Severity, State, Telling};
 
 /// The longest headline, in characters.
 pub const HEADLINE_MAX: usize = 250;
@@ -31,10 +31,12 @@ pub const CHECKS_MAX: usize = 10;
 /// What a person is told of a finding. `Display` is its plain text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Message {
-    /// The finding's id; the same for all messages about it.
+    /// The id of the conversation, which is that of the finding it began with; the same for all its messages.
     pub finding: String,
-    /// Its revision: a later one updates what an earlier one said.
+    /// The message's number in the conversation: a later one updates what an earlier one said.
     pub revision: u32,
+    /// Whether it begins the conversation, goes on with it, or ends it.
+    pub kind: Kind,
     /// The id of the rule.
     pub rule: String,
     /// How grave it is.
@@ -94,9 +96,15 @@ pub struct Link {
 }
 
 impl Message {
-    /// The message of a finding.
+    /// The message of a finding by itself.
     #[must_use]
     pub fn of(finding: &FindingEvent) -> Message {
+        Self::told(finding, &Telling::alone(finding))
+    }
+
+    /// The message of a finding that stands for a conversation: its newest.
+    #[must_use]
+    pub fn told(finding: &FindingEvent, telling: &Telling) -> Message {
         let told = finding.told();
         let detail = &told.detail;
         let record = first_record(detail);
@@ -119,15 +127,16 @@ impl Message {
         }
         let checks = detail.first_checks.iter().flatten().map(|check| line(check, PROSE_MAX));
         Message {
-            finding: told.id.clone(),
-            revision: detail.revision,
+            finding: telling.conversation.clone(),
+            revision: telling.number,
+            kind: telling.kind,
             rule: line(&detail.rule, PROSE_MAX),
             severity: detail.severity,
             state: detail.state,
             time: told.time.parse().ok(),
             headline: line(&format!("[{mark}] {title}"), HEADLINE_MAX),
             summary: prose(&detail.reason).unwrap_or_default(),
-            facts: facts::of(told, record.as_ref()),
+            facts: facts::of(told, record.as_ref(), telling),
             sections,
             checks: checks.filter(|check| !check.is_empty()).take(CHECKS_MAX).collect(),
             links: console::event_link(told, record.as_ref()).into_iter().collect(),

@@ -146,7 +146,7 @@ impl Target for Recorder {
             }
             match self.answers.lock().unwrap().pop() {
                 Some(error) => Err(error),
-                None => Ok(Receipt { text: "taken".to_owned() }),
+                None => Ok(Receipt::of("taken")),
             }
         })
     }

@@ -34,7 +34,7 @@ impl Target for Fake {
             match &*self.0 {
                 Always::Answers(after) => {
                     tokio::time::sleep(*after).await;
-                    Ok(Receipt { text: "ok".to_owned() })
+                    Ok(Receipt::of("ok"))
                 }
                 Always::Hangs => std::future::pending().await,
                 Always::Panics => panic!("a mistake inside of a target"),
@@ -195,7 +195,7 @@ async fn a_shutdown_lets_end_what_is_under_way_and_reports_every_job() {
     let tags: BTreeSet<u32> = reports.iter().map(|report| report.tag).collect();
     assert_eq!((reports.len(), tags.len()), (9, 9), "each job has one report");
     let fate = |tag: u32| &reports.iter().find(|report| report.tag == tag).unwrap().fate;
-    assert_eq!(*fate(0), Fate::Tried(Next::Delivered(Receipt { text: "ok".to_owned() })));
+    assert_eq!(*fate(0), Fate::Tried(Next::Delivered(Receipt::of("ok"))));
     let Fate::Tried(Next::RetryAt { reason, .. }) = fate(10) else { panic!("{:?}", fate(10)) };
     assert_eq!(reason, "broken off at the end of the process");
     for tag in [1, 2, 11, 12, 21, 22] {

@@ -40,6 +40,6 @@ impl Target for Prints {
             let _ = writeln!(out, "          check first: {}", plain(check));
         }
         let _ = writeln!(out).and_then(|()| out.flush());
-        Box::pin(async { Ok(Receipt { text: "printed".to_owned() }) })
+        Box::pin(async { Ok(Receipt::of("printed")) })
     }
 }
