@@ -55,6 +55,7 @@ mod routing;
 mod scalar;
 pub mod schema;
 mod secret;
+mod shape;
 mod source;
 mod state;
 mod target;

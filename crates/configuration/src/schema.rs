@@ -215,7 +215,7 @@ fn hours() -> Value {
 }
 
 fn targets() -> Value {
-    let webhook = object(
+    let webhook = with_shape(object(
         "Findings as signed JSON.",
         &["url", "signing_keys"],
         json!({
@@ -227,7 +227,7 @@ fn targets() -> Value {
                 "additionalProperties": secret("The value of one header."),
             },
         }),
-    );
+    ));
     let slack = object(
         "A channel in Slack, by an incoming webhook.",
         &["webhook"],
@@ -300,6 +300,14 @@ fn routes() -> Value {
         "minItems": 1,
         "items": route,
     })
+}
+
+/// A target that can be told what of a finding it is sent: one way of saying it at most.
+fn with_shape(mut target: Value) -> Value {
+    if let Some(properties) = target.pointer_mut("/properties").and_then(Value::as_object_mut) {
+        properties.extend(crate::shape::schema());
+    }
+    target
 }
 
 /// A mapping with exactly one of `kinds`, and what may stand beside it.

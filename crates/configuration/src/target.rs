@@ -8,11 +8,12 @@ use route::TargetName;
 use rules::yaml::{Node, Value};
 use rules::{Check, Fields, shown};
 use targets::{
-    Network, PagerDutySettings, Policy, Secret, SetupError, SlackSettings, TargetInput, WebhookSettings,
+    Format, Network, PagerDutySettings, Policy, Secret, SetupError, SlackSettings, WebhookSettings,
 };
 
 use crate::read::Reader;
 use crate::secret::{Found, Kind};
+use crate::shape::SHAPE_KEYS;
 
 /// One target.
 #[derive(Debug, Clone)]
@@ -136,18 +137,20 @@ impl Reader<'_, '_> {
     }
 
     fn webhook(&mut self, node: &Node, network: Option<Network>) -> Option<Found<TargetKind>> {
-        let fields = self.fields(node, "`webhook`", &WEBHOOK_KEYS, &[])?;
+        let keys: Vec<&str> = WEBHOOK_KEYS.into_iter().chain(SHAPE_KEYS).collect();
+        let fields = self.fields(node, "`webhook`", &keys, &[])?;
         let url = fields.required(self.complaints, "url").and_then(|node| self.secret(node, Kind::Perhaps));
         let keys =
             fields.required(self.complaints, "signing_keys").and_then(|node| self.keys(node, "signing_keys"));
         let headers =
             fields.get("headers").map_or(Some(Found::Value(BTreeMap::new())), |node| self.headers(node));
-        let (url, signing_keys, headers, network) = (url?, keys?, headers?, network?);
+        let shape = self.shape(&fields, Format::Json);
+        let (url, signing_keys, headers, shape, network) = (url?, keys?, headers?, shape?, network?);
         let settings = url.map(|url| WebhookSettings {
             url,
             signing_keys: Vec::new(),
             headers: BTreeMap::new(),
-            input: TargetInput::default(),
+            shape,
             network,
         });
         let settings = settings.and(signing_keys, |settings, keys| settings.signing_keys = keys);
@@ -241,6 +244,7 @@ impl Reader<'_, '_> {
             };
             let at = match &error {
                 SetupError::SigningKey => fields.get("signing_keys").map(|node| node.range.clone()),
+                SetupError::EmptyInput => fields.get("input").map(|node| node.range.clone()),
                 SetupError::RoutingKey => fields.get("routing_key").map(|node| node.range.clone()),
                 SetupError::Header(name) => header(name),
                 _ => fields.get("url").or_else(|| fields.get("webhook")).map(|node| node.range.clone()),

@@ -140,6 +140,38 @@ fn configurations_that_are_wrong() {
             ),
         ),
         (
+            "shape_twice",
+            target(
+                "{ webhook: { url: \"${HOOK}\", signing_keys: [\"${LONG}\"], input_path: $.detail, template: \"{{ id }}\" } }",
+            ),
+        ),
+        (
+            "shape_path",
+            target("{ webhook: { url: \"${HOOK}\", signing_keys: [\"${LONG}\"], input_path: detail } }"),
+        ),
+        (
+            "shape_input",
+            target("{ webhook: { url: \"${HOOK}\", signing_keys: [\"${LONG}\"], input: \"{\" } }"),
+        ),
+        (
+            "shape_transformer",
+            target(
+                "{ webhook: { url: \"${HOOK}\", signing_keys: [\"${LONG}\"], input_transformer: { paths: { who: $.detail.principal.name }, template: '{\"by\": <whom>}' } } }",
+            ),
+        ),
+        (
+            "shape_transformer_keys",
+            target(
+                "{ webhook: { url: \"${HOOK}\", signing_keys: [\"${LONG}\"], input_transformer: { path: {} } } }",
+            ),
+        ),
+        (
+            "shape_template",
+            target(
+                "{ webhook: { url: \"${HOOK}\", signing_keys: [\"${LONG}\"], template: \"{{ severity }}\" } }",
+            ),
+        ),
+        (
             "webhook_header",
             target(
                 "{ webhook: { url: https://hooks.example/, signing_keys: [\"${LONG}\"], headers: { Authorization: \"${LINES}\" } } }",

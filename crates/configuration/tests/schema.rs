@@ -147,6 +147,16 @@ fn the_reader_knows_every_key_of_the_schema() {
             if let Some(headers) = settings.get_mut("headers") {
                 *headers = serde_json::json!({ "X-Env": "${KEY}" });
             }
+            // One of the ways of saying what is sent.
+            if let Some(settings) = settings.as_object_mut().filter(|settings| settings.contains_key("input"))
+            {
+                for key in ["input", "input_path", "template"] {
+                    settings.remove(key);
+                }
+                let transformer =
+                    serde_json::json!({ "paths": { "a": "$.detail" }, "template": "{\"a\": <a>}" });
+                settings.insert("input_transformer".to_owned(), transformer);
+            }
             (kind.clone(), serde_json::json!({ kind: settings }))
         })
         .collect();
@@ -173,6 +183,14 @@ fn what_the_reader_refuses_by_shape_the_schema_refuses() {
         (
             "{ state: { folder: a, size_max: 1GiB } , sources: [{ directory: { path: a } }], targets: { a: { stdout: ~ } }, routes: [{ to: [a] }] }",
             true,
+        ),
+        (
+            "{ state: a, sources: [{ directory: { path: a } }], targets: { a: { webhook: { url: 'https://a.example/${KEY}', signing_keys: ['${KEY}'], input: { b: 1 } } } }, routes: [{ to: [a] }] }",
+            true,
+        ),
+        (
+            "{ state: a, sources: [{ directory: { path: a } }], targets: { a: { webhook: { url: 'https://a.example/${KEY}', signing_keys: ['${KEY}'], input_transformer: {} } } }, routes: [{ to: [a] }] }",
+            false,
         ),
         ("{ rules: [] }", false),
         ("{ rules: builtin }", false),

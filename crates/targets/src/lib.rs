@@ -14,7 +14,7 @@
 //! | target | is told by |
 //! |---|---|
 //! | [`Stream`], [`File`] | a line of NDJSON: the finding |
-//! | [`Webhook`] | the finding as JSON, or [what is asked for of it](TargetInput), [signed](signature) |
+//! | [`Webhook`] | the finding as JSON, or [what is asked for of it](Shape), [signed](signature) |
 //! | [`Slack`] | an incoming webhook's blocks |
 //! | [`PagerDuty`] | an event of Events API v2 |
 //!
@@ -67,9 +67,11 @@ mod pagerduty;
 mod policy;
 mod retry_after;
 mod secret;
+mod shape;
 pub mod signature;
 mod slack;
 mod stream;
+mod template;
 mod webhook;
 
 pub use address::AddressPolicy;
@@ -84,6 +86,8 @@ pub use pagerduty::{PagerDuty, PagerDutySettings};
 pub use policy::{Attempt, Next, Policy};
 pub use retry_after::RetryAfter;
 pub use secret::Secret;
+pub use shape::Shape;
 pub use slack::{Slack, SlackSettings};
 pub use stream::Stream;
+pub use template::{Format, Template, TemplateError};
 pub use webhook::{Webhook, WebhookSettings};

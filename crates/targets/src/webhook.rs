@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use input_transformer::TargetInput;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::http::Endpoint;
 use crate::signature::{IDEMPOTENCY_HEADER, KEY_LENGTH_MIN, SIGNATURE_HEADER, TIMESTAMP_HEADER, sign};
-use crate::{Clock, Delivering, Delivery, DeliveryError, Network, Receipt, Secret, SetupError, Target};
+use crate::{
+    Clock, Delivering, Delivery, DeliveryError, Network, Receipt, Secret, SetupError, Shape, Target,
+};
 
 /// What a webhook needs.
 #[derive(Debug, Clone)]
@@ -18,9 +19,8 @@ pub struct WebhookSettings {
     pub signing_keys: Vec<Secret>,
     /// Further headers, such as `Authorization`.
     pub headers: BTreeMap<String, Secret>,
-    /// What of a finding is sent, by EventBridge's `Input`, `InputPath` or `InputTransformer`. For the reserved variables, a rule's ARN
-    /// is its id like its name, and the ingestion time is the finding's time.
-    pub input: TargetInput,
+    /// What of a finding is sent.
+    pub shape: Shape,
     /// What it may do on the network.
     pub network: Network,
 }
@@ -36,9 +36,7 @@ impl WebhookSettings {
         if self.signing_keys.is_empty() || self.signing_keys.iter().any(too_short) {
             return Err(SetupError::SigningKey);
         }
-        if matches!(&self.input, TargetInput::Constant(input) if input.is_empty()) {
-            return Err(SetupError::EmptyInput);
-        }
+        self.shape.check()?;
         Endpoint::check(&self.url, &self.network)?;
         self.headers.iter().try_for_each(|(name, value)| header(name, value).map(|_| ()))
     }
@@ -49,7 +47,7 @@ pub struct Webhook {
     endpoint: Endpoint,
     signing_keys: Vec<Secret>,
     headers: HeaderMap,
-    input: TargetInput,
+    shape: Shape,
     clock: Clock,
 }
 
@@ -61,15 +59,15 @@ impl Webhook {
     /// If the address, a key, a header or the input will not do.
     pub fn new(settings: WebhookSettings, clock: Clock) -> Result<Self, SetupError> {
         settings.check()?;
-        let WebhookSettings { url, signing_keys, headers, input, network } = settings;
+        let WebhookSettings { url, signing_keys, headers, shape, network } = settings;
         let secrets = signing_keys.iter().chain(headers.values()).cloned();
         let endpoint = Endpoint::new(&url, secrets, &network)?;
         let headers = headers.iter().map(|(name, value)| header(name, value)).collect::<Result<_, _>>()?;
-        Ok(Webhook { endpoint, signing_keys, headers, input, clock })
+        Ok(Webhook { endpoint, signing_keys, headers, shape, clock })
     }
 
     async fn post(&self, delivery: &Delivery) -> Result<Receipt, DeliveryError> {
-        let body = crate::input::text(&self.input, delivery)?.into_bytes();
+        let body = self.shape.text(delivery)?.into_bytes();
         let timestamp = (self.clock)().as_second();
         let mut headers = self.headers.clone();
         for (name, value) in [

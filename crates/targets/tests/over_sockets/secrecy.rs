@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use crate::counterpart::{Misbehaviour, STOP_LOGGING, Server, deliver, local, misbehaving};
 use jiff::Timestamp;
 use targets::{
-    Clock, Network, PagerDuty, PagerDutySettings, Secret, Slack, SlackSettings, Target, TargetInput, Webhook,
+    Clock, Network, PagerDuty, PagerDutySettings, Secret, Shape, Slack, SlackSettings, Target, Webhook,
     WebhookSettings,
 };
 
@@ -49,7 +49,7 @@ fn targets(host: &str, scheme: &str, network: &Network, shown: &mut String) -> V
         url: url.clone(),
         signing_keys: vec![Secret::new(key)],
         headers: BTreeMap::from([("authorization".to_owned(), Secret::new(header))]),
-        input: TargetInput::Event,
+        shape: Shape::default(),
         network: network.clone(),
     };
     let slack = SlackSettings { webhook: url.clone(), network: network.clone() };

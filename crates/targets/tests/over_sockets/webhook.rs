@@ -8,7 +8,8 @@ use crate::counterpart::{HOSTILE, Misbehaviour, STOP_LOGGING, Server, deliver, l
 use jiff::Timestamp;
 use targets::signature::verify;
 use targets::{
-    Clock, DeliveryError, Network, RetryAfter, Secret, SetupError, TargetInput, Webhook, WebhookSettings,
+    Clock, DeliveryError, Format, Network, RetryAfter, Secret, SetupError, Shape, TargetInput, Template,
+    Webhook, WebhookSettings,
 };
 
 const KEY: &str = "a signing key of 24 bytes";
@@ -23,7 +24,7 @@ fn settings(url: Secret) -> WebhookSettings {
         url,
         signing_keys: vec![Secret::new(KEY)],
         headers: BTreeMap::new(),
-        input: TargetInput::Event,
+        shape: Shape::default(),
         network: local(),
     }
 }
@@ -79,8 +80,8 @@ async fn a_receiver_gets_what_was_asked_for_signed() {
             (paths.collect::<BTreeMap<_, _>>(), template)
         });
         let transformer = transformer.as_ref().map(|(paths, template)| (paths, *template));
-        let input = TargetInput::parse(input, input_path, transformer).unwrap();
-        Webhook::new(WebhookSettings { input, ..settings(server.url("/")) }, clock())
+        let shape = Shape::Input(TargetInput::parse(input, input_path, transformer).unwrap());
+        Webhook::new(WebhookSettings { shape, ..settings(server.url("/")) }, clock())
     };
     let paths: &[_] = &[("title", "$.detail.title"), ("who", "$.detail.principal")];
     for webhook in [
@@ -105,13 +106,23 @@ async fn a_receiver_gets_what_was_asked_for_signed() {
         verify(&Secret::new(KEY), timestamp, signature, &request.body, NOW).unwrap();
     }
 
+    let template = Template::parse(
+        r#"{"text": {{ message.headline }}, "of": {{ detail.records[0].eventName }}}"#,
+        Format::Json,
+    );
+    let shape = Shape::Template(template.unwrap());
+    let templated = Webhook::new(WebhookSettings { shape, ..settings(server.url("/")) }, clock()).unwrap();
+    deliver(&templated, STOP_LOGGING).await.unwrap();
+    let body = r#"{"text": "[critical] CloudTrail main stopped in payments-prod", "of": "StopLogging"}"#;
+    assert_eq!(server.requests().last().unwrap().body, body);
+
     let no_json = with_input(None, None, Some((paths, r#"{"who": "<who>"}"#))).unwrap();
     let error = deliver(&no_json, STOP_LOGGING).await.unwrap_err();
     assert!(
         matches!(&error, DeliveryError::Permanent { reason } if reason.starts_with("INVALID_JSON: ")),
         "{error}"
     );
-    assert_eq!(server.requests().len(), bodies.len(), "what is no JSON is not sent");
+    assert_eq!(server.requests().len(), bodies.len() + 1, "what is no JSON is not sent");
     assert_eq!(with_input(Some(""), None, None).unwrap_err(), SetupError::EmptyInput);
 }
 
