@@ -32,9 +32,10 @@ impl Files for Shown<'_> {
 }
 
 /// Sections in which no secret may stand.
-const PLAIN_SECTIONS: [&str; 10] = [
+const PLAIN_SECTIONS: [&str; 11] = [
     "accounts",
     "change_windows",
+    "holidays",
     "hours",
     "lateness",
     "lists",

@@ -45,14 +45,26 @@ impl<T> Read<T> {
 }
 
 /// The keys of a configuration, in the order they are best written in.
-pub(crate) const KEYS: [&str; 13] = [
-    "state", "sources", "lateness", "rules", "override", "accounts", "lists", "hours", "targets", "routes",
-    "http", "log", "metadata",
+pub(crate) const KEYS: [&str; 15] = [
+    "state",
+    "sources",
+    "lateness",
+    "rules",
+    "override",
+    "accounts",
+    "lists",
+    "holidays",
+    "hours",
+    "change_windows",
+    "targets",
+    "routes",
+    "http",
+    "log",
+    "metadata",
 ];
 
 /// Keys this version knows and cannot act upon, with what to do meanwhile.
-pub(crate) const NOT_BUILT: [(&str, &str); 3] = [
-    ("change_windows", "leave known changes out with `except` under `override`, and let it expire"),
+pub(crate) const NOT_BUILT: [(&str, &str); 2] = [
     ("enrich", "add what is known to `accounts` and `lists`"),
     ("forward", "send events on where they come from"),
 ];
@@ -246,8 +258,14 @@ impl Reader<'_, '_> {
         if let Some(node) = fields.get("lists") {
             organization.read_lists(self.complaints, node);
         }
+        if let Some(node) = fields.get("holidays") {
+            self.elsewhere.extend(organization.read_holidays(self.complaints, node, self.files));
+        }
         if let Some(node) = fields.get("hours") {
             organization.read_hours(self.complaints, node);
+        }
+        if let Some(node) = fields.get("change_windows") {
+            self.elsewhere.extend(organization.read_change_windows(self.complaints, node, self.files));
         }
         if let Some(node) = fields.get("accounts") {
             self.accounts(node, &mut organization);

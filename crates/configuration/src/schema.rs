@@ -2,6 +2,8 @@
 //!
 //! The reader is the authority and says more than a schema can; the schema says what helps while typing. Tests hold the two together.
 
+mod calendars;
+
 use rules::Severity;
 use serde_json::{Map, Value, json};
 
@@ -37,7 +39,9 @@ pub fn configuration() -> Value {
                 "type": "object",
                 "additionalProperties": texts("The globs of one list.", 0),
             }),
-            "hours": hours(),
+            "holidays": calendars::holidays(),
+            "hours": calendars::hours(),
+            "change_windows": calendars::change_windows(),
             "targets": targets(),
             "routes": routes(),
             "http": object("Where the service itself answers, with metrics and health.", &["listen"], json!({
@@ -198,20 +202,6 @@ fn overrides(escalate: &Value, except: &Value) -> Value {
         }),
     );
     json!({ "description": "What is different about rules that others wrote.", "type": "array", "items": entry })
-}
-
-fn hours() -> Value {
-    let schedule = object(
-        "One weekly schedule.",
-        &["days", "from", "to", "zone"],
-        json!({
-            "days": text("Days such as `mon-fri` or `mon,wed,sat-sun`."),
-            "from": { "description": "The first minute, as `09:00`.", "type": "string", "pattern": "^[0-9]{2}:[0-9]{2}$" },
-            "to": { "description": "The minute after the last, as `18:00`; not after `from` means the next day.", "type": "string", "pattern": "^[0-9]{2}:[0-9]{2}$" },
-            "zone": text("A time zone by its IANA name, such as `Europe/Berlin`."),
-        }),
-    );
-    json!({ "description": "Named weekly schedules that rules ask about.", "type": "object", "additionalProperties": schedule })
 }
 
 fn targets() -> Value {

@@ -71,12 +71,7 @@ fn configurations_that_are_wrong() {
             ),
         ),
         ("key_twice", with("log: {}\nlog: {}\n")),
-        (
-            "not_supported",
-            with(
-                "change_windows: changes.yaml\nenrich: []\nforward: []\naccounts: { organizations: true }\n",
-            ),
-        ),
+        ("not_supported", with("enrich: []\nforward: []\naccounts: { organizations: true }\n")),
         ("sources_not_supported", source("kinesis: { stream: cloudtrail }")),
         ("targets_not_supported", target("{ email: { to: a@example.com } }")),
         ("routes_not_supported", routes("  - { during: business, otherwise: hold, to: [security] }\n")),

@@ -3,11 +3,13 @@
 use crate::appointment::Appointment;
 use crate::lists::List;
 use jiff::Timestamp;
+use std::sync::Arc;
 
 /// The change windows of one snapshot.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ChangeWindows {
-    windows: Vec<ChangeWindow>,
+    /// Shared: a snapshot is handed to whoever evaluates an expression.
+    windows: Arc<[ChangeWindow]>,
 }
 
 /// A time in which changes are expected, in some accounts or in all.
@@ -22,11 +24,6 @@ pub struct ChangeWindow {
 }
 
 impl ChangeWindows {
-    /// Adds a window.
-    pub fn add(&mut self, window: ChangeWindow) {
-        self.windows.push(window);
-    }
-
     /// All windows, in the order they were added.
     pub fn iter(&self) -> impl Iterator<Item = &ChangeWindow> {
         self.windows.iter()
@@ -52,6 +49,12 @@ impl ChangeWindows {
                 && window.is_for(account, name)
                 && window.when.contains(instant)
         })
+    }
+}
+
+impl FromIterator<ChangeWindow> for ChangeWindows {
+    fn from_iter<I: IntoIterator<Item = ChangeWindow>>(windows: I) -> Self {
+        Self { windows: windows.into_iter().collect() }
     }
 }
 
@@ -98,8 +101,8 @@ mod tests {
             accounts: accounts.iter().copied().collect(),
             when: when.clone().unwrap(),
         };
-        let mut windows = ChangeWindows::default();
-        windows.add(window("payments release", &["pay-*", "111122223333"]));
+        let payments = window("payments release", &["pay-*", "111122223333"]);
+        let windows: ChangeWindows = [payments.clone()].into_iter().collect();
         let inside: Timestamp = "2026-12-01T21:00:00Z".parse().unwrap();
         let after: Timestamp = "2026-12-01T23:00:00Z".parse().unwrap();
         for (instant, account, name, expected) in [
@@ -112,7 +115,7 @@ mod tests {
         }
         assert!(windows.open_named("pay*", inside, "1", "pay-1").is_some());
         assert!(windows.open_named("network*", inside, "1", "pay-1").is_none());
-        windows.add(window("network", &[]));
+        let windows: ChangeWindows = [payments, window("network", &[])].into_iter().collect();
         assert!(windows.open_named("network*", inside, "1", "pay-1").is_some());
         assert_eq!(windows.open(inside, "2", "sandbox").map(|window| &*window.name), Some("network"));
     }

@@ -1,4 +1,4 @@
-//! What a rule may ask about the organization: account names, units, tags, named lists, hours.
+//! What a rule may ask about the organization: account names, units, tags, named lists, hours, change windows.
 //!
 //! A [`Context`] is a snapshot: whoever owns the outside (a file, AWS Organizations) builds one and hands it in,
 //! and a change is a new snapshot with a higher [`version`](Context::version). Nothing here fetches anything, reads
@@ -26,6 +26,7 @@ mod holidays;
 mod hours;
 mod icalendar;
 mod lists;
+mod people;
 mod recurrence;
 
 pub use accounts::{Account, Accounts};
@@ -36,6 +37,7 @@ pub use holidays::{Holiday, Holidays, NotAHoliday};
 pub use hours::{Hours, ScheduleError, WeeklySchedule};
 pub use icalendar::{CalendarError, CalendarProblem, Entry, read_icalendar};
 pub use lists::{List, Lists, PACK_LISTS, PackList};
+pub use people::{Behind, HANDOVERS_MAX, Handover, Known, People};
 pub use recurrence::{NotARecurrence, Recurrence};
 
 /// One snapshot of what is known about the organization.
@@ -45,13 +47,14 @@ pub struct Context {
     accounts: Accounts,
     lists: Lists,
     hours: Hours,
+    change_windows: ChangeWindows,
 }
 
 impl Context {
     /// A snapshot. `version` orders snapshots of one process: a later one has a higher version.
     #[must_use]
     pub fn new(version: u64, accounts: Accounts, lists: Lists, hours: Hours) -> Self {
-        Self { version, accounts, lists, hours }
+        Self { version, accounts, lists, hours, change_windows: ChangeWindows::default() }
     }
 
     /// What a run without any configuration knows: no accounts, the pack's lists empty, no hours.
@@ -64,6 +67,12 @@ impl Context {
     #[must_use]
     pub fn with_lists(&self, lists: Lists) -> Self {
         Self { lists, ..self.clone() }
+    }
+
+    /// The same snapshot with these change windows.
+    #[must_use]
+    pub fn with_change_windows(self, change_windows: ChangeWindows) -> Self {
+        Self { change_windows, ..self }
     }
 
     /// Which snapshot this is; higher is later.
@@ -100,5 +109,11 @@ impl Context {
     #[must_use]
     pub fn hours(&self) -> &Hours {
         &self.hours
+    }
+
+    /// When changes are expected.
+    #[must_use]
+    pub fn change_windows(&self) -> &ChangeWindows {
+        &self.change_windows
     }
 }

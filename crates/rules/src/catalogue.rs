@@ -137,6 +137,9 @@ catalogue! {
         "Something would listen on an address that others can reach, and ask nobody who they are.",
         "Listen on `127.0.0.1`, or give `keys`.";
 
+    CalendarEntry: "calendar-entry", Warning,
+        "A calendar of another program has an entry whose time is not understood; it is left out.",
+        "Write it in a way the message names, or as a change window or holiday in YAML.";
     PatternLint: "pattern-lint", Warning,
         "The event pattern is valid and probably not what was meant, or is over a quota of AWS.",
         "Follow the message.";
@@ -216,8 +219,8 @@ impl Check {
     #[must_use]
     pub fn is_about_configuration(self) -> bool {
         use Check::{
-            ExposedListener, InvalidRoute, InvalidSecret, InvalidTarget, MissingSecret, RouteWithoutRule,
-            SecretInFile, UnknownRule, UnknownTarget, UnreachedTarget, Unrouted,
+            CalendarEntry, ExposedListener, InvalidRoute, InvalidSecret, InvalidTarget, MissingSecret,
+            RouteWithoutRule, SecretInFile, UnknownRule, UnknownTarget, UnreachedTarget, Unrouted,
         };
         matches!(
             self,
@@ -226,6 +229,7 @@ impl Check {
                 | InvalidSecret
                 | InvalidTarget
                 | MissingSecret
+                | CalendarEntry
                 | RouteWithoutRule
                 | SecretInFile
                 | UnknownRule

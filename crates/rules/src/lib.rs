@@ -17,6 +17,7 @@
 #![deny(missing_docs)]
 
 mod alarms;
+mod calendars;
 mod catalogue;
 mod condition;
 mod cost;

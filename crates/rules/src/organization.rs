@@ -1,4 +1,4 @@
-//! What a configuration says of the organization: `accounts.yaml`, `lists` and `hours`, as a [`Context`]'s parts.
+//! What a configuration says of the organization: `accounts.yaml` and `lists`, and with its calendars, as a [`Context`]'s parts.
 //!
 //! ```yaml
 //! # accounts.yaml
@@ -11,7 +11,7 @@ use crate::diagnostic::{Diagnostic, Span};
 use crate::read::{Complaints, Fields};
 use crate::yaml::{self, Entry, Node, Value};
 use cloudtrail::AccountId;
-use context::{Account, Accounts, Context, Hours, Lists, WeeklySchedule};
+use context::{Account, Accounts, ChangeWindow, ChangeWindows, Context, Holidays, Hours, Lists};
 use rustc_hash::FxHashMap;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -25,6 +25,10 @@ pub struct Organization {
     pub lists: Lists,
     /// Named weekly schedules.
     pub hours: Hours,
+    /// Named sets of days, which schedules leave out.
+    pub holidays: BTreeMap<Box<str>, Arc<Holidays>>,
+    /// When changes are expected.
+    pub change_windows: Vec<ChangeWindow>,
     /// Where each list is defined.
     pub list_places: FxHashMap<Box<str>, (Arc<str>, Span)>,
 }
@@ -39,7 +43,9 @@ impl Organization {
     /// A snapshot of it.
     #[must_use]
     pub fn context(&self, version: u64) -> Context {
+        let windows: ChangeWindows = self.change_windows.iter().cloned().collect();
         Context::new(version, self.accounts.clone(), self.lists.clone(), self.hours.clone())
+            .with_change_windows(windows)
     }
 
     /// Reads an accounts file: a mapping of account numbers to a name, or to `name`, `ou`, `tags` and `owner`.
@@ -99,28 +105,6 @@ impl Organization {
             self.lists.insert(name.clone(), globs.into_iter().collect());
         }
     }
-
-    /// Reads the value of `hours`: a mapping of names to weekly schedules.
-    pub fn read_hours(&mut self, complaints: &mut Complaints<'_>, node: &Node) {
-        let what = "`hours` is a mapping of names to `days`, `from`, `to` and `zone`";
-        for entry in mapping(complaints, node, what).unwrap_or_default() {
-            let keys = ["days", "from", "to", "zone"];
-            let Some(fields) = Fields::read(complaints, &entry.value, "a schedule", &keys, &[]) else {
-                continue;
-            };
-            let parts = keys.map(|key| {
-                fields.required(complaints, key)?;
-                fields.text(complaints, key)?
-            });
-            let [Some(days), Some(from), Some(to), Some(zone)] = parts else { continue };
-            match WeeklySchedule::parse(&days, &from, &to, &zone) {
-                Ok(schedule) => self.hours.insert(entry.key.clone(), schedule),
-                Err(error) => {
-                    complaints.add(Check::InvalidValue, entry.value.range.clone(), error.to_string());
-                }
-            }
-        }
-    }
 }
 
 fn account(complaints: &mut Complaints<'_>, node: &Node) -> Option<Account> {
@@ -155,7 +139,11 @@ fn scalar(node: &Node) -> Option<Box<str>> {
     }
 }
 
-fn mapping<'n>(complaints: &mut Complaints<'_>, node: &'n Node, what: &str) -> Option<&'n [Entry]> {
+pub(crate) fn mapping<'n>(
+    complaints: &mut Complaints<'_>,
+    node: &'n Node,
+    what: &str,
+) -> Option<&'n [Entry]> {
     if let Value::Mapping(entries) = &node.value {
         return Some(entries);
     }
@@ -163,7 +151,7 @@ fn mapping<'n>(complaints: &mut Complaints<'_>, node: &'n Node, what: &str) -> O
     None
 }
 
-fn texts(complaints: &mut Complaints<'_>, node: &Node) -> Option<Vec<Box<str>>> {
+pub(crate) fn texts(complaints: &mut Complaints<'_>, node: &Node) -> Option<Vec<Box<str>>> {
     let Value::Sequence(items) = &node.value else {
         complaints.add(Check::WrongType, node.range.clone(), "a list is written `[name, other-*]`");
         return None;
@@ -182,7 +170,7 @@ fn texts(complaints: &mut Complaints<'_>, node: &Node) -> Option<Vec<Box<str>>> 
     (texts.len() == items.len()).then_some(texts)
 }
 
-fn shown(text: &str) -> String {
+pub(crate) fn shown(text: &str) -> String {
     text.chars().take(40).collect()
 }
 
@@ -230,7 +218,7 @@ mod tests {
         let said: Vec<_> = read_settings(&mut organization, settings).iter().map(|d| d.id.id()).collect();
         assert_eq!(
             said,
-            ["invalid-value", "wrong-type", "wrong-type", "wrong-type", "missing-key", "invalid-value"]
+            ["invalid-value", "wrong-type", "wrong-type", "missing-key", "wrong-type", "invalid-value"]
         );
     }
 }

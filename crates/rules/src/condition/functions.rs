@@ -9,19 +9,20 @@
 //! | `url_decode(text)` | the text with `%XX` undone |
 //! | `policy_is_admin(policy)` | whether a policy allows everything (JSON text, encoded text or object) |
 //! | `policy_is_public(policy)` | whether a policy allows anything to everybody |
-//! | `in_hours(time, name)` | whether a time lies in the named hours of the configuration |
+//! | `in_hours(name)`, `in_hours(time, name)` | whether the event, or a time, lies in the named hours of the configuration |
+//! | `in_change_window()`, `in_change_window(glob)` | whether a change window (whose name the glob matches) is open for the event's account |
 //!
 //! Asked of `null`, each answers as for a field that is not there.
 
 #![expect(clippy::needless_pass_by_value, reason = "`cel` fixes how its functions are called")]
 
 use super::policy;
-use super::scope::{HOURS, json};
+use super::scope::{CHANGE_WINDOWS, HOURS, json};
 use cel::common::ast::{CallExpr, EntryExpr, Expr, IdedExpr, LiteralValue, operators};
 use cel::common::types::{CelBool, CelInt, CelList, CelMap, CelNull, CelString, DYN_TYPE, Type};
 use cel::common::value::{CowVal, StaticVal, Val};
 use cel::{Env, ExecutionError};
-use context::{Hours, glob_matches};
+use context::{ChangeWindows, Hours, glob_matches};
 use ipnet::IpNet;
 use std::any::Any;
 use std::net::IpAddr;
@@ -33,7 +34,7 @@ const TEXT_MAX: usize = 1 << 20;
 pub(super) const PRESENT: &str = "@present";
 
 /// Functions and how many arguments they take, the receiver of a method included.
-pub(super) const FUNCTIONS: [(&str, usize, usize); 36] = [
+pub(super) const FUNCTIONS: [(&str, usize, usize); 37] = [
     ("cidr_size", 1, 1),
     ("cidr_prefix", 1, 1),
     ("glob_any", 2, 2),
@@ -41,7 +42,8 @@ pub(super) const FUNCTIONS: [(&str, usize, usize); 36] = [
     ("url_decode", 1, 1),
     ("policy_is_admin", 1, 1),
     ("policy_is_public", 1, 1),
-    ("in_hours", 2, 2),
+    ("in_hours", 1, 2),
+    ("in_change_window", 0, 1),
     ("has", 1, 1),
     ("size", 1, 1),
     ("contains", 2, 2),
@@ -88,6 +90,7 @@ pub(super) fn environment() -> Env {
         env.add_overload("policy_is_admin", "policy_is_admin_dyn", any(1), policy_is_admin),
         env.add_overload("policy_is_public", "policy_is_public_dyn", any(1), policy_is_public),
         env.add_overload("in_hours", "in_hours_dyn", any(3), in_hours),
+        env.add_overload("in_change_window", "in_change_window_dyn", any(3), in_change_window),
         env.add_overload(PRESENT, "present_dyn", any(2), present),
     ];
     debug_assert!(declared.iter().all(Result::is_ok), "{declared:?}");
@@ -102,8 +105,8 @@ pub(super) fn rewrite(expression: &mut IdedExpr) {
     match &mut expression.expr {
         Expr::Unspecified | Expr::Ident(_) | Expr::Literal(_) => {}
         Expr::Call(call) => {
-            if call.func_name == "in_hours" && call.target.is_none() {
-                call.args.push(IdedExpr { id: 0, expr: Expr::Ident(HOURS.to_owned()) });
+            if call.target.is_none() {
+                hand_in_the_event(call);
             }
             call.target.as_deref_mut().into_iter().chain(&mut call.args).for_each(rewrite);
         }
@@ -124,6 +127,28 @@ pub(super) fn rewrite(expression: &mut IdedExpr) {
         Expr::Struct(structure) => {
             structure.entries.iter_mut().for_each(|entry| rewrite_entry(&mut entry.expr));
         }
+    }
+}
+
+/// Adds the arguments that nobody writes: when the event happened, and what the snapshot knows.
+fn hand_in_the_event(call: &mut CallExpr) {
+    let variable = |name: &str| IdedExpr { id: 0, expr: Expr::Ident(name.to_owned()) };
+    match call.func_name.as_str() {
+        "in_hours" => {
+            if call.args.len() == 1 {
+                call.args.insert(0, variable("time"));
+            }
+            call.args.push(variable(HOURS));
+        }
+        "in_change_window" => {
+            if call.args.is_empty() {
+                let any = LiteralValue::String(CelString::from("*"));
+                call.args.push(IdedExpr { id: 0, expr: Expr::Literal(any) });
+            }
+            call.args.insert(0, variable("time"));
+            call.args.push(variable(CHANGE_WINDOWS));
+        }
+        _ => {}
     }
 }
 
@@ -268,13 +293,27 @@ fn document(function: &str, policy: &CowVal<'_, '_>) -> Result<serde_json::Value
 fn in_hours<'b, 'v>(args: Vec<CowVal<'b, 'v>>) -> Answer<'b, 'v> {
     let [time, name, hours] = arguments(&args, "in_hours")?;
     let error = |message: String| ExecutionError::function_error("in_hours", message);
-    let instant: jiff::Timestamp = text("in_hours", time)?
-        .parse()
-        .map_err(|_| error("the first argument has to be a time".to_owned()))?;
+    let instant = instant("in_hours", time)?;
     let name = text("in_hours", name)?;
     let hours = hours.downcast_ref::<HoursVal>().and_then(|hours| hours.0.get(name));
     let schedule = hours.ok_or_else(|| error(format!("there are no hours `{name}`")))?;
     Ok(truth(schedule.contains(instant)))
+}
+
+fn in_change_window<'b, 'v>(args: Vec<CowVal<'b, 'v>>) -> Answer<'b, 'v> {
+    let [time, glob, windows] = arguments(&args, "in_change_window")?;
+    let instant = instant("in_change_window", time)?;
+    let glob = text("in_change_window", glob)?;
+    let open = windows.downcast_ref::<WindowsVal>().is_some_and(|windows| {
+        windows.of.open_named(glob, instant, &windows.account, &windows.account_name).is_some()
+    });
+    Ok(truth(open))
+}
+
+fn instant(function: &str, time: &CowVal<'_, '_>) -> Result<jiff::Timestamp, ExecutionError> {
+    let not_a_time =
+        |_| ExecutionError::function_error(function, "the first argument has to be a time".to_owned());
+    text(function, time)?.parse().map_err(not_a_time)
 }
 
 /// The arguments by position. A `null` among them is a field that is not there.
@@ -333,27 +372,43 @@ fn owned<'v>(json: &serde_json::Value) -> Box<dyn Val + 'v> {
 #[derive(Clone, Debug)]
 pub(super) struct HoursVal(pub(super) Hours);
 
-static HOURS_TYPE: Type = Type::new_unspecified_type("hours");
-
-impl Val for HoursVal {
-    fn get_type(&self) -> &Type {
-        &HOURS_TYPE
-    }
-
-    fn cel_type() -> &'static Type {
-        &HOURS_TYPE
-    }
-
-    fn clone_as_boxed<'v>(&self) -> Box<dyn Val + 'v>
-    where
-        Self: 'v,
-    {
-        Box::new(self.clone())
-    }
-
-    fn as_any(&self) -> Option<&dyn Any> {
-        Some(self)
-    }
+/// The change windows of a snapshot and the event's account, as a value only `in_change_window` can use.
+#[derive(Clone, Debug)]
+pub(super) struct WindowsVal {
+    pub(super) of: ChangeWindows,
+    pub(super) account: Box<str>,
+    pub(super) account_name: Box<str>,
 }
 
-impl StaticVal for HoursVal {}
+static HOURS_TYPE: Type = Type::new_unspecified_type("hours");
+static WINDOWS_TYPE: Type = Type::new_unspecified_type("change_windows");
+
+macro_rules! opaque {
+    ($value:ty, $type:ident) => {
+        impl Val for $value {
+            fn get_type(&self) -> &Type {
+                &$type
+            }
+
+            fn cel_type() -> &'static Type {
+                &$type
+            }
+
+            fn clone_as_boxed<'v>(&self) -> Box<dyn Val + 'v>
+            where
+                Self: 'v,
+            {
+                Box::new(self.clone())
+            }
+
+            fn as_any(&self) -> Option<&dyn Any> {
+                Some(self)
+            }
+        }
+
+        impl StaticVal for $value {}
+    };
+}
+
+opaque!(HoursVal, HOURS_TYPE);
+opaque!(WindowsVal, WINDOWS_TYPE);

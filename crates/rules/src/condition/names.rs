@@ -196,7 +196,7 @@ impl Names<'_> {
             return;
         }
         match (name, call.args.as_slice()) {
-            ("in_hours", [_, IdedExpr { expr: Expr::Literal(LiteralValue::String(hours)), .. }])
+            ("in_hours", [.., IdedExpr { expr: Expr::Literal(LiteralValue::String(hours)), .. }])
                 if self.context.hours().get(hours.inner()).is_none() =>
             {
                 let hours = hours.inner();

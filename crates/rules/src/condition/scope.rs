@@ -1,6 +1,6 @@
 //! What a condition may name, made from one matched event only as far as it is named.
 
-use super::functions::HoursVal;
+use super::functions::{HoursVal, WindowsVal};
 use super::places::Place;
 use crate::event::{Absent, DEPTH_MAX, Found, Seen, number_of, principal_kind};
 use cel::common::types::{
@@ -28,7 +28,10 @@ type Boxed<'a> = Box<dyn Val + 'a>;
 /// The name by which `in_hours` reaches the snapshot's hours. No CEL identifier can be written so.
 pub(super) const HOURS: &str = "@hours";
 
-pub(super) const VARIABLES: [&str; 11] = [
+/// The name by which `in_change_window` reaches the snapshot's change windows.
+pub(super) const CHANGE_WINDOWS: &str = "@change_windows";
+
+pub(super) const VARIABLES: [&str; 12] = [
     "source",
     "event",
     "detail",
@@ -40,6 +43,7 @@ pub(super) const VARIABLES: [&str; 11] = [
     "id",
     "resources",
     HOURS,
+    CHANGE_WINDOWS,
 ];
 
 /// The fields of the variables whose fields are known; `detail` and `event` may hold anything.
@@ -76,6 +80,14 @@ impl<'a> Scope<'a> {
             }
             "lists" => Some(map(self.context.lists().iter().map(|(name, list)| (name, globs(list))))),
             HOURS => Some(Box::new(HoursVal(self.context.hours().clone()))),
+            CHANGE_WINDOWS => {
+                let account = self.account().map(|(id, _)| id).unwrap_or_default();
+                Some(Box::new(WindowsVal {
+                    of: self.context.change_windows().clone(),
+                    account_name: self.context.account_name(&account).into(),
+                    account: account.into(),
+                }))
+            }
             member => self.seen.member(member).map(found),
         }
     }

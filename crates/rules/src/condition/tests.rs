@@ -3,7 +3,7 @@
 use super::*;
 use crate::event::{EventInPlace, EventView};
 use cloudtrail::{Decoder, Item};
-use context::{Account, Accounts, Hours, Lists, WeeklySchedule};
+use context::{Account, Accounts, Appointment, ChangeWindow, Hours, Lists, WeeklySchedule};
 use proptest::prelude::*;
 use serde_json::{Value as Json, json};
 
@@ -16,7 +16,18 @@ fn organization() -> Context {
     lists.insert("automation_roles", ["deploy-*"].into_iter().collect());
     let mut hours = Hours::default();
     hours.insert("business", WeeklySchedule::parse("mon-fri", "09:00", "18:00", "Europe/Berlin").unwrap());
-    Context::new(1, accounts, lists, hours)
+    let window = |name: &str, accounts: &[&str], from: &str, to: &str| ChangeWindow {
+        name: name.into(),
+        accounts: accounts.iter().copied().collect(),
+        when: Appointment::between(from.parse().unwrap(), to.parse().unwrap(), &jiff::tz::TimeZone::UTC)
+            .unwrap(),
+    };
+    let windows = [
+        window("network", &["play"], "2026-07-06T07:00", "2026-07-06T08:00"),
+        window("payments", &["pay-*"], "2026-07-06T07:00", "2026-07-06T08:00"),
+        window("earlier", &[], "2026-07-05T07:00", "2026-07-05T08:00"),
+    ];
+    Context::new(1, accounts, lists, hours).with_change_windows(windows.into_iter().collect())
 }
 
 fn event() -> Json {
@@ -110,6 +121,11 @@ fn conditions_that_hold() {
         "!policy_is_public(detail.requestParameters.policyDocument)",
         "policy_is_public(detail.requestParameters.bucketPolicy)",
         "in_hours(time, 'business')",
+        "in_hours('business')",
+        "in_change_window()",
+        "in_change_window('net*')",
+        "!in_change_window('payments')",
+        "!in_change_window('earlier')",
         "type(detail.requestParameters.count) == int",
         "detail.readOnly ? false : true",
         "event.detail.requestParameters['a.b'] == 'dotted' && has(event.detail.readOnly) && !has(event.gone)",
@@ -209,7 +225,7 @@ fn every_function_in_the_list_exists() {
         if macros.contains(&name) {
             continue;
         }
-        let mut arguments = vec!["b'x'"; if name == "in_hours" { 3 } else { least }];
+        let mut arguments = vec!["b'x'"; if name.starts_with("in_") { 3 } else { least }];
         let as_function = env.compile(&format!("{name}({})", arguments.join(", "))).unwrap();
         let receiver = arguments.remove(0);
         let as_method = env.compile(&format!("{receiver}.{name}({})", arguments.join(", "))).unwrap();
