@@ -96,36 +96,14 @@ pub(crate) fn is_via_cloudtrail(detail_type: Text<'_>) -> bool {
 /// Every top-level member that says what an object is, or that each reader wants.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct TopLevel<'a> {
-    event_time: Option<Text<'a>>,
-    event_source: Option<Text<'a>>,
-    event_name: Option<Text<'a>>,
-    event_id: Option<Text<'a>>,
-    event_type: Option<Text<'a>>,
-    event_category: Option<Text<'a>>,
-    aws_region: Option<Text<'a>>,
-    recipient_account_id: Option<Text<'a>>,
+    texts: [Option<Text<'a>>; TEXTS],
     read_only: Option<bool>,
     management_event: Option<bool>,
     user_identity: Option<Object<'a>>,
     insight_details: Option<Object<'a>>,
-
-    detail_type: Option<Text<'a>>,
-    source: Option<Text<'a>>,
-    account: Option<Text<'a>>,
-    region: Option<Text<'a>>,
-    time: Option<Text<'a>>,
-    id: Option<Text<'a>>,
     detail: Option<Object<'a>>,
-
     /// What holds several: `Records`, `Events`, `logEvents`.
     pub(crate) batch: Option<Batch<'a>>,
-    /// `CloudTrailEvent` of what LookupEvents answers: the record as a string.
-    pub(crate) cloud_trail_event: Option<Text<'a>>,
-    /// `message` of a CloudWatch Logs event.
-    pub(crate) message: Option<Text<'a>>,
-    /// `messageType` of a CloudWatch Logs subscription.
-    pub(crate) message_type: Option<Text<'a>>,
-    digest_end_time: Option<Text<'a>>,
     has_digest_object: bool,
     /// A member that only notifications about S3 objects, and SNS and SQS around them, have.
     has_notification: bool,
@@ -183,6 +161,22 @@ pub(crate) enum Shape<'a> {
 /// The members that are collected.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Member {
+    Text(TextMember),
+    ReadOnly,
+    ManagementEvent,
+    UserIdentity,
+    InsightDetails,
+    Detail,
+    Batch(BatchKind),
+    DigestS3Object,
+    /// What only notifications of S3, SNS and SQS have.
+    OfNotification,
+    Event,
+}
+
+/// Those of them that are strings: most, and kept side by side so that one way leads to all.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum TextMember {
     EventTime,
     EventSource,
     EventName,
@@ -191,55 +185,50 @@ pub(crate) enum Member {
     EventCategory,
     AwsRegion,
     RecipientAccountId,
-    ReadOnly,
-    ManagementEvent,
-    UserIdentity,
-    InsightDetails,
     DetailType,
     Source,
     Account,
     Region,
     Time,
     Id,
-    Detail,
-    Batch(BatchKind),
+    /// `CloudTrailEvent` of what LookupEvents answers: the record as a string.
     CloudTrailEvent,
+    /// `message` of a CloudWatch Logs event.
     Message,
+    /// `messageType` of a CloudWatch Logs subscription.
     MessageType,
     DigestEndTime,
-    DigestS3Object,
-    /// What only notifications of S3, SNS and SQS have.
-    OfNotification,
-    Event,
 }
 
+const TEXTS: usize = TextMember::DigestEndTime as usize + 1;
+
 const MEMBERS: [(&str, Member); 33] = [
-    ("eventTime", Member::EventTime),
-    ("eventSource", Member::EventSource),
-    ("eventName", Member::EventName),
-    ("eventID", Member::EventId),
-    ("eventType", Member::EventType),
-    ("eventCategory", Member::EventCategory),
-    ("awsRegion", Member::AwsRegion),
-    ("recipientAccountId", Member::RecipientAccountId),
+    ("eventTime", Member::Text(TextMember::EventTime)),
+    ("eventSource", Member::Text(TextMember::EventSource)),
+    ("eventName", Member::Text(TextMember::EventName)),
+    ("eventID", Member::Text(TextMember::EventId)),
+    ("eventType", Member::Text(TextMember::EventType)),
+    ("eventCategory", Member::Text(TextMember::EventCategory)),
+    ("awsRegion", Member::Text(TextMember::AwsRegion)),
+    ("recipientAccountId", Member::Text(TextMember::RecipientAccountId)),
     ("readOnly", Member::ReadOnly),
     ("managementEvent", Member::ManagementEvent),
     ("userIdentity", Member::UserIdentity),
     ("insightDetails", Member::InsightDetails),
-    ("detail-type", Member::DetailType),
-    ("source", Member::Source),
-    ("account", Member::Account),
-    ("region", Member::Region),
-    ("time", Member::Time),
-    ("id", Member::Id),
+    ("detail-type", Member::Text(TextMember::DetailType)),
+    ("source", Member::Text(TextMember::Source)),
+    ("account", Member::Text(TextMember::Account)),
+    ("region", Member::Text(TextMember::Region)),
+    ("time", Member::Text(TextMember::Time)),
+    ("id", Member::Text(TextMember::Id)),
     ("detail", Member::Detail),
     ("Records", Member::Batch(BatchKind::Records)),
     ("Events", Member::Batch(BatchKind::Events)),
     ("logEvents", Member::Batch(BatchKind::LogEvents)),
-    ("CloudTrailEvent", Member::CloudTrailEvent),
-    ("message", Member::Message),
-    ("messageType", Member::MessageType),
-    ("digestEndTime", Member::DigestEndTime),
+    ("CloudTrailEvent", Member::Text(TextMember::CloudTrailEvent)),
+    ("message", Member::Text(TextMember::Message)),
+    ("messageType", Member::Text(TextMember::MessageType)),
+    ("digestEndTime", Member::Text(TextMember::DigestEndTime)),
     ("digestS3Object", Member::DigestS3Object),
     ("s3", Member::OfNotification),
     ("Sns", Member::OfNotification),
@@ -269,58 +258,63 @@ impl<'a> TopLevel<'a> {
         Ok(top)
     }
 
+    #[inline]
     fn take(&mut self, member: Member, names: &json_scan::Names<'a>) -> Result<(), Malformed> {
-        let text = || names.value().map(|value| value.as_text());
-        let object = || names.value().map(|value| value.as_object());
+        if let Member::Text(member) = member {
+            self.texts[member as usize] = match names.plain_string() {
+                Some(text) => Some(text),
+                None => names.value()?.as_text(),
+            };
+            return Ok(());
+        }
+        self.take_other(member, names)
+    }
+
+    fn take_other(&mut self, member: Member, names: &json_scan::Names<'a>) -> Result<(), Malformed> {
         let flag = || names.value().map(|value| as_flag(&value));
+        let object = || names.value().map(|value| value.as_object());
         match member {
-            Member::EventTime => self.event_time = text()?,
-            Member::EventSource => self.event_source = text()?,
-            Member::EventName => self.event_name = text()?,
-            Member::EventId => self.event_id = text()?,
-            Member::EventType => self.event_type = text()?,
-            Member::EventCategory => self.event_category = text()?,
-            Member::AwsRegion => self.aws_region = text()?,
-            Member::RecipientAccountId => self.recipient_account_id = text()?,
+            Member::Text(member) => self.texts[member as usize] = names.value()?.as_text(),
             Member::ReadOnly => self.read_only = flag()?,
             Member::ManagementEvent => self.management_event = flag()?,
             Member::UserIdentity => self.user_identity = object()?,
             Member::InsightDetails => self.insight_details = object()?,
-            Member::DetailType => self.detail_type = text()?,
-            Member::Source => self.source = text()?,
-            Member::Account => self.account = text()?,
-            Member::Region => self.region = text()?,
-            Member::Time => self.time = text()?,
-            Member::Id => self.id = text()?,
             Member::Detail => self.detail = object()?,
             Member::Batch(kind) => {
                 let array = names.value()?.as_array();
                 self.batch = array.map(|array| Batch { kind, array }).or(self.batch);
             }
-            Member::CloudTrailEvent => self.cloud_trail_event = text()?,
-            Member::Message => self.message = text()?,
-            Member::MessageType => self.message_type = text()?,
-            Member::DigestEndTime => self.digest_end_time = text()?,
             Member::DigestS3Object => self.has_digest_object = true,
             Member::OfNotification => self.has_notification = true,
             Member::Event => {
-                self.has_notification |= text()?.is_some_and(|event| event.is("s3:TestEvent"));
+                let text = names.value()?.as_text();
+                self.has_notification |= text.is_some_and(|event| event.is("s3:TestEvent"));
             }
         }
         Ok(())
     }
 
+    #[inline]
+    fn text(&self, member: TextMember) -> Option<Text<'a>> {
+        self.texts[member as usize]
+    }
+
+    /// The `message` of a CloudWatch Logs event.
+    pub(crate) fn message(&self) -> Option<Text<'a>> {
+        self.text(TextMember::Message)
+    }
+
     fn record(&self, json: Object<'a>) -> Record<'a> {
         Record {
             json,
-            event_time: self.event_time,
-            event_source: self.event_source,
-            event_name: self.event_name,
-            event_id: self.event_id,
-            event_type: self.event_type,
-            event_category: self.event_category,
-            aws_region: self.aws_region,
-            recipient_account_id: self.recipient_account_id,
+            event_time: self.text(TextMember::EventTime),
+            event_source: self.text(TextMember::EventSource),
+            event_name: self.text(TextMember::EventName),
+            event_id: self.text(TextMember::EventId),
+            event_type: self.text(TextMember::EventType),
+            event_category: self.text(TextMember::EventCategory),
+            aws_region: self.text(TextMember::AwsRegion),
+            recipient_account_id: self.text(TextMember::RecipientAccountId),
             read_only: self.read_only,
             management_event: self.management_event,
             user_identity: self.user_identity,
@@ -335,36 +329,36 @@ impl<'a> TopLevel<'a> {
         json: Object<'a>,
         of_details: &mut TopVocabulary,
     ) -> Result<Shape<'a>, Malformed> {
-        if let (Some(detail_type), Some(source), Some(detail)) = (self.detail_type, self.source, self.detail)
-        {
+        let (detail_type, source) = (self.text(TextMember::DetailType), self.text(TextMember::Source));
+        if let (Some(detail_type), Some(source), Some(detail)) = (detail_type, source, self.detail) {
             let record =
                 is_via_cloudtrail(detail_type).then(|| Record::read_with(detail, of_details)).transpose()?;
             return Ok(Shape::Envelope(Envelope {
                 json,
                 detail_type,
                 source,
-                account: self.account,
-                region: self.region,
-                time: self.time,
-                id: self.id,
+                account: self.text(TextMember::Account),
+                region: self.text(TextMember::Region),
+                time: self.text(TextMember::Time),
+                id: self.text(TextMember::Id),
                 detail,
                 record,
             }));
         }
         // S3, SNS and SQS write `aws:s3` and the like where CloudTrail writes `s3.amazonaws.com`.
-        let about_an_object = self.event_source.is_some_and(|source| source.raw().starts_with(b"aws:"));
         let record = self.record(json);
+        let about_an_object = record.event_source.is_some_and(|source| source.raw().starts_with(b"aws:"));
         Ok(if about_an_object {
             Shape::Notification
-        } else if self.event_name.is_some() || record.is_insight() {
+        } else if record.event_name.is_some() || record.is_insight() {
             Shape::Record(record)
-        } else if let Some(text) = self.cloud_trail_event {
+        } else if let Some(text) = self.text(TextMember::CloudTrailEvent) {
             Shape::Quoted(text)
-        } else if self.message_type.is_some_and(|kind| kind.is("CONTROL_MESSAGE")) {
+        } else if self.text(TextMember::MessageType).is_some_and(|kind| kind.is("CONTROL_MESSAGE")) {
             Shape::Control
         } else if let Some(batch) = self.batch {
             Shape::Batch(batch)
-        } else if self.digest_end_time.is_some() && self.has_digest_object {
+        } else if self.text(TextMember::DigestEndTime).is_some() && self.has_digest_object {
             Shape::Digest
         } else if self.has_notification {
             Shape::Notification

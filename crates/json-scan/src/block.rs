@@ -1,11 +1,15 @@
 //! Sixty-four bytes at a time: which of them are marks.
 //!
-//! Three bitmaps are made of each block (quotes, backslashes, candidate marks); from the first two follows which bytes lie in
-//! strings, and the rest are marks. The idea is simdjson's (Langdale and Lemire, "Parsing Gigabytes of JSON per Second",
-//! 2019). SSE2 is part of every x86-64 machine, so nothing is detected at run time; elsewhere a plain loop does the same.
+//! Four bitmaps are made of each block (quotes, backslashes, brackets, separators); from the first two follows which bytes lie in
+//! strings, and of the rest brackets and separators are marks. The idea is simdjson's (Langdale and Lemire, "Parsing Gigabytes of JSON
+//! per Second", 2019). Processors with AVX2, which is asked once per stretch of text, look at 32 bytes at a time; all others of the
+//! x86-64 family have SSE2 and look at 16; elsewhere a plain loop does the same.
 //!
-//! What the vector form is worth: real logs are split at more than 3 GB/s with it and at 0.3 to 0.5 GB/s with the plain loop (one core, November
-//! 2026). `cargo run --release -p json-scan --example split -- FILE` measures the one, with `--features plain` the other.
+//! What the vector forms are worth: real logs are split at more than 3 GB/s with SSE2 and at 0.3 to 0.5 GB/s with the plain loop (one core,
+//! November 2026); AVX2 takes half the instructions of SSE2. `cargo run --release -p json-scan --example split -- FILE` measures it, with
+//! `--features plain` the plain loop.
+
+use crate::found::Found;
 
 /// Bytes per block: one bit of a `u64` each.
 pub(crate) const BLOCK: usize = 64;
@@ -20,15 +24,24 @@ pub(crate) struct Carry {
 }
 
 impl Carry {
-    /// Bits of `block` that are marks.
-    #[inline]
-    pub(crate) fn marks(&mut self, block: &[u8; BLOCK]) -> u64 {
-        let Bitmaps { quotes, backslashes, candidates } = bitmaps(block);
-        let escaped = self.escaped(backslashes);
-        let in_string = prefix_xor(quotes & !escaped) ^ self.in_string;
-        // The sign bit, smeared: open at the block's last byte means open at the next one's first.
-        self.in_string = 0_u64.wrapping_sub(in_string >> 63);
-        candidates & !in_string
+    /// Searches blocks that begin at `base`, which with them is less than 4 GiB, and appends their marks.
+    pub(crate) fn search(&mut self, blocks: &[[u8; BLOCK]], base: u32, found: &mut Found) {
+        found.reserve(blocks.len());
+        search(self, blocks, base, found);
+    }
+
+    /// Appends the marks of blocks that begin at `base`. `parity` is [`prefix_xor`] or does the same. Always inlined, with what it calls,
+    /// so that it is compiled with the features of its caller.
+    #[inline(always)]
+    fn push_all(&mut self, maps: &[Bitmaps], parity: impl Fn(u64) -> u64, base: u32, found: &mut Found) {
+        for (maps, base) in maps.iter().zip((base..).step_by(BLOCK)) {
+            let Bitmaps { quotes, backslashes, brackets, separators } = *maps;
+            let escaped = self.escaped(backslashes);
+            let in_string = parity(quotes & !escaped) ^ self.in_string;
+            // The sign bit, smeared: open at the block's last byte means open at the next one's first.
+            self.in_string = 0_u64.wrapping_sub(in_string >> 63);
+            found.push(base, (brackets | separators) & !in_string, brackets & !in_string);
+        }
     }
 
     /// Whether a string is open after what was seen.
@@ -37,26 +50,20 @@ impl Carry {
     }
 
     /// Bits of bytes that stand after an odd number of backslashes.
-    #[inline]
+    ///
+    /// In a run of backslashes every other one escapes. Subtracting the runs from themselves shifted, with all odd bits set, lets each run
+    /// carry to its own end and leaves there whether it began on an even or an odd bit (simdjson's arithmetic, without a branch on
+    /// how long runs are).
+    #[inline(always)]
     fn escaped(&mut self, backslashes: u64) -> u64 {
+        const ODD: u64 = 0xaaaa_aaaa_aaaa_aaaa;
         if backslashes == 0 {
             return std::mem::take(&mut self.escaped);
         }
-        // An escaped backslash escapes nothing: walk runs from the left. Runs are rare enough that a loop over them is
-        // cheaper to read than the branch-free arithmetic, and not slower on real logs.
-        let mut escaped = self.escaped;
-        let mut starts = backslashes & !escaped;
-        self.escaped = 0;
-        while starts != 0 {
-            let at = starts.trailing_zeros();
-            if at == 63 {
-                self.escaped = 1;
-                break;
-            }
-            escaped |= 1 << (at + 1);
-            // Go on behind the escaped byte.
-            starts &= if at >= 62 { 0 } else { u64::MAX << (at + 2) };
-        }
+        let starts = backslashes & !self.escaped;
+        let escaping_and_ends = ((starts << 1 | ODD).wrapping_sub(starts)) ^ ODD;
+        let escaped = escaping_and_ends ^ (backslashes | self.escaped);
+        self.escaped = (escaping_and_ends & backslashes) >> 63;
         escaped
     }
 }
@@ -70,67 +77,159 @@ fn prefix_xor(mut bits: u64) -> u64 {
     bits
 }
 
+#[derive(Debug, Clone, Copy, Default)]
 struct Bitmaps {
     quotes: u64,
     backslashes: u64,
-    candidates: u64,
+    /// `{ } [ ]`
+    brackets: u64,
+    /// `:` and `,`
+    separators: u64,
 }
 
 /// `{` and `[`, as `}` and `]`, differ in this bit only; no other byte of JSON structure has it clear.
 const BRACKET_CASE: u8 = 0x20;
 
+/// How many blocks are mapped before their marks are written down. Done in turn for each block the two would be one loop, which the compiler
+/// takes apart bit by bit.
+const MAPPED: usize = 32;
+
 #[cfg(all(target_arch = "x86_64", not(feature = "plain")))]
-#[inline]
-#[expect(unsafe_code, reason = "the compiler wants the feature named, although the architecture includes it")]
-fn bitmaps(block: &[u8; BLOCK]) -> Bitmaps {
-    // SAFETY: SSE2 belongs to the x86-64 baseline: there is no such machine without it. Nothing else is unsafe about the
-    // call; it takes and gives plain values.
-    unsafe { sse2_bitmaps(block) }
+fn search(carry: &mut Carry, blocks: &[[u8; BLOCK]], base: u32, found: &mut Found) {
+    search_with(vector::has_avx2(), carry, blocks, base, found);
 }
 
 #[cfg(all(target_arch = "x86_64", not(feature = "plain")))]
-#[inline]
-#[target_feature(enable = "sse2")]
-fn sse2_bitmaps(block: &[u8; BLOCK]) -> Bitmaps {
-    use std::arch::x86_64::{
-        __m128i, _mm_cmpeq_epi8, _mm_movemask_epi8, _mm_or_si128, _mm_set_epi64x, _mm_set1_epi8,
-    };
-    let is = |bytes: __m128i, byte: u8| _mm_cmpeq_epi8(bytes, _mm_set1_epi8(byte.cast_signed()));
-    let bits = |lanes: __m128i| u64::from(_mm_movemask_epi8(lanes).cast_unsigned());
-    let mut maps = Bitmaps { quotes: 0, backslashes: 0, candidates: 0 };
-    let (words, _) = block.as_chunks::<8>();
-    let (pairs, _) = words.as_chunks::<2>();
-    for (lane, [low, high]) in pairs.iter().enumerate() {
-        let bytes = _mm_set_epi64x(i64::from_le_bytes(*high), i64::from_le_bytes(*low));
-        let folded = _mm_or_si128(bytes, _mm_set1_epi8(BRACKET_CASE.cast_signed()));
-        let brackets = _mm_or_si128(is(folded, b'{'), is(folded, b'}'));
-        let separators = _mm_or_si128(is(bytes, b':'), is(bytes, b','));
-        let shift = lane * 16;
-        maps.quotes |= bits(is(bytes, b'"')) << shift;
-        maps.backslashes |= bits(is(bytes, b'\\')) << shift;
-        maps.candidates |= bits(_mm_or_si128(brackets, separators)) << shift;
+#[expect(unsafe_code, reason = "the compiler wants a call marked that needs a feature of the processor")]
+fn search_with(avx2: bool, carry: &mut Carry, blocks: &[[u8; BLOCK]], base: u32, found: &mut Found) {
+    let avx2 = avx2 && vector::has_avx2();
+    let mut maps = [Bitmaps::default(); MAPPED];
+    for (blocks, base) in blocks.chunks(MAPPED).zip((base..).step_by(MAPPED * BLOCK)) {
+        let maps = maps.get_mut(..blocks.len()).unwrap_or_default();
+        // SAFETY: of AVX2 and its companions the processor is asked in the same breath; SSE2 belongs to the x86-64 baseline, there is no such
+        // machine without it. Nothing else is unsafe about the calls; they take and give plain values.
+        unsafe {
+            if avx2 {
+                vector::map_avx2(blocks, maps);
+                vector::push_avx2(carry, maps, base, found);
+            } else {
+                vector::map_sse2(blocks, maps);
+                carry.push_all(maps, prefix_xor, base, found);
+            }
+        }
     }
-    maps
 }
 
 #[cfg(not(all(target_arch = "x86_64", not(feature = "plain"))))]
-#[inline]
-fn bitmaps(block: &[u8; BLOCK]) -> Bitmaps {
-    plain_bitmaps(block)
+fn search(carry: &mut Carry, blocks: &[[u8; BLOCK]], base: u32, found: &mut Found) {
+    search_plainly(carry, blocks, base, found);
 }
 
-/// The same without vector instructions; also what the vector form is tested against.
-#[cfg(any(test, feature = "plain", not(target_arch = "x86_64")))]
-fn plain_bitmaps(block: &[u8; BLOCK]) -> Bitmaps {
-    let mut maps = Bitmaps { quotes: 0, backslashes: 0, candidates: 0 };
-    for (i, &byte) in block.iter().enumerate() {
-        let folded = byte | BRACKET_CASE;
-        maps.quotes |= u64::from(byte == b'"') << i;
-        maps.backslashes |= u64::from(byte == b'\\') << i;
-        let mark = folded == b'{' || folded == b'}' || byte == b':' || byte == b',';
-        maps.candidates |= u64::from(mark) << i;
+#[cfg(all(target_arch = "x86_64", not(feature = "plain")))]
+mod vector {
+    use std::arch::x86_64::{
+        __m128i, __m256i, _mm_clmulepi64_si128, _mm_cmpeq_epi8, _mm_cvtsi128_si64, _mm_movemask_epi8,
+        _mm_or_si128, _mm_set_epi64x, _mm_set1_epi8, _mm256_cmpeq_epi8, _mm256_loadu_si256,
+        _mm256_movemask_epi8, _mm256_or_si256, _mm256_set1_epi8,
+    };
+
+    use super::{BLOCK, BRACKET_CASE, Bitmaps, Carry};
+    use crate::found::Found;
+
+    /// Whether the processor has what the functions for AVX2 need. The answer is kept by the standard library.
+    #[inline]
+    pub(super) fn has_avx2() -> bool {
+        std::arch::is_x86_feature_detected!("avx2")
+            && std::arch::is_x86_feature_detected!("pclmulqdq")
+            && std::arch::is_x86_feature_detected!("bmi1")
+            && std::arch::is_x86_feature_detected!("popcnt")
     }
-    maps
+
+    #[inline(never)]
+    #[target_feature(enable = "pclmulqdq,bmi1,popcnt")]
+    pub(super) fn push_avx2(carry: &mut Carry, maps: &[Bitmaps], base: u32, found: &mut Found) {
+        carry.push_all(maps, |bits| prefix_xor_clmul(bits), base, found);
+    }
+
+    /// [`super::prefix_xor`] as a multiplication without carries by all ones.
+    #[inline]
+    #[target_feature(enable = "pclmulqdq")]
+    fn prefix_xor_clmul(bits: u64) -> u64 {
+        let product = _mm_clmulepi64_si128::<0>(_mm_set_epi64x(0, bits.cast_signed()), _mm_set1_epi8(-1));
+        _mm_cvtsi128_si64(product).cast_unsigned()
+    }
+
+    #[inline(never)]
+    #[target_feature(enable = "avx2")]
+    pub(super) fn map_avx2(blocks: &[[u8; BLOCK]], maps: &mut [Bitmaps]) {
+        let is = |bytes: __m256i, byte: u8| _mm256_cmpeq_epi8(bytes, _mm256_set1_epi8(byte.cast_signed()));
+        let bits = |lanes: __m256i| u64::from(_mm256_movemask_epi8(lanes).cast_unsigned());
+        for (block, maps) in blocks.iter().zip(maps) {
+            *maps = Bitmaps::default();
+            let (lanes, _) = block.as_chunks::<32>();
+            for (lane, bytes) in lanes.iter().enumerate() {
+                let bytes = load(bytes);
+                let folded = _mm256_or_si256(bytes, _mm256_set1_epi8(BRACKET_CASE.cast_signed()));
+                let shift = lane * 32;
+                maps.quotes |= bits(is(bytes, b'"')) << shift;
+                maps.backslashes |= bits(is(bytes, b'\\')) << shift;
+                maps.brackets |= bits(_mm256_or_si256(is(folded, b'{'), is(folded, b'}'))) << shift;
+                maps.separators |= bits(_mm256_or_si256(is(bytes, b':'), is(bytes, b','))) << shift;
+            }
+        }
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    #[expect(
+        unsafe_code,
+        reason = "put together from words, the bytes take a dozen instructions instead of one"
+    )]
+    fn load(bytes: &[u8; 32]) -> __m256i {
+        // SAFETY: reads 32 bytes from any address, and those of `bytes` are 32.
+        unsafe { _mm256_loadu_si256(bytes.as_ptr().cast()) }
+    }
+
+    #[inline(never)]
+    #[target_feature(enable = "sse2")]
+    pub(super) fn map_sse2(blocks: &[[u8; BLOCK]], maps: &mut [Bitmaps]) {
+        let is = |bytes: __m128i, byte: u8| _mm_cmpeq_epi8(bytes, _mm_set1_epi8(byte.cast_signed()));
+        let bits = |lanes: __m128i| u64::from(_mm_movemask_epi8(lanes).cast_unsigned());
+        for (block, maps) in blocks.iter().zip(maps) {
+            *maps = Bitmaps::default();
+            let (words, _) = block.as_chunks::<8>();
+            let (pairs, _) = words.as_chunks::<2>();
+            for (lane, [low, high]) in pairs.iter().enumerate() {
+                let bytes = _mm_set_epi64x(i64::from_le_bytes(*high), i64::from_le_bytes(*low));
+                let folded = _mm_or_si128(bytes, _mm_set1_epi8(BRACKET_CASE.cast_signed()));
+                let shift = lane * 16;
+                maps.quotes |= bits(is(bytes, b'"')) << shift;
+                maps.backslashes |= bits(is(bytes, b'\\')) << shift;
+                maps.brackets |= bits(_mm_or_si128(is(folded, b'{'), is(folded, b'}'))) << shift;
+                maps.separators |= bits(_mm_or_si128(is(bytes, b':'), is(bytes, b','))) << shift;
+            }
+        }
+    }
+}
+
+/// The same without vector instructions; also what the vector forms are tested against.
+#[cfg(any(test, feature = "plain", not(target_arch = "x86_64")))]
+fn search_plainly(carry: &mut Carry, blocks: &[[u8; BLOCK]], base: u32, found: &mut Found) {
+    let mut maps = [Bitmaps::default(); MAPPED];
+    for (blocks, base) in blocks.chunks(MAPPED).zip((base..).step_by(MAPPED * BLOCK)) {
+        let maps = maps.get_mut(..blocks.len()).unwrap_or_default();
+        for (block, maps) in blocks.iter().zip(&mut *maps) {
+            *maps = Bitmaps::default();
+            for (i, &byte) in block.iter().enumerate() {
+                let folded = byte | BRACKET_CASE;
+                maps.quotes |= u64::from(byte == b'"') << i;
+                maps.backslashes |= u64::from(byte == b'\\') << i;
+                maps.brackets |= u64::from(folded == b'{' || folded == b'}') << i;
+                maps.separators |= u64::from(byte == b':' || byte == b',') << i;
+            }
+        }
+        carry.push_all(maps, prefix_xor, base, found);
+    }
 }
 
 #[cfg(test)]
@@ -152,18 +251,30 @@ mod tests {
         found
     }
 
-    fn marks_by_blocks(bytes: &[u8]) -> Vec<usize> {
-        let (mut carry, mut found) = (Carry::default(), Vec::new());
+    type Search = fn(&mut Carry, &[[u8; BLOCK]], u32, &mut Found);
+
+    /// Every way to search that this machine has.
+    fn searches() -> Vec<Search> {
+        let mut searches: Vec<Search> = vec![search];
+        #[cfg(all(target_arch = "x86_64", not(feature = "plain")))]
+        searches.push(|carry, blocks, base, found| search_with(false, carry, blocks, base, found));
+        searches.push(search_plainly);
+        searches
+    }
+
+    fn marks_by_blocks(bytes: &[u8], search: Search) -> Vec<usize> {
+        let (mut carry, mut found) = (Carry::default(), Found::default());
         for (n, chunk) in bytes.chunks(BLOCK).enumerate() {
             let mut block = [b' '; BLOCK];
             block[..chunk.len()].copy_from_slice(chunk);
-            let mut bits = carry.marks(&block);
-            while bits != 0 {
-                found.push(n * BLOCK + bits.trailing_zeros() as usize);
-                bits &= bits - 1;
-            }
+            found.reserve(1);
+            search(&mut carry, &[block], u32::try_from(n * BLOCK).unwrap(), &mut found);
         }
-        found
+        let marks: Vec<usize> = found.offsets().iter().map(|&offset| offset as usize).collect();
+        let is_bracket = |place: &usize| b"{}[]".contains(&bytes[marks[*place]]);
+        let brackets: Vec<usize> = found.brackets().iter().map(|&place| place as usize).collect();
+        assert_eq!(brackets, (0..marks.len()).filter(is_bracket).collect::<Vec<_>>());
+        marks
     }
 
     proptest! {
@@ -172,16 +283,16 @@ mod tests {
         fn blocks_find_what_the_definition_finds(bytes in prop::collection::vec(
             prop::sample::select(br#"\\\\""{}[]:,a "#.to_vec()), 0..300,
         )) {
-            prop_assert_eq!(marks_by_blocks(&bytes), marks_by_definition(&bytes));
+            for search in searches() {
+                prop_assert_eq!(marks_by_blocks(&bytes, search), marks_by_definition(&bytes));
+            }
         }
 
         #[test]
-        fn vector_and_plain_bitmaps_agree(bytes in prop::collection::vec(any::<u8>(), BLOCK..=BLOCK)) {
-            let block: &[u8; BLOCK] = bytes.as_slice().try_into().unwrap();
-            let (fast, plain) = (bitmaps(block), plain_bitmaps(block));
-            prop_assert_eq!(fast.quotes, plain.quotes);
-            prop_assert_eq!(fast.backslashes, plain.backslashes);
-            prop_assert_eq!(fast.candidates, plain.candidates);
+        fn any_bytes_at_all(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+            for search in searches() {
+                prop_assert_eq!(marks_by_blocks(&bytes, search), marks_by_definition(&bytes));
+            }
         }
     }
 
@@ -189,11 +300,10 @@ mod tests {
     fn long_runs_of_backslashes_cross_blocks() {
         for run in 0..200 {
             let text = format!("{{\"{}\":1}}", "\\".repeat(run) + if run % 2 == 1 { "\"" } else { "" });
-            assert_eq!(
-                marks_by_blocks(text.as_bytes()),
-                marks_by_definition(text.as_bytes()),
-                "run of {run}"
-            );
+            let expected = marks_by_definition(text.as_bytes());
+            for search in searches() {
+                assert_eq!(marks_by_blocks(text.as_bytes(), search), expected, "run of {run}");
+            }
         }
     }
 }

@@ -40,10 +40,12 @@
 
 mod block;
 mod check;
+mod found;
 mod malformed;
 mod name_table;
 mod names;
 mod scanner;
+mod successors;
 mod text;
 mod view;
 mod vocabulary;
@@ -52,6 +54,7 @@ pub use malformed::{Malformed, Reason};
 pub use name_table::{Digest, NameTable};
 pub use names::Names;
 pub use scanner::{MAX_DEPTH, Mark, Scanner, Spare};
+pub use successors::{Place, Successors};
 pub use text::Text;
 pub use view::{Array, Elements, Member, Members, Object, Value};
 pub use vocabulary::{KnownName, KnownNames, Vocabulary};

@@ -98,6 +98,12 @@ impl<'a> Names<'a> {
         Text::new(from, self.marks.bytes.get(from..to).unwrap_or_default())
     }
 
+    /// The bytes of that name, between its quotes, escapes and all.
+    #[inline]
+    pub fn raw(&self) -> &'a [u8] {
+        self.marks.bytes.get(self.name.0..self.name.1).unwrap_or_default()
+    }
+
     /// The mark of the colon behind the name that came last.
     #[inline]
     pub(crate) fn colon(&self) -> u32 {
@@ -126,6 +132,13 @@ impl<'a> Names<'a> {
             return Err(Malformed::at(self.marks.offset(0), Reason::NotAValue));
         }
         self.marks.value(self.colon).map(|(value, _)| value)
+    }
+
+    /// The value of that member, if it is a string right between its marks, as in compact text all strings are; where this says `None`,
+    /// [`Names::value`] knows.
+    #[inline]
+    pub fn plain_string(&self) -> Option<Text<'a>> {
+        self.marks.plain_string(self.colon)
     }
 
     /// The digest of the name that came last, for a [`NameTable`](crate::NameTable).

@@ -5,6 +5,7 @@
 //! it, in marks: that is what makes stepping over a nested container free.
 
 use crate::block::{BLOCK, Carry};
+use crate::found::Found;
 use crate::malformed::{Malformed, Reason};
 use crate::view::{Array, Marks, Object};
 
@@ -30,13 +31,15 @@ pub struct Scanner<'a> {
     carry: Carry,
     /// Bytes searched so far.
     searched: usize,
-    /// Offsets of marks, in order; those before `next` are used up.
-    offsets: Vec<u32>,
-    /// Beside each opening bracket in `offsets`, once its container was taken: how many marks on it closes.
+    /// Marks, those before `next` used up.
+    found: Found,
+    /// Beside each opening bracket, once its container was taken: how many marks on it closes. What stands beside other marks means nothing.
     closes: Vec<u32>,
     next: usize,
-    /// Opening brackets not yet closed, while a container is taken.
-    open: Vec<u32>,
+    /// The first bracket that may be at or behind `next`, by its place among the brackets.
+    next_bracket: usize,
+    /// Opening brackets not yet closed, while a container is taken: the mark's place and byte.
+    open: Vec<(u32, u8)>,
 }
 
 /// The buffers of a scanner that has done its work, for the next one: many small texts are then scanned without allocating.
@@ -54,9 +57,9 @@ pub struct Scanner<'a> {
 /// ```
 #[derive(Debug, Default)]
 pub struct Spare {
-    offsets: Vec<u32>,
+    found: Found,
     closes: Vec<u32>,
-    open: Vec<u32>,
+    open: Vec<(u32, u8)>,
 }
 
 impl<'a> Scanner<'a> {
@@ -75,18 +78,26 @@ impl<'a> Scanner<'a> {
     ///
     /// As [`Scanner::new`].
     pub fn with_spare(bytes: &'a [u8], spare: Spare) -> Result<Self, Malformed> {
-        let Spare { mut offsets, mut closes, open } = spare;
-        offsets.clear();
-        closes.clear();
+        let Spare { mut found, closes, open } = spare;
+        found.clear();
         if u32::try_from(bytes.len()).is_err() {
             return Err(Malformed::at(0, Reason::TooLong));
         }
-        Ok(Scanner { bytes, carry: Carry::default(), searched: 0, offsets, closes, next: 0, open })
+        Ok(Scanner {
+            bytes,
+            carry: Carry::default(),
+            searched: 0,
+            found,
+            closes,
+            next: 0,
+            next_bracket: 0,
+            open,
+        })
     }
 
     /// Gives the buffers back.
     pub fn into_spare(self) -> Spare {
-        Spare { offsets: self.offsets, closes: self.closes, open: self.open }
+        Spare { found: self.found, closes: self.closes, open: self.open }
     }
 
     /// The whole buffer.
@@ -98,19 +109,19 @@ impl<'a> Scanner<'a> {
     pub fn seek(&mut self, offset: usize) {
         self.carry = Carry::default();
         self.searched = offset.min(self.bytes.len());
-        self.offsets.clear();
-        self.closes.clear();
+        self.found.clear();
         self.next = 0;
+        self.next_bracket = 0;
     }
 
     /// The next mark, without using it up; `None` at the end of the text (or inside a string that never ends).
     pub fn peek(&mut self) -> Option<Mark> {
-        while self.next >= self.offsets.len() {
+        while self.next >= self.found.offsets().len() {
             if !self.search() {
                 return None;
             }
         }
-        let offset = *self.offsets.get(self.next)? as usize;
+        let offset = *self.found.offsets().get(self.next)? as usize;
         Some(Mark { offset, byte: *self.bytes.get(offset)? })
     }
 
@@ -162,61 +173,60 @@ impl<'a> Scanner<'a> {
         self.next = end + 1;
         Ok(Marks {
             bytes: self.bytes,
-            offsets: self.offsets.get(start..=end).unwrap_or_default(),
+            offsets: self.found.offsets().get(start..=end).unwrap_or_default(),
             closes: self.closes.get(start..=end).unwrap_or_default(),
         })
     }
 
-    /// Index of the mark that closes the bracket at `next`, with `closes` filled in between.
+    /// Place of the mark that closes the bracket at `next`, with `closes` filled in between.
     fn pair_brackets(&mut self) -> Result<usize, Malformed> {
-        let begun_at = self.offsets.get(self.next).map_or(self.bytes.len(), |&offset| offset as usize);
+        let begun_at =
+            self.found.offsets().get(self.next).map_or(self.bytes.len(), |&offset| offset as usize);
         self.open.clear();
-        let mut at = self.next;
+        self.pass_brackets();
+        let mut at = self.next_bracket;
         loop {
-            let Some(&offset) = self.offsets.get(at) else {
+            let Some(&place) = self.found.brackets().get(at) else {
                 // Only whole containers are handed out, so nothing refers to what `search` throws away.
-                let (kept_from, more) = (self.next, self.search());
-                if !more {
+                let (begun, first) = (self.next, self.next_bracket);
+                if !self.search() {
                     return Err(Malformed::at(begun_at, Reason::Unfinished));
                 }
-                let moved = kept_from - self.next;
-                at -= moved;
-                for open in &mut self.open {
-                    *open -= u32::try_from(moved).unwrap_or(u32::MAX);
+                at -= first - self.next_bracket;
+                let moved = u32::try_from(begun - self.next).unwrap_or(u32::MAX);
+                for (open, _) in &mut self.open {
+                    *open -= moved;
                 }
                 continue;
             };
-            let byte = self.bytes.get(offset as usize).copied().unwrap_or_default();
-            match byte {
-                b'{' | b'[' => {
-                    if self.open.len() >= MAX_DEPTH {
-                        return Err(Malformed::at(offset as usize, Reason::TooDeep));
-                    }
-                    // Fewer marks than bytes, and those fit.
-                    self.open.push(u32::try_from(at).unwrap_or(u32::MAX));
+            let offset = self.found.offsets().get(place as usize).map_or(self.bytes.len(), |&at| at as usize);
+            let byte = self.bytes.get(offset).copied().unwrap_or_default();
+            if is_opening(byte) {
+                if self.open.len() >= MAX_DEPTH {
+                    return Err(Malformed::at(offset, Reason::TooDeep));
                 }
-                b'}' | b']' => {
-                    let opened = self.open.pop().map(|open| open as usize);
-                    let Some(opened) = opened.filter(|&open| self.closes_bracket(open, byte)) else {
-                        return Err(Malformed::at(offset as usize, Reason::Unbalanced));
-                    };
-                    if let Some(close) = self.closes.get_mut(opened) {
-                        *close = u32::try_from(at - opened).unwrap_or(u32::MAX);
-                    }
-                    if self.open.is_empty() {
-                        return Ok(at);
-                    }
+                self.open.push((place, byte));
+            } else {
+                // `{` and `}`, `[` and `]` are two apart in ASCII.
+                let Some((opened, _)) = self.open.pop().filter(|(_, opened)| opened + 2 == byte) else {
+                    return Err(Malformed::at(offset, Reason::Unbalanced));
+                };
+                if let Some(close) = self.closes.get_mut(opened as usize) {
+                    *close = place - opened;
                 }
-                _ => {}
+                if self.open.is_empty() {
+                    self.next_bracket = at + 1;
+                    return Ok(place as usize);
+                }
             }
             at += 1;
         }
     }
 
-    /// `{` and `}`, `[` and `]` are two apart in ASCII.
-    fn closes_bracket(&self, open: usize, byte: u8) -> bool {
-        let opened = self.offsets.get(open).and_then(|&offset| self.bytes.get(offset as usize));
-        opened.is_some_and(|&opened| opened + 2 == byte)
+    /// Catches up with `next`.
+    fn pass_brackets(&mut self) {
+        let behind = self.found.brackets().get(self.next_bracket..).unwrap_or_default();
+        self.next_bracket += behind.iter().take_while(|&&place| (place as usize) < self.next).count();
     }
 
     /// Searches one more window, after throwing away the marks that are used up; false at the end of the text.
@@ -224,36 +234,33 @@ impl<'a> Scanner<'a> {
         if self.searched >= self.bytes.len() {
             return false;
         }
-        self.offsets.drain(..self.next);
-        self.closes.drain(..self.next);
+        self.pass_brackets();
+        let left = self.found.offsets().len();
+        self.closes.copy_within(self.next.min(left)..left, 0);
+        self.found.discard(self.next, self.next_bracket);
         self.next = 0;
+        self.next_bracket = 0;
         let end = self.bytes.len().min(self.searched + WINDOW);
         let window = self.bytes.get(self.searched..end).unwrap_or_default();
         let (blocks, rest) = window.as_chunks::<BLOCK>();
-        let mut base = self.searched;
-        for block in blocks {
-            push_marks(&mut self.offsets, base, self.carry.marks(block));
-            base += BLOCK;
-        }
+        // `new` checked that every offset fits.
+        let base = |offset: usize| u32::try_from(offset).unwrap_or(u32::MAX);
+        self.carry.search(blocks, base(self.searched), &mut self.found);
         if !rest.is_empty() {
             let mut block = [b' '; BLOCK];
             block.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
-            push_marks(&mut self.offsets, base, self.carry.marks(&block));
+            self.carry.search(&[block], base(self.searched + blocks.len() * BLOCK), &mut self.found);
         }
         self.searched = end;
-        self.closes.resize(self.offsets.len(), 0);
+        if self.closes.len() < self.found.offsets().len() {
+            self.closes.resize(self.found.offsets().len(), 0);
+        }
         true
     }
 }
 
-/// Appends the offsets of the set bits.
+/// Whether a bracket opens: `{` and `[` have this bit, `}` and `]` have not.
 #[inline]
-fn push_marks(offsets: &mut Vec<u32>, base: usize, mut bits: u64) {
-    // `new` checked that every offset fits.
-    let base = u32::try_from(base).unwrap_or(u32::MAX);
-    offsets.reserve(BLOCK);
-    while bits != 0 {
-        offsets.push(base + bits.trailing_zeros());
-        bits &= bits - 1;
-    }
+fn is_opening(bracket: u8) -> bool {
+    bracket & 2 != 0
 }

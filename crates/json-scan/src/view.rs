@@ -68,15 +68,23 @@ impl<'a> Marks<'a> {
     /// The value that stands behind mark `before` (a colon, a comma or an opening bracket), and the mark that ends it.
     #[inline]
     pub(crate) fn value(&self, before: usize) -> Result<(Value<'a>, usize), Malformed> {
+        match self.plain_string(before) {
+            Some(text) => Ok((Value::String(text), before + 1)),
+            None => self.any_value(before),
+        }
+    }
+
+    /// The string that fills the text from mark `before` to the next one: compact text, and most values in it are strings.
+    #[inline]
+    pub(crate) fn plain_string(&self, before: usize) -> Option<Text<'a>> {
         let next = before + 1;
         let from = self.offset(before) + 1;
-        // Compact text, and most values in it are strings.
-        if let Some([b'"', raw @ .., b'"']) = self.bytes.get(from..self.offset(next))
-            && !matches!(self.byte(next), b'{' | b'[')
-        {
-            return Ok((Value::String(Text::new(from + 1, raw)), next));
+        match self.bytes.get(from..self.offset(next)) {
+            Some([b'"', raw @ .., b'"']) if !matches!(self.byte(next), b'{' | b'[') => {
+                Some(Text::new(from + 1, raw))
+            }
+            _ => None,
         }
-        self.any_value(before)
     }
 
     fn any_value(&self, before: usize) -> Result<(Value<'a>, usize), Malformed> {

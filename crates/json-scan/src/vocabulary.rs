@@ -4,11 +4,11 @@
 //! that followed its neighbour last time; where that guess is wrong it is looked up, and the guess is mended. What is kept of each object
 //! is a list of numbers, by which others who want some of its members find them without reading the names again: [`KnownNames`].
 
-use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::malformed::Malformed;
 use crate::names::Names;
+use crate::successors::{Place, Successors};
 use crate::view::Object;
 
 /// How many names are remembered. An object with others is read like any other, and has no [`KnownNames`].
@@ -40,19 +40,9 @@ pub struct Vocabulary<V> {
     /// Unlike that of any other.
     id: u64,
     classify: fn(&[u8]) -> V,
-    /// The first stands for the beginning of an object.
-    words: Vec<Word<V>>,
-    by_name: HashMap<Box<[u8]>, u32>,
+    names: Successors<V>,
     members: Vec<KnownName>,
     is_complete: bool,
-}
-
-#[derive(Debug)]
-struct Word<V> {
-    name: Box<[u8]>,
-    value: V,
-    /// What followed it last.
-    next: u32,
 }
 
 /// A member by the number of its name.
@@ -99,12 +89,10 @@ impl<V: Clone> Vocabulary<V> {
     /// With no name seen. `classify` gives a name's value.
     pub fn new(classify: fn(&[u8]) -> V) -> Self {
         static IDS: AtomicU64 = AtomicU64::new(0);
-        let beginning = Word { name: Box::default(), value: classify(b""), next: 0 };
         Vocabulary {
             id: IDS.fetch_add(1, Ordering::Relaxed),
             classify,
-            words: vec![beginning],
-            by_name: HashMap::new(),
+            names: Successors::new(WORDS_MAX),
             members: Vec::new(),
             is_complete: false,
         }
@@ -124,25 +112,28 @@ impl<V: Clone> Vocabulary<V> {
         self.members.clear();
         self.is_complete = false;
         let mut is_complete = true;
-        let mut last = 0;
+        let mut last = Place::BEGINNING;
         let mut names = object.names();
         while names.advance() {
-            let raw = names.name().raw();
-            let guess = self.words.get(last as usize).map_or(0, |word| word.next);
-            let word = match self.words.get(guess as usize) {
-                Some(word) if *word.name == *raw => Some((guess, word.value.clone())),
-                _ => self.look_up(last, raw),
+            let raw = names.raw();
+            let word = match self.names.follow(last, raw) {
+                Some(known) => Some(known),
+                None => self.names.learn(last, raw, self.classify),
             };
-            if let Some((word, value)) = word {
-                last = word;
-                self.members.push(KnownName { word, colon: names.colon() });
-                take(value, &names)?;
-            } else {
-                is_complete = false;
-                // An escaped name that is no valid string is nobody's.
-                if let Ok(name) = names.name().unescape() {
-                    take((self.classify)(name.as_bytes()), &names)?;
+            let value = match word {
+                Some((word, value)) => {
+                    last = word;
+                    self.members.push(KnownName { word: word.0, colon: names.colon() });
+                    Some(value)
                 }
+                None => {
+                    is_complete = false;
+                    // An escaped name that is no valid string is nobody's.
+                    names.name().unescape().ok().map(|name| (self.classify)(name.as_bytes()))
+                }
+            };
+            if let Some(value) = value {
+                take(value, &names)?;
             }
         }
         names.check()?;
@@ -154,26 +145,5 @@ impl<V: Clone> Vocabulary<V> {
     #[inline]
     pub fn known(&self) -> Option<KnownNames<'_>> {
         self.is_complete.then_some(KnownNames { vocabulary: self.id, members: &self.members })
-    }
-
-    /// The number of a name that did not follow `last` before. None for one that is not, or can no longer be, remembered.
-    #[cold]
-    fn look_up(&mut self, last: u32, name: &[u8]) -> Option<(u32, V)> {
-        let number = match self.by_name.get(name) {
-            Some(&number) => number,
-            None if self.words.len() >= WORDS_MAX || name.iter().any(|byte| matches!(byte, b'\\' | b'.')) => {
-                return None;
-            }
-            None => {
-                let number = u32::try_from(self.words.len()).ok()?;
-                self.words.push(Word { name: name.into(), value: (self.classify)(name), next: 0 });
-                self.by_name.insert(name.into(), number);
-                number
-            }
-        };
-        if let Some(word) = self.words.get_mut(last as usize) {
-            word.next = number;
-        }
-        self.words.get(number as usize).map(|word| (number, word.value.clone()))
     }
 }

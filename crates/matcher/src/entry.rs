@@ -41,6 +41,8 @@ pub(crate) struct PatternCheck {
     number: usize,
     /// In the order of the alternative's own fields.
     pub(crate) fields: Box<[FieldId]>,
+    /// Which of them an event need not have.
+    optional: Box<[bool]>,
     /// Places of fields in the order in which they are asked: those that fail most often first.
     order: Box<[u32]>,
 }
@@ -71,7 +73,8 @@ impl Check {
         pattern.alternatives().iter().enumerate().map(move |(number, alternative)| {
             let fields = alternative.fields().iter().map(|asked| field(asked.path().as_str())).collect();
             let order = by_cost(alternative);
-            let check = PatternCheck { pattern: Arc::clone(pattern), number, fields, order };
+            let optional = alternative.fields().iter().map(|asked| asked.allows_absence()).collect();
+            let check = PatternCheck { pattern: Arc::clone(pattern), number, fields, optional, order };
             (Check::Alternative(check), of_alternative(alternative))
         })
     }
@@ -103,11 +106,16 @@ fn by_cost(alternative: &Alternative) -> Box<[u32]> {
 
 impl PatternCheck {
     /// Fields with their numbers, in the order in which they are asked.
-    fn ordered<'c>(&'c self, alternative: &'c Alternative) -> impl Iterator<Item = (&'c Field, FieldId)> {
+    fn ordered<'c>(&'c self, alternative: &'c Alternative) -> impl Iterator<Item = Ordered<'c>> {
         let fields = alternative.fields();
-        self.order
-            .iter()
-            .filter_map(move |&at| Some((&**fields.get(at as usize)?, *self.fields.get(at as usize)?)))
+        self.order.iter().filter_map(move |&at| {
+            let at = at as usize;
+            Some(Ordered {
+                asked: fields.get(at)?,
+                field: *self.fields.get(at)?,
+                is_optional: *self.optional.get(at)?,
+            })
+        })
     }
 
     fn alternative(&self) -> Option<&Alternative> {
@@ -121,8 +129,8 @@ impl PatternCheck {
         collected: impl Fn(FieldId) -> bool,
     ) -> Result<bool, Malformed> {
         let Some(alternative) = self.alternative() else { return Ok(false) };
-        for (asked, field) in self.ordered(alternative) {
-            if collected(field) && !asked.allows_absence() && !self.is_accepted(asked, field, leaves)? {
+        for Ordered { asked, field, is_optional } in self.ordered(alternative) {
+            if collected(field) && !is_optional && !self.is_accepted(asked, field, leaves)? {
                 return Ok(false);
             }
         }
@@ -143,7 +151,7 @@ impl PatternCheck {
         let Some(alternative) = self.alternative() else { return Ok(false) };
         // Fields that stand in array elements wherever they are satisfied.
         let mut bound = 0;
-        for (asked, field) in self.ordered(alternative) {
+        for Ordered { asked, field, is_optional } in self.ordered(alternative) {
             let (mut is_present, mut is_scoped, mut is_accepted, mut is_free) = (false, false, false, false);
             for leaf in leaves.of(field) {
                 is_present = true;
@@ -156,10 +164,10 @@ impl PatternCheck {
                     is_free = leaf.scope.is_none();
                 }
             }
-            if asked.allows_absence() && !is_present {
+            if is_optional && !is_present {
                 continue;
             }
-            if asked.allows_absence() && is_scoped {
+            if is_optional && is_scoped {
                 // Whether it is absent depends on the elements that the other fields choose.
                 return self.is_consistent(alternative, leaves);
             }
@@ -186,6 +194,14 @@ impl PatternCheck {
             found.iter().map(|found| found.iter().map(Found::as_field_ref).collect()).collect();
         Ok(consistent(alternative, leaves.arrays(), fields.iter().map(Vec::as_slice)))
     }
+}
+
+/// A field of an alternative with what is known of it.
+struct Ordered<'c> {
+    asked: &'c Field,
+    field: FieldId,
+    /// Whether an event need not have it.
+    is_optional: bool,
 }
 
 /// A leaf with its text, for the question in full.

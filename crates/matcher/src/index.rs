@@ -132,6 +132,33 @@ impl Index {
         self.nodes.iter().flat_map(|node| node.fields.keys().copied())
     }
 
+    /// The fields by which entries are filed first.
+    pub(crate) fn root_fields(&self) -> impl Iterator<Item = FieldId> {
+        self.nodes.get(self.root as usize).into_iter().flat_map(|node| node.fields.keys().copied())
+    }
+
+    /// Whether any entry can have a chance, by the leaves of the root's fields alone: mostly none has.
+    ///
+    /// # Errors
+    ///
+    /// As [`Index::candidates`].
+    pub(crate) fn is_reached(&self, leaves: &Leaves<'_>) -> Result<bool, Malformed> {
+        let Some(root) = self.nodes.get(self.root as usize) else { return Ok(false) };
+        if !root.entries.is_empty() {
+            return Ok(true);
+        }
+        let mut is_reached = false;
+        for leaf in leaves.all() {
+            if let Some(values) = root.fields.get(&leaf.field) {
+                find(values, leaves, leaf.value, &mut |_| is_reached = true)?;
+                if is_reached {
+                    return Ok(true);
+                }
+            }
+        }
+        Ok(false)
+    }
+
     /// Names every entry the leaves give a chance; some more than once.
     ///
     /// # Errors
@@ -155,13 +182,13 @@ impl Index {
             if node.fields.len() < leaves.all().len() {
                 for (&field, values) in &node.fields {
                     for leaf in leaves.of(field) {
-                        find(values, leaves, leaf.value, way)?;
+                        find(values, leaves, leaf.value, &mut |below| way.visit(below))?;
                     }
                 }
             } else {
                 for leaf in leaves.all() {
                     if let Some(values) = node.fields.get(&leaf.field) {
-                        find(values, leaves, leaf.value, way)?;
+                        find(values, leaves, leaf.value, &mut |below| way.visit(below))?;
                     }
                 }
             }
@@ -171,13 +198,18 @@ impl Index {
 }
 
 #[inline]
-fn find(values: &Values, leaves: &Leaves<'_>, value: Scalar<'_>, way: &mut Way) -> Result<(), Malformed> {
+fn find(
+    values: &Values,
+    leaves: &Leaves<'_>,
+    value: Scalar<'_>,
+    found: &mut impl FnMut(u32),
+) -> Result<(), Malformed> {
     if let Some(plain) = leaves.plain_bytes(value) {
-        values.find(value, Some(plain), &mut |below| way.visit(below));
+        values.find(value, Some(plain), found);
         return Ok(());
     }
     let text = leaves.text(value)?;
-    values.find(value, text.as_deref().map(str::as_bytes), &mut |below| way.visit(below));
+    values.find(value, text.as_deref().map(str::as_bytes), found);
     Ok(())
 }
 

@@ -1,10 +1,11 @@
 //! Building a matcher, and asking it.
 //!
-//! A record goes through three steps, and most leave after the first:
+//! A record goes through four steps, and most leave after the first:
 //!
-//! 1. One walk picks up the leaves of the *early* fields (those the index is filed by) and the index names candidates.
-//! 2. What the early leaves already say against a candidate strikes it out; what they say completely decides it.
-//! 3. A second walk, along the paths of the candidates that are left and no others, picks up everything they ask about, and each is asked
+//! 1. One walk picks up the leaves of the few fields by which the index is filed first. If they lead nowhere, nobody is interested.
+//! 2. Another picks up those of the *early* fields (all that the index is filed by, and what stands beside them) and the index names candidates.
+//! 3. What the early leaves already say against a candidate strikes it out; what they say completely decides it.
+//! 4. A last walk, along the paths of the candidates that are left and no others, picks up everything they ask about, and each is asked
 //!    exactly. Filters look their selectors up instead.
 
 use std::sync::Arc;
@@ -23,7 +24,7 @@ use crate::selectors::{Resolved, Selectors};
 use crate::stamps::Stamps;
 use crate::trie::{FieldId, NodeId, Trie};
 use crate::view::{Collection, DETAIL, View};
-use crate::walk::KnownNodes;
+use crate::walk::{Known, LearnedNames};
 use crate::witness::Clause;
 
 /// A rule, by the number its owner gave it.
@@ -107,7 +108,7 @@ impl Builder {
                 *of_field = stage;
             }
         };
-        // Objects whose members the first walk steps through anyway.
+        // Objects whose members the second walk steps through anyway.
         let mut walked = FxHashSet::from_iter([DETAIL]);
         let paths: Vec<(&str, FieldId)> =
             self.fields.numbers.iter().map(|(path, &field)| (&**path, field)).collect();
@@ -126,6 +127,9 @@ impl Builder {
             stages.get(field.index()).is_some_and(|&stage| stage != Stage::Late)
         };
         let early = Collection::new(&paths.iter().filter(is_early).copied().collect::<Vec<_>>());
+        let rooted: FxHashSet<FieldId> = index.root_fields().collect();
+        let is_rooted = |(_, field): &&(&str, FieldId)| rooted.contains(field);
+        let first = Collection::new(&paths.iter().filter(is_rooted).copied().collect::<Vec<_>>());
         let all = Collection::new(&paths);
         static IDS: AtomicU64 = AtomicU64::new(0);
         Matcher {
@@ -135,6 +139,7 @@ impl Builder {
             selectors: self.selectors,
             index,
             stages: stages.into(),
+            first,
             early,
             all,
         }
@@ -173,6 +178,8 @@ pub struct Matcher {
     index: Index,
     /// By field.
     stages: Box<[Stage]>,
+    /// The fields of the index's root.
+    first: Collection,
     /// The fields that are not late.
     early: Collection,
     all: Collection,
@@ -184,8 +191,10 @@ pub struct Scratch {
     leaves: Leaves<'static>,
     resolved: Resolved<'static>,
     way: Way,
-    /// Nodes of the first walk.
-    known: KnownNodes,
+    /// What the walks know of names, each of those in its own trie.
+    first_known: Known,
+    early_known: Known,
+    all_names: LearnedNames,
     /// Entries named by the index.
     named: Stamps<()>,
     candidates: Vec<u32>,
@@ -257,10 +266,16 @@ impl Matcher {
         leaves: &mut Leaves<'a>,
         scratch: &mut Scratch,
     ) -> Result<(), Malformed> {
-        let Scratch { candidates, named, decided, way, known, .. } = scratch;
+        let Scratch { candidates, named, decided, way, first_known, early_known, .. } = scratch;
         candidates.clear();
         named.clear();
-        self.early.collect_known(view, self.id, known, leaves)?;
+        self.first.collect_known(view, self.id, first_known, leaves)?;
+        self.first.derive(view, |_| true, leaves);
+        if !self.index.is_reached(leaves)? {
+            return Ok(());
+        }
+        leaves.clear();
+        self.early.collect_known(view, self.id, early_known, leaves)?;
         self.early.derive(view, |field| self.stage(field) == Stage::Indexed, leaves);
         self.index.candidates(leaves, way, &mut |entry| {
             if named.insert(entry as usize, ()) {
@@ -355,7 +370,7 @@ impl Matcher {
         resolved: &mut Resolved<'a>,
         scratch: &mut Scratch,
     ) -> Result<(), Malformed> {
-        let Scratch { candidates, decided, matched, wanted, compact, .. } = scratch;
+        let Scratch { candidates, decided, matched, wanted, compact, all_names, .. } = scratch;
         // An alternative whose rule is known to match has nothing to add.
         let is_open = |entry: &Entry, decided: &Stamps<()>| {
             entry.rules.iter().any(|&rule| decided.get(rule as usize).is_none())
@@ -377,7 +392,8 @@ impl Matcher {
         if is_walk_wanted {
             leaves.clear();
             let is_wanted = |node: NodeId| wanted.get(node.index()).is_some();
-            self.all.collect(view, is_wanted, leaves)?;
+            all_names.turn_to(self.id);
+            self.all.collect(view, is_wanted, all_names, leaves)?;
             self.all.derive(view, |field| self.all.node(field).is_some_and(is_wanted), leaves);
         }
         let text = match view.record().filter(|_| is_text_wanted) {

@@ -16,7 +16,7 @@ use json_scan::{Malformed, Object};
 
 use crate::leaves::{Leaves, Scalar};
 use crate::trie::{FieldId, NodeId, Trie};
-use crate::walk::{KnownNodes, Walk};
+use crate::walk::{Known, LearnedNames, Walk};
 
 /// Where an envelope holds the record.
 pub(crate) const DETAIL: &str = "detail";
@@ -119,6 +119,7 @@ impl Collection {
         &self,
         view: &View<'_, 'a>,
         wanted: impl Fn(NodeId) -> bool,
+        learned: &mut LearnedNames,
         leaves: &mut Leaves<'a>,
     ) -> Result<(), Malformed> {
         let start = match (view.bare, self.detail) {
@@ -126,7 +127,7 @@ impl Collection {
             (Some(_), Some(detail)) if wanted(detail) => detail,
             (Some(_), _) => return Ok(()),
         };
-        Walk { trie: &self.trie, wanted, leaves }.object(view.json, start, None)
+        Walk { trie: &self.trie, wanted, learned, leaves }.object(view.json, start, None)
     }
 
     /// [`Collection::collect`] of all nodes, by the numbers of the record's names where it has them. `matcher` is whose collection this is.
@@ -134,18 +135,20 @@ impl Collection {
         &self,
         view: &View<'_, 'a>,
         matcher: u64,
-        known: &mut KnownNodes,
+        known: &mut Known,
         leaves: &mut Leaves<'a>,
     ) -> Result<(), Malformed> {
+        let Known { top, below } = known;
+        below.turn_to(matcher);
         let names = view.bare.and_then(|(_, record)| record.names);
         let (Some(names), Some(detail)) = (names, self.detail) else {
-            return self.collect(view, |_| true, leaves);
+            return self.collect(view, |_| true, below, leaves);
         };
-        known.turn_to(matcher, names.vocabulary());
-        Walk { trie: &self.trie, wanted: |_| true, leaves }.known_object(
+        top.turn_to(matcher, names.vocabulary());
+        Walk { trie: &self.trie, wanted: |_| true, learned: below, leaves }.known_object(
             view.json,
             names.members(),
-            known,
+            top,
             detail,
         )
     }

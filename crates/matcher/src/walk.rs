@@ -4,7 +4,7 @@
 //! come twice, and then both values count.
 
 use event_pattern::Scope;
-use json_scan::{Array, Digest, KnownName, Malformed, Object, Value};
+use json_scan::{Array, Digest, KnownName, Malformed, Names, Object, Place, Successors, Value};
 
 use crate::leaves::{Leaves, Scalar};
 use crate::trie::{NodeId, Trie};
@@ -14,6 +14,7 @@ pub(crate) struct Walk<'w, 'a, F> {
     pub(crate) trie: &'w Trie,
     /// Which nodes of the trie are wanted this time; if a node is, so are those above it.
     pub(crate) wanted: F,
+    pub(crate) learned: &'w mut LearnedNames,
     pub(crate) leaves: &'w mut Leaves<'a>,
 }
 
@@ -27,25 +28,43 @@ impl<'a, F: Fn(NodeId) -> bool> Walk<'_, 'a, F> {
     ) -> Result<(), Malformed> {
         let number = self.leaves.begin_object();
         let mut names = object.names();
+        let mut last = Place::BEGINNING;
         while names.advance() {
-            let digest = names.digest();
-            let (child, is_dotted) = if digest.has_escape() | digest.has_dot() {
-                match self.trie.descendant(node, names.name())? {
-                    Some(found) => found,
-                    None => continue,
+            let (child, is_dotted) = match self.learned.follow(node, last, names.raw()) {
+                Some((place, child)) => {
+                    last = place;
+                    (child, false)
                 }
-            } else {
-                match self.trie.child(node, names.name(), digest) {
-                    Some(child) => (child, false),
-                    None => continue,
-                }
+                None => self.look_up(node, &mut last, &names)?,
             };
-            if (self.wanted)(child) {
+            if let Some(child) = child
+                && (self.wanted)(child)
+            {
                 self.leaves.enter(child, number, is_dotted);
                 self.value(names.value()?, child, scope, false)?;
             }
         }
         names.check()
+    }
+
+    /// The node of a name that was not expected, and whether it is several parts of a path at once.
+    #[cold]
+    fn look_up(
+        &mut self,
+        node: NodeId,
+        last: &mut Place,
+        names: &Names<'a>,
+    ) -> Result<(Option<NodeId>, bool), Malformed> {
+        let digest = names.digest();
+        if digest.has_escape() | digest.has_dot() {
+            let found = self.trie.descendant(node, names.name())?;
+            return Ok((found.map(|(child, _)| child), found.is_some_and(|(_, is_dotted)| is_dotted)));
+        }
+        let child = self.trie.child(node, names.name(), digest);
+        if let Some(place) = self.learned.learn(node, *last, names.raw(), child) {
+            *last = place;
+        }
+        Ok((child, false))
     }
 
     /// Walks `object` by the numbers of its names, of which `known` tells the nodes below that of the object.
@@ -108,16 +127,59 @@ impl<'a, F: Fn(NodeId) -> bool> Walk<'_, 'a, F> {
     }
 }
 
+/// What one walk knows of names: those at the top of records by the decoder's numbers, those below by having seen them.
+#[derive(Debug, Default)]
+pub(crate) struct Known {
+    pub(crate) top: KnownNodes,
+    pub(crate) below: LearnedNames,
+}
+
+/// How many names are remembered of the objects at one node.
+const NAMES_MAX: usize = 64;
+
+/// Names of objects at the nodes of a trie, with the node each leads to: the same few come again and again.
+#[derive(Debug, Default)]
+pub(crate) struct LearnedNames {
+    /// Which matcher's trie this is of.
+    of: Option<u64>,
+    /// By node.
+    names: Vec<Option<Successors<Option<NodeId>>>>,
+}
+
+impl LearnedNames {
+    /// Forgets everything, unless it is of this matcher.
+    #[inline]
+    pub(crate) fn turn_to(&mut self, matcher: u64) {
+        if self.of != Some(matcher) {
+            self.of = Some(matcher);
+            self.names.clear();
+        }
+    }
+
+    #[inline]
+    fn follow(&self, node: NodeId, last: Place, name: &[u8]) -> Option<(Place, Option<NodeId>)> {
+        self.names.get(node.index())?.as_ref()?.follow(last, name)
+    }
+
+    fn learn(&mut self, node: NodeId, last: Place, name: &[u8], child: Option<NodeId>) -> Option<Place> {
+        if self.names.len() <= node.index() {
+            self.names.resize(node.index() + 1, None);
+        }
+        let names = self.names.get_mut(node.index())?.get_or_insert_with(|| Successors::new(NAMES_MAX));
+        names.learn(last, name, |_| child).map(|(place, _)| place)
+    }
+}
+
 /// The nodes below one node of a trie, by the numbers that a vocabulary gives names.
 #[derive(Debug, Default)]
 pub(crate) struct KnownNodes {
     /// Which matcher's trie and which vocabulary these are of.
     of: Option<(u64, u64)>,
-    nodes: Vec<Known>,
+    nodes: Vec<Below>,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
-enum Known {
+enum Below {
     #[default]
     NotAsked,
     Unwanted,
@@ -137,9 +199,9 @@ impl KnownNodes {
     #[inline]
     fn node(&mut self, trie: &Trie, above: NodeId, object: Object<'_>, member: KnownName) -> Option<NodeId> {
         match self.nodes.get(member.word()) {
-            Some(Known::Unwanted) => None,
-            Some(Known::Node(node)) => Some(*node),
-            Some(Known::NotAsked) | None => self.ask(trie, above, object, member),
+            Some(Below::Unwanted) => None,
+            Some(Below::Node(node)) => Some(*node),
+            Some(Below::NotAsked) | None => self.ask(trie, above, object, member),
         }
     }
 
@@ -148,10 +210,10 @@ impl KnownNodes {
         let name = object.name_of(member)?;
         let node = trie.child(above, name, Digest::of(name.raw()));
         if self.nodes.len() <= member.word() {
-            self.nodes.resize(member.word() + 1, Known::NotAsked);
+            self.nodes.resize(member.word() + 1, Below::NotAsked);
         }
         if let Some(known) = self.nodes.get_mut(member.word()) {
-            *known = node.map_or(Known::Unwanted, Known::Node);
+            *known = node.map_or(Below::Unwanted, Below::Node);
         }
         node
     }

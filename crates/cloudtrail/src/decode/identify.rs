@@ -53,7 +53,7 @@ impl Identifier {
     ) -> Result<Found, Malformed> {
         let offset = base + json.offset() as u64;
         let top = TopLevel::read(json, &mut spares.names)?;
-        if let (Some(BatchKind::LogEvents), Some(message)) = (kind, top.message) {
+        if let (Some(BatchKind::LogEvents), Some(message)) = (kind, top.message()) {
             self.quoted(message, base, spares, sink);
             return Ok(Found::NoEvent);
         }
