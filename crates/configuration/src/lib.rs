@@ -46,6 +46,7 @@
 #![deny(missing_docs)]
 
 mod analysis;
+mod fold;
 mod lateness;
 mod listener;
 mod log;
@@ -58,6 +59,7 @@ mod secret;
 mod shape;
 mod source;
 mod state;
+mod suppression;
 mod target;
 
 pub use analysis::{Analysis, RulesFrom};
@@ -71,7 +73,7 @@ pub use source::{DirectorySource, HttpSource, Queue, S3Source, Source, SourceCla
 pub use state::{Retention, State};
 pub use target::{Target, TargetKind};
 
-use route::Routes;
+use route::{Fold, Policy, Routes};
 use rules::Files;
 
 /// Everything the service needs to run.
@@ -89,6 +91,8 @@ pub struct Configuration {
     pub targets: Vec<Target>,
     /// Which finding goes where.
     pub routes: Routes,
+    /// What makes many findings one conversation, and which targets are told of conversations.
+    pub fold: Fold,
     /// Where the service itself answers, with metrics and health. Nowhere, if it is not said.
     pub http: Option<Listener>,
     /// How much the service says.
@@ -100,6 +104,13 @@ impl Configuration {
     #[must_use]
     pub fn read(path: &str, files: &dyn Files, secrets: &dyn Secrets) -> Read<Self> {
         read::configuration(path, files, secrets)
+    }
+
+    /// What is told, to whom, and when.
+    #[must_use]
+    pub fn policy(&self) -> Policy {
+        let suppressions = self.analysis.suppressions().cloned().collect();
+        Policy { routes: self.routes.clone(), suppressions, fold: self.fold.clone() }
     }
 }
 

@@ -32,9 +32,10 @@ impl Files for Shown<'_> {
 }
 
 /// Sections in which no secret may stand.
-const PLAIN_SECTIONS: [&str; 11] = [
+const PLAIN_SECTIONS: [&str; 13] = [
     "accounts",
     "change_windows",
+    "fold",
     "holidays",
     "hours",
     "lateness",
@@ -44,10 +45,11 @@ const PLAIN_SECTIONS: [&str; 11] = [
     "routes",
     "rules",
     "state",
+    "suppressions",
 ];
 
 /// Keys of the other sections whose values are no secrets.
-const PLAIN_KEYS: [&str; 27] = [
+const PLAIN_KEYS: [&str; 28] = [
     "age",
     "allow",
     "attempts",
@@ -59,6 +61,7 @@ const PLAIN_KEYS: [&str; 27] = [
     "delay",
     "delay_max",
     "endpoint",
+    "fold",
     "fsync",
     "listen",
     "name",

@@ -45,12 +45,13 @@ impl<T> Read<T> {
 }
 
 /// The keys of a configuration, in the order they are best written in.
-pub(crate) const KEYS: [&str; 15] = [
+pub(crate) const KEYS: [&str; 17] = [
     "state",
     "sources",
     "lateness",
     "rules",
     "override",
+    "suppressions",
     "accounts",
     "lists",
     "holidays",
@@ -58,6 +59,7 @@ pub(crate) const KEYS: [&str; 15] = [
     "change_windows",
     "targets",
     "routes",
+    "fold",
     "http",
     "log",
     "metadata",
@@ -70,7 +72,7 @@ pub(crate) const NOT_BUILT: [(&str, &str); 2] = [
 ];
 
 /// Keys that only the service needs.
-const OF_THE_SERVICE: [&str; 6] = ["state", "sources", "lateness", "targets", "routes", "http"];
+const OF_THE_SERVICE: [&str; 7] = ["state", "sources", "lateness", "targets", "routes", "fold", "http"];
 
 pub(crate) const ACCOUNTS_KEYS: [&str; 1] = ["file"];
 
@@ -101,7 +103,7 @@ enum Needs {
 
 pub(crate) fn configuration(path: &str, files: &dyn Files, secrets: &dyn Secrets) -> Read<Configuration> {
     read(path, files, Some(secrets), Needs::Everything).right().map(|whole| {
-        let Whole { analysis, state, sources, lateness, targets, routes, http, log } = whole;
+        let Whole { analysis, state, sources, lateness, targets, routes, fold, http, log } = whole;
         let http = match http {
             Some(http) => Some(http.value()?),
             None => None,
@@ -113,6 +115,7 @@ pub(crate) fn configuration(path: &str, files: &dyn Files, secrets: &dyn Secrets
             lateness,
             targets,
             routes: routes?,
+            fold,
             http,
             log,
         })
@@ -139,6 +142,7 @@ struct Whole {
     lateness: Lateness,
     targets: Vec<crate::Target>,
     routes: Option<route::Routes>,
+    fold: route::Fold,
     http: Option<Found<Listener>>,
     log: LogLevel,
 }
@@ -233,7 +237,11 @@ impl Reader<'_, '_> {
         let sources = fields.get("sources").and_then(|node| self.sources(node));
         let lateness = fields.get("lateness").map_or(Some(Lateness::default()), |node| self.lateness(node));
         let targets = fields.get("targets").and_then(|node| self.targets(node));
-        let routing = fields.get("routes").map(|node| self.routing(node, targets.as_ref()));
+        let hours = &organization.hours;
+        let routing = fields.get("routes").map(|node| self.routing(node, targets.as_ref(), hours));
+        let suppressions =
+            fields.get("suppressions").map_or(Some(Vec::new()), |node| self.suppressions(node));
+        let fold = fields.get("fold").map_or(Some(route::Fold::default()), |node| self.fold(node));
         let http = fields.get("http").and_then(|node| self.http(node));
         let log = fields.get("log").map_or(Some(LogLevel::default()), |node| self.log(node));
         if let Some(node) = fields.get("metadata").filter(|node| !matches!(node.value, Value::Mapping(_))) {
@@ -241,13 +249,23 @@ impl Reader<'_, '_> {
             self.complaints.add(Check::WrongType, node.range.clone(), message);
         }
         let (routes, routed) = routing.map_or((None, Vec::new()), |routing| (routing.routes, routing.rules));
+        let mut fold = fold?;
+        let folding = targets.iter().flat_map(|targets| &targets.targets).filter(|target| target.fold);
+        fold.targets.extend(folding.map(|target| target.name.clone()));
         Some(Whole {
-            analysis: Analysis { organization, rules: rules?, overrides: overrides?, routed },
+            analysis: Analysis {
+                organization,
+                rules: rules?,
+                overrides: overrides?,
+                suppressions: suppressions?,
+                routed,
+            },
             state,
             sources,
             lateness: lateness?,
             targets: targets.map_or(Vec::new(), |targets| targets.targets),
             routes,
+            fold,
             http,
             log: log?,
         })

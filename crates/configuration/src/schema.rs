@@ -31,6 +31,7 @@ pub fn configuration() -> Value {
             "lateness": lateness(),
             "rules": texts("Where rules come from: `builtin`, `builtin-baseline` (the part of the pack that looks at most events), rule files, folders of them. Without it, `builtin`.", 1),
             "override": overrides(&of_rules("/$defs/rule/properties/escalate"), &of_rules("/$defs/rule/properties/except")),
+            "suppressions": suppressions(),
             "accounts": object("What is known of the accounts.", &["file"], json!({
                 "file": text("A file of account numbers with names, units, tags and owners."),
             })),
@@ -44,6 +45,7 @@ pub fn configuration() -> Value {
             "change_windows": calendars::change_windows(),
             "targets": targets(),
             "routes": routes(),
+            "fold": fold(),
             "http": object("Where the service itself answers, with metrics and health.", &["listen"], json!({
                 "listen": listen(),
                 "keys": keys("Keys of which a caller has to show one; needed where others than this machine can reach the address."),
@@ -270,7 +272,11 @@ fn targets() -> Value {
         "description": "Where findings go, by name.",
         "type": "object",
         "minProperties": 1,
-        "additionalProperties": one_kind("One target.", kinds, json!({ "retry": retry, "network": network })),
+        "additionalProperties": one_kind("One target.", kinds, json!({
+            "retry": retry,
+            "network": network,
+            "fold": json!({ "description": "Whether findings that belong together are told as one conversation. Without it: what people read does, what machines read does not.", "type": "boolean" }),
+        })),
     })
 }
 
@@ -282,6 +288,27 @@ fn routes() -> Value {
             "match": { "description": "Which findings: an event pattern over the finding. Without it, all.", "type": ["object", "string"] },
             "to": texts("Names of targets.", 1),
             "continue": truth("Whether the routes after this one are asked too.", false),
+            "during": text("The name of hours in which `to` is told."),
+            "otherwise": {
+                "description": "What becomes of findings outside of these hours: they wait, nobody is told, or others are.",
+                "oneOf": [
+                    { "enum": ["hold", "drop"] },
+                    object("Others are told.", &["to"], json!({ "to": texts("Names of targets.", 1) })),
+                ],
+            },
+            "escalate": {
+                "description": "When what is held does not wait any longer: after so many findings, or at a severity. Without it, after 10.",
+                "oneOf": [
+                    { "enum": ["never"] },
+                    object("When, and whom.", &[], json!({
+                        "repeats": count("After so many findings of one conversation.", 1, 1_000_000, 10),
+                        "severity": { "description": "As soon as one is at least so grave.", "enum": Severity::ALL.map(Severity::as_str) },
+                        "to": texts("Who is told then; without it, the route's own targets.", 1),
+                    })),
+                ],
+            },
+            "ack_within": { "description": "How long each target waits for an acknowledgement.", "$ref": "#/$defs/duration" },
+            "then": texts("Who is told when nobody acknowledges: one target after the other.", 1),
         }),
     );
     json!({
@@ -298,6 +325,40 @@ fn with_shape(mut target: Value) -> Value {
         properties.extend(crate::shape::schema());
     }
     target
+}
+
+fn fold() -> Value {
+    let by = route::FoldBy::ALL.map(route::FoldBy::name);
+    object(
+        "What makes many findings one conversation.",
+        &[],
+        json!({
+            "by": {
+                "description": "What its findings have in common. `group` is what the rule groups or counts by, or else the identity.",
+                "type": "array",
+                "minItems": 1,
+                "items": { "enum": by },
+                "default": ["rule", "account", "group"],
+            },
+            "every": duration("Updates come at most as often as this, unless it becomes graver or ends.", "5m"),
+            "quiet": duration("It is closed when nothing came for so long.", "1h"),
+        }),
+    )
+}
+
+fn suppressions() -> Value {
+    let one = object(
+        "Findings that are known to be good.",
+        &["id", "reason", "owner", "expires", "pattern"],
+        json!({
+            "id": text("Its name; what it hid is counted under it."),
+            "reason": text("Why it is good."),
+            "owner": text("Who says so."),
+            "expires": { "description": "The last day it holds, as `2027-01-31`.", "type": "string", "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}$" },
+            "pattern": { "description": "Which findings: an event pattern over the finding.", "type": ["object", "string"] },
+        }),
+    );
+    json!({ "description": "Findings that are kept and told to nobody.", "type": "array", "items": one })
 }
 
 /// A mapping with exactly one of `kinds`, and what may stand beside it.

@@ -24,6 +24,8 @@ pub struct Target {
     pub kind: TargetKind,
     /// How often, how long and at what distance it is tried.
     pub policy: Policy,
+    /// Whether findings that belong together are told as one conversation; otherwise each is told by itself.
+    pub fold: bool,
 }
 
 /// What a target is. Its settings pass their own check.
@@ -56,7 +58,9 @@ pub(crate) const NOT_BUILT: [(&str, &str); 6] = [
     ("eventbridge", MEANWHILE),
     ("email", "send to Slack or PagerDuty, which send mail, or to a `webhook`"),
 ];
-pub(crate) const BESIDE: [&str; 2] = ["retry", "network"];
+pub(crate) const BESIDE: [&str; 3] = ["retry", "network", "fold"];
+/// Targets that people read; they are told of conversations unless it is said otherwise.
+const FOR_PEOPLE: [&str; 2] = ["slack", "pagerduty"];
 pub(crate) const WEBHOOK_KEYS: [&str; 3] = ["url", "signing_keys", "headers"];
 pub(crate) const SLACK_KEYS: [&str; 1] = ["webhook"];
 pub(crate) const PAGERDUTY_KEYS: [&str; 2] = ["routing_key", "url"];
@@ -108,14 +112,14 @@ impl Reader<'_, '_> {
                 continue;
             }
             read.names.push((name.clone(), entry));
-            if let Some(Found::Value((kind, policy))) = self.target(&entry.value) {
-                read.targets.push(Target { name, kind, policy });
+            if let Some(Found::Value((kind, policy, fold))) = self.target(&entry.value) {
+                read.targets.push(Target { name, kind, policy, fold });
             }
         }
         Some(read)
     }
 
-    fn target(&mut self, node: &Node) -> Option<Found<(TargetKind, Policy)>> {
+    fn target(&mut self, node: &Node) -> Option<Found<(TargetKind, Policy, bool)>> {
         let (kind, settings, fields) = self.one_of_kinds(node, "a target", &KINDS, &NOT_BUILT, &BESIDE)?;
         let policy = fields.get("retry").map_or(Some(Policy::default()), |node| self.policy(node));
         let network = fields.get("network").map_or(Some(Network::default()), |node| self.network_use(node));
@@ -124,6 +128,8 @@ impl Reader<'_, '_> {
             let message = format!("`{kind}` uses no network");
             self.wrong(Check::InvalidValue, node, message, "remove `network`");
         }
+        let fold =
+            fields.get("fold").map_or(Some(FOR_PEOPLE.contains(&kind)), |node| self.truth(node, "fold"));
         let kind = match kind {
             "webhook" => self.webhook(settings, network.clone()),
             "slack" => self.slack(settings, network.clone()),
@@ -131,9 +137,9 @@ impl Reader<'_, '_> {
             "stdout" => self.stdout(settings).map(Found::Value),
             _ => self.file(settings).map(Found::Value),
         };
-        let (policy, kind) = (policy?, kind?);
+        let (policy, fold, kind) = (policy?, fold?, kind?);
         network?;
-        unused.is_none().then(|| kind.map(|kind| (kind, policy)))
+        unused.is_none().then(|| kind.map(|kind| (kind, policy, fold)))
     }
 
     fn webhook(&mut self, node: &Node, network: Option<Network>) -> Option<Found<TargetKind>> {

@@ -74,7 +74,26 @@ fn configurations_that_are_wrong() {
         ("not_supported", with("enrich: []\nforward: []\naccounts: { organizations: true }\n")),
         ("sources_not_supported", source("kinesis: { stream: cloudtrail }")),
         ("targets_not_supported", target("{ email: { to: a@example.com } }")),
-        ("routes_not_supported", routes("  - { during: business, otherwise: hold, to: [security] }\n")),
+        (
+            "routes_hours",
+            routes(
+                "  - { during: bussiness, otherwise: hold, to: [security] }\n  - { during: x, to: [security] }\n  - { otherwise: drop, to: [security] }\n  - { ack_within: 15m, to: [security] }\n  - { then: [security], to: [security] }\n  - { ack_within: 0s, then: [], to: [security] }\n  - { escalate: { repeats: 3 }, to: [security] }\n",
+            ),
+        ),
+        (
+            "suppressions",
+            format!(
+                "{}suppressions:\n  - {{ id: a, reason: b, owner: c, expires: 2027-1-1, pattern: {{ detail: {{ rule: [x] }} }} }}\n  - {{ id: a b, reason: b, owner: c, expires: 2027-01-31, pattern: {{ detail: {{ rule: [x] }} }} }}\n  - {{ id: a, reason: b, expire: 2027-01-31, pattern: {{ source: [aws.ec2] }} }}\n  - {{ id: a, reason: b, owner: c, expires: 2027-01-31, pattern: {{ source: [aws.ec2] }} }}\n",
+                routes("  - to: [security]\n")
+            ),
+        ),
+        (
+            "fold",
+            format!(
+                "{}fold: {{ by: [rule, user], every: 2h, quiet: 1h, often: 3 }}\n",
+                routes("  - to: [security]\n")
+            ),
+        ),
         (
             "state",
             with(

@@ -72,6 +72,9 @@ fn example_of(root: &Value, schema: &Value, key: &str) -> Value {
     if let Some(default) = schema.get("default") {
         return default.clone();
     }
+    if let (None, Some(choices)) = (schema.get("type"), schema.get("oneOf").and_then(Value::as_array)) {
+        return example_of(root, choices.last().unwrap(), key);
+    }
     let kind = schema.get("type").unwrap();
     match kind.as_str().unwrap_or_else(|| kind[0].as_str().unwrap()) {
         "array" => Value::Array(vec![example_of(root, &schema["items"], key)]),

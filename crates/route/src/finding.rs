@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use event_pattern::{Event, EventError};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -107,6 +108,7 @@ pub(crate) struct Detail {
     pub(crate) first_checks: Option<Vec<String>>,
     pub(crate) tags: Option<Vec<String>>,
     pub(crate) owner: Option<String>,
+    pub(crate) alarm: Option<Box<RawValue>>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -165,6 +167,28 @@ impl FindingEvent {
     #[must_use]
     pub fn id(&self) -> &str {
         &self.told.id
+    }
+
+    /// The id of its rule.
+    #[must_use]
+    pub fn rule(&self) -> &str {
+        &self.told.detail.rule
+    }
+
+    /// When it became so, if the finding tells.
+    #[must_use]
+    pub fn time(&self) -> Option<Timestamp> {
+        self.told.time.parse().ok()
+    }
+
+    /// How many events are in it.
+    pub(crate) fn count(&self) -> u64 {
+        self.told.detail.count
+    }
+
+    /// Whether it stands until it is resolved, as alarms and absences do; any other has happened.
+    pub(crate) fn lasts(&self) -> bool {
+        self.told.detail.alarm.is_some() || self.told.detail.count == 0
     }
 
     /// How often it was re-issued with later knowledge.

@@ -1,7 +1,8 @@
-//! Which target a finding goes to, and what a person is told.
+//! Which target a finding goes to, when, with what else, and what a person is told.
 //!
 //! ```text
-//!   finding, as JSON ──▶ FindingEvent ──┬──▶ Routes   ──▶ names of targets, and why
+//!   finding, as JSON ──▶ FindingEvent ──┬──▶ Desk     ──▶ errands: say this, there, now
+//!                                       │      known good, Routes, hours, conversations, acknowledgements
 //!                                       └──▶ Message  ──▶ headline, facts, sections, checks, links
 //! ```
 //!
@@ -16,34 +17,51 @@
 //! let targets = ["oncall", "security"].map(|name| TargetName::new(name).unwrap());
 //! let critical = Pattern::parse(r#"{"detail": {"severity": ["critical"]}}"#)?;
 //! let definitions = [
-//!     RouteDefinition { pattern: Some(critical), to: vec!["oncall".to_owned()], proceed: true },
-//!     RouteDefinition { pattern: None, to: vec!["security".to_owned()], proceed: false },
+//!     RouteDefinition {
+//!         pattern: Some(critical),
+//!         to: vec!["oncall".to_owned()],
+//!         proceed: true,
+//!         ..RouteDefinition::default()
+//!     },
+//!     RouteDefinition { to: vec!["security".to_owned()], ..RouteDefinition::default() },
 //! ];
 //! let routes = Routes::compile(&definitions, &targets, &[])?;
 //!
 //! let finding = FindingEvent::parse(r#"{"id": "8f2c", "source": "trailhound", "detail-type": "Trailhound Finding",
 //!     "detail": {"rule": "root-use", "title": "The root user was used", "severity": "critical", "state": "firing"}}"#)?;
-//! assert_eq!(routes.route(&finding), targets);
+//! let now = "2026-11-03T02:41:10Z".parse()?;
+//! assert!(routes.route(&finding, now).targets().eq(&targets));
 //! assert_eq!(Message::of(&finding).headline, "[critical] The root user was used");
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 #![deny(missing_docs)]
 
 mod coverage;
+mod desk;
 mod explanation;
 mod finding;
+mod fold;
+mod known_good;
 pub mod message;
 mod nearest;
 pub mod printable;
 mod problem;
 mod routes;
+mod schedule;
 mod target_name;
 mod telling;
 
-pub use explanation::{RouteExplanation, RouteVerdict, RoutingExplanation};
+pub use desk::{
+    Acknowledged, ConversationView, Desk, Errand, FindingOutcome, FindingRef, Kept, KeptError, Policy, Row,
+    Taken,
+};
+pub use explanation::{HoursExplanation, RouteExplanation, RouteVerdict, RoutingExplanation};
 pub use finding::{FindingError, FindingEvent, Severity, State};
+pub use fold::{Fold, FoldBy};
+pub use known_good::{Hidden, Silence, SilenceError, Suppression, pattern_of};
 pub use message::Message;
 pub use problem::{Problem, Problems};
 pub use routes::{RouteDefinition, Routes};
+pub use schedule::{During, Held, Leg, Otherwise, Repeats, Routing, Unanswered};
 pub use target_name::TargetName;
 pub use telling::{Kind, Telling};

@@ -2,13 +2,18 @@
 //!
 //! Routes are asked in order. The first that matches decides and ends the search; one that says `continue: true` adds its targets and
 //! lets the search go on. So a list reads from the special to the general, and its last route is usually one without a pattern.
+//!
+//! A route that holds in certain hours decides outside of them too: it matched, and `otherwise` says what follows.
 
+use context::WeeklySchedule;
 use event_pattern::Pattern;
+use jiff::Timestamp;
 
 use crate::coverage::{Cells, Coverage};
 use crate::nearest::nearest;
 use crate::{
-    FindingEvent, Problem, Problems, RouteExplanation, RouteVerdict, RoutingExplanation, Severity, TargetName,
+    During, FindingEvent, Held, HoursExplanation, Leg, Otherwise, Problem, Problems, Repeats,
+    RouteExplanation, RouteVerdict, Routing, RoutingExplanation, Severity, TargetName, Unanswered,
 };
 
 /// One entry of `routes`, as the configuration has it.
@@ -20,6 +25,10 @@ pub struct RouteDefinition {
     pub to: Vec<String>,
     /// `continue`: whether the routes after this one are asked too.
     pub proceed: bool,
+    /// `during` and `otherwise`: in which hours `to` is told, and what follows outside of them.
+    pub during: Option<(During, Otherwise)>,
+    /// `ack_within` and `then`: who is told next when nobody acknowledges.
+    pub unanswered: Option<Unanswered>,
 }
 
 /// Routes, ready to be asked: every one of them can match, can be reached, and leads to targets that exist.
@@ -34,6 +43,44 @@ struct Route {
     pattern: Option<Pattern>,
     to: Vec<TargetName>,
     proceed: bool,
+    during: Option<(During, Otherwise<TargetName>)>,
+    unanswered: Option<Unanswered<TargetName>>,
+}
+
+impl Route {
+    /// Everybody it may lead to.
+    fn leads_to(&self, target: &TargetName) -> bool {
+        let otherwise = match &self.during {
+            Some((_, Otherwise::To(to))) => to,
+            Some((_, Otherwise::Hold(repeats))) => &repeats.to,
+            Some((_, Otherwise::Drop)) | None => &Vec::new(),
+        };
+        let then = self.unanswered.iter().flat_map(|unanswered| &unanswered.then);
+        self.to.iter().chain(otherwise).chain(then).any(|known| known == target)
+    }
+
+    /// What the route does with what it matches at a time.
+    fn lead(&self, now: Timestamp, routing: &mut Routing) {
+        let outside = self.during.as_ref().filter(|(during, _)| !during.schedule.contains(now));
+        let (to, held) = match outside {
+            None => (&self.to, None),
+            Some((_, Otherwise::To(to))) => (to, None),
+            Some((during, Otherwise::Hold(repeats))) => {
+                (&self.to, Some(Held { hours: during.name.clone(), repeats: repeats.clone() }))
+            }
+            Some((_, Otherwise::Drop)) => {
+                routing.dropped = true;
+                return;
+            }
+        };
+        for target in to {
+            routing.add(Leg {
+                target: target.clone(),
+                held: held.clone(),
+                unanswered: self.unanswered.clone(),
+            });
+        }
+    }
 }
 
 impl Routes {
@@ -79,22 +126,27 @@ impl Routes {
             if definition.to.is_empty() {
                 problems.push(Problem::NoTarget { route });
             }
-            let mut to: Vec<TargetName> = Vec::with_capacity(definition.to.len());
-            for written in &definition.to {
-                match targets.iter().find(|target| target.as_str() == written) {
-                    Some(target) if to.contains(target) => {}
-                    Some(target) => to.push(target.clone()),
-                    None => problems.push(Problem::UnknownTarget {
-                        route,
-                        target: written.clone(),
-                        nearest: nearest(written, targets).cloned(),
-                    }),
-                }
-            }
-            routes.push(Route { pattern: definition.pattern.clone(), to, proceed: definition.proceed });
+            let mut known = |names: &[String]| known(names, route, targets, &mut problems);
+            let to = known(&definition.to);
+            let during = definition.during.as_ref().map(|(during, otherwise)| {
+                let otherwise = match otherwise {
+                    Otherwise::Drop => Otherwise::Drop,
+                    Otherwise::To(to) => Otherwise::To(known(to)),
+                    Otherwise::Hold(Repeats { count, severity, to }) => {
+                        Otherwise::Hold(Repeats { count: *count, severity: *severity, to: known(to) })
+                    }
+                };
+                (during.clone(), otherwise)
+            });
+            let unanswered = definition
+                .unanswered
+                .as_ref()
+                .map(|Unanswered { within, then }| Unanswered { within: *within, then: known(then) });
+            let (pattern, proceed) = (definition.pattern.clone(), definition.proceed);
+            routes.push(Route { pattern, to, proceed, during, unanswered });
         }
         for target in targets {
-            let reached = routes.iter().any(|route| route.to.contains(target));
+            let reached = routes.iter().any(|route| route.leads_to(target));
             if !reached && !fed_otherwise.contains(target) {
                 problems.push(Problem::UnreachedTarget { target: target.clone() });
             }
@@ -113,48 +165,81 @@ impl Routes {
         &self.warnings
     }
 
-    /// The targets a finding goes to: each once, in the order in which routes name them; none if no route matches.
+    /// Where a finding goes at a time: to each target once, in the order in which routes name them; nowhere if no route matches.
     #[must_use]
-    pub fn route(&self, finding: &FindingEvent) -> Vec<TargetName> {
-        let mut to: Vec<TargetName> = Vec::new();
+    pub fn route(&self, finding: &FindingEvent, now: Timestamp) -> Routing {
+        let mut routing = Routing::default();
         for route in &self.routes {
             if route.pattern.as_ref().is_none_or(|pattern| pattern.matches(finding.event())) {
-                add(&mut to, &route.to);
+                route.lead(now, &mut routing);
                 if !route.proceed {
                     break;
                 }
             }
         }
-        to
+        routing
+    }
+
+    /// The hours of that name, if a route speaks of them.
+    #[must_use]
+    pub fn hours(&self, name: &str) -> Option<&WeeklySchedule> {
+        let mut all = self.routes.iter().filter_map(|route| route.during.as_ref());
+        all.find(|(during, _)| &*during.name == name).map(|(during, _)| &during.schedule)
     }
 
     /// Why a finding goes where it goes: for each route whether it matched or not, or which one ended the search before.
     #[must_use]
-    pub fn explain(&self, finding: &FindingEvent) -> RoutingExplanation {
-        let mut to = Vec::new();
+    pub fn explain(&self, finding: &FindingEvent, now: Timestamp) -> RoutingExplanation {
+        let mut routing = Routing::default();
         let mut ended_by = None;
         let mut routes = Vec::with_capacity(self.routes.len());
         for (route, number) in self.routes.iter().zip(1..) {
             let pattern = route.pattern.as_ref().map(|pattern| pattern.explain(finding.event()));
+            let mut here = Routing::default();
             let verdict = match (ended_by, pattern) {
                 (Some(by), _) => RouteVerdict::NotReached { by },
                 (None, Some(pattern)) if !pattern.matched => RouteVerdict::NotMatched { pattern },
                 (None, pattern) => {
-                    add(&mut to, &route.to);
+                    route.lead(now, &mut here);
+                    routing.dropped |= here.dropped;
+                    here.legs.iter().for_each(|leg| routing.add(leg.clone()));
                     ended_by = (!route.proceed).then_some(number);
-                    RouteVerdict::Matched { pattern, proceeds: route.proceed }
+                    let hours = route.during.as_ref().map(|(during, otherwise)| HoursExplanation {
+                        name: during.name.clone(),
+                        inside: during.schedule.contains(now),
+                        opens: during.schedule.next_opening(now),
+                        otherwise: otherwise.clone(),
+                    });
+                    RouteVerdict::Matched { pattern, proceeds: route.proceed, hours }
                 }
             };
-            routes.push(RouteExplanation { number, to: route.to.clone(), verdict });
+            let to = if here.legs.is_empty() { route.to.clone() } else { here.targets().cloned().collect() };
+            routes.push(RouteExplanation { number, to, verdict });
         }
-        RoutingExplanation { to, routes }
+        let opens = |leg: &Leg| self.hours(&leg.held.as_ref()?.hours)?.next_opening(now);
+        let opens = routing.legs.iter().map(opens).collect();
+        RoutingExplanation { routing, opens, routes }
     }
 }
 
-fn add(to: &mut Vec<TargetName>, more: &[TargetName]) {
-    for target in more {
-        if !to.contains(target) {
-            to.push(target.clone());
+/// The targets that are meant, each once.
+fn known(
+    names: &[String],
+    route: usize,
+    targets: &[TargetName],
+    problems: &mut Vec<Problem>,
+) -> Vec<TargetName> {
+    let mut to: Vec<TargetName> = Vec::with_capacity(names.len());
+    for written in names {
+        match targets.iter().find(|target| target.as_str() == written) {
+            Some(target) if to.contains(target) => {}
+            Some(target) => to.push(target.clone()),
+            None => problems.push(Problem::UnknownTarget {
+                route,
+                target: written.clone(),
+                nearest: nearest(written, targets).cloned(),
+            }),
         }
     }
+    to
 }

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test")]
 
 use event_pattern::Pattern;
+use jiff::Timestamp;
 use proptest::prelude::*;
 use route::{FindingEvent, RouteDefinition, RouteVerdict, Routes, Severity, State, TargetName};
 
@@ -29,6 +30,7 @@ fn definitions(text: &str) -> Vec<RouteDefinition> {
                 pattern: (!pattern.is_empty()).then(|| Pattern::parse(pattern).unwrap()),
                 to: to.split_whitespace().map(str::to_owned).collect(),
                 proceed,
+                ..RouteDefinition::default()
             }
         })
         .collect()
@@ -40,6 +42,10 @@ fn finding(severity: &str, rule: &str) -> FindingEvent {
         "detail": { "rule": rule, "severity": severity, "state": "firing" },
     });
     FindingEvent::parse(&json.to_string()).unwrap()
+}
+
+fn routed(routes: &Routes, finding: &FindingEvent) -> Vec<TargetName> {
+    routes.route(finding, Timestamp::UNIX_EPOCH).targets().cloned().collect()
 }
 
 const ROUTES: &str = r#"
@@ -61,21 +67,21 @@ fn the_first_match_wins_unless_it_lets_go_on() {
         ("info", "root-use", "lake security"),
     ] {
         let to: Vec<TargetName> = to.split(' ').map(name).collect();
-        assert_eq!(routes.route(&finding(severity, rule)), to, "{severity} {rule}");
+        assert_eq!(routed(&routes, &finding(severity, rule)), to, "{severity} {rule}");
     }
 }
 
 #[test]
 fn an_explanation_names_the_field_that_stopped_each_route() {
     let routes = Routes::compile(&definitions(ROUTES), &targets(), &[]).unwrap();
-    insta::assert_snapshot!(routes.explain(&finding("high", "root-use")), @r#"
+    insta::assert_snapshot!(routes.explain(&finding("high", "root-use"), Timestamp::UNIX_EPOCH), @r#"
     route 1: matches, to lake, and the search goes on
     route 2: does not match, because of detail.severity
     route 3: matches, to security
     route 4: not reached, since the search ended at route 3
     sent to lake, security
     "#);
-    insta::assert_snapshot!(routes.explain(&finding("info", "x")), @r#"
+    insta::assert_snapshot!(routes.explain(&finding("info", "x"), Timestamp::UNIX_EPOCH), @r#"
     route 1: does not match, because of detail.rule
     route 2: does not match, because of detail.severity
     route 3: does not match, because of detail.severity
@@ -84,7 +90,7 @@ fn an_explanation_names_the_field_that_stopped_each_route() {
     "#);
     let partial = definitions(r#"{"detail": {"severity": ["critical"]}} → oncall security lake"#);
     let routes = Routes::compile(&partial, &targets(), &[]).unwrap();
-    insta::assert_snapshot!(routes.explain(&finding("info", "x")), @r#"
+    insta::assert_snapshot!(routes.explain(&finding("info", "x"), Timestamp::UNIX_EPOCH), @r#"
     route 1: does not match, because of detail.severity
     sent nowhere: no route matches
     "#);
@@ -139,7 +145,7 @@ fn findings_that_no_route_takes_are_warned_of() {
     let [warning] = routes.warnings() else { panic!("{:?}", routes.warnings()) };
     assert!(warning.is_warning());
     insta::assert_snapshot!(warning, @"findings of severity info, low, medium may match no route and are then sent nowhere; end with a route without `match`");
-    assert!(routes.route(&finding("low", "x")).is_empty());
+    assert!(routed(&routes, &finding("low", "x")).is_empty());
 }
 
 fn pattern() -> impl Strategy<Value = Option<String>> {
@@ -165,6 +171,7 @@ proptest! {
             pattern: pattern.as_ref().map(|text| Pattern::parse(text).unwrap()),
             to: vec!["oncall".to_owned()],
             proceed: *proceed,
+            ..RouteDefinition::default()
         };
         let all: Vec<RouteDefinition> = list.iter().map(definition).collect();
         let oncall = [name("oncall")];
@@ -186,11 +193,11 @@ proptest! {
                     });
                     let finding = FindingEvent::parse(&json.to_string()).unwrap();
                     let plainly = all.iter().any(|route| route.pattern.as_ref().is_none_or(|p| p.matches(finding.event())));
-                    let routed = routes.route(&finding);
-                    prop_assert_eq!(!routed.is_empty(), plainly, "a route was wrongly called unreachable");
+                    let routed = routes.route(&finding, Timestamp::UNIX_EPOCH);
+                    prop_assert_eq!(!routed.legs.is_empty(), plainly, "a route was wrongly called unreachable");
                     prop_assert!(plainly || !routes.warnings().is_empty(), "no warning of {severity:?} {state:?}");
-                    let explanation = routes.explain(&finding);
-                    prop_assert_eq!(&explanation.to, &routed);
+                    let explanation = routes.explain(&finding, Timestamp::UNIX_EPOCH);
+                    prop_assert_eq!(&explanation.routing, &routed);
                     let taken = explanation.routes.iter().any(|r| matches!(r.verdict, RouteVerdict::Matched { .. }));
                     prop_assert_eq!(taken, plainly);
                 }

@@ -130,6 +130,9 @@ catalogue! {
     UnknownTarget: "unknown-target", Error,
         "A route leads to a target that is not defined.",
         "Use the name the message suggests, or define it under `targets:`.";
+    SuppressedTest: "suppressed-test", Error,
+        "A suppression would hide what a rule says of its own firing test.",
+        "Name the account or the principal that is meant; or disable the rule.";
     UnreachedTarget: "unreached-target", Error,
         "A target is defined that no route leads to.",
         "Add it to a route, or remove it.";
@@ -220,7 +223,8 @@ impl Check {
     pub fn is_about_configuration(self) -> bool {
         use Check::{
             CalendarEntry, ExposedListener, InvalidRoute, InvalidSecret, InvalidTarget, MissingSecret,
-            RouteWithoutRule, SecretInFile, UnknownRule, UnknownTarget, UnreachedTarget, Unrouted,
+            RouteWithoutRule, SecretInFile, SuppressedTest, UnknownRule, UnknownTarget, UnreachedTarget,
+            Unrouted,
         };
         matches!(
             self,
@@ -232,6 +236,7 @@ impl Check {
                 | CalendarEntry
                 | RouteWithoutRule
                 | SecretInFile
+                | SuppressedTest
                 | UnknownRule
                 | UnknownTarget
                 | UnreachedTarget

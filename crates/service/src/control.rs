@@ -7,6 +7,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
+use route::Silence;
 use serde::{Deserialize, Serialize};
 
 /// What can be asked.
@@ -25,6 +26,25 @@ pub enum Request {
         keys: Vec<String>,
         /// All of this target.
         target: Option<String>,
+    },
+    /// Not to tell of something for a while.
+    Silence {
+        /// What, why and until when.
+        silence: Silence,
+    },
+    /// To tell of it again.
+    Unsilence {
+        /// The silence.
+        id: String,
+        /// Who wants it, for the audit list.
+        who: String,
+    },
+    /// Somebody has a finding in hand: nobody else is told for want of an answer.
+    Acknowledge {
+        /// The finding, or the conversation it is in.
+        finding: String,
+        /// Who.
+        by: String,
     },
 }
 
@@ -50,6 +70,8 @@ pub enum Response {
         /// How many.
         count: u64,
     },
+    /// It was done, and is in the store.
+    Done,
     /// It was not done.
     Refused {
         /// Why.

@@ -7,7 +7,9 @@
 //! | `records/CLASS/OUTCOME` | what became of them: `matched`, `unmatched`, `duplicate`, `skipped/REASON`, `rejected` |
 //! | `records/CLASS/undated` | records without a readable time; each of them is counted by its outcome too |
 //! | `signals/received`, `signals/OUTCOME` | rules that wanted an event, and what became of that |
-//! | `findings/received`, `findings/routed`, `findings/unrouted` | revisions of findings, and whether a route took them |
+//! | `findings/received`, `findings/OUTCOME` | revisions of findings, and what became of them: [`FindingOutcome`](route::FindingOutcome); of earlier versions also `routed` |
+//! | `hidden/suppression/ID`, `hidden/silence/ID` | revisions of findings by what hid them |
+//! | `messages/first`, `messages/update`, `messages/closing` | messages that were put into the outbox, by their place in the conversation |
 //! | `forgotten` | events that rules took in and had to forget before anything came of them |
 //! | `rules/ID` | revisions of findings by rule |
 //! | `sources/NAME/batches`, `…/set-aside`, `…/unreadable` | input by source |

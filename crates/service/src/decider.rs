@@ -25,15 +25,15 @@ use decide::{SignalTally, SourceClass};
 use jiff::Timestamp;
 use route::FindingEvent;
 use sources::Acknowledge;
-use store::{Committed, DeliveryKey, Refused, Store};
+use store::{Committed, Refused, Store};
 use targets::Clock;
 use tokio::sync::Notify;
 
 use crate::counts;
 use crate::deliberation::{Deliberation, DeliberationError, Told};
+use crate::desk::{Desk, Fresh, Order, Put};
 use crate::examine::{Entrance, Hit, Part, Piece};
 use crate::health::{Health, State};
-use crate::parcel::Parcel;
 use crate::recent::Recent;
 use crate::{Journal, Program};
 
@@ -43,6 +43,9 @@ const TICK: Duration = Duration::from_millis(500);
 const AGAIN: Duration = Duration::from_secs(1);
 /// Beyond this many bytes of findings a batch takes no more pieces: the writer would hold up the sender of messages.
 const OPEN_MAX: usize = 8 << 20;
+
+/// Who is told that an order is kept, or why it is not.
+pub(crate) type Answer = tokio::sync::oneshot::Sender<Result<(), String>>;
 
 /// What reaches the decider.
 #[derive(Debug)]
@@ -55,6 +58,8 @@ pub(crate) enum Input {
     Outcome(Result<Committed, Refused<store::Batch>>),
     /// A worker has ended.
     WorkerLeft,
+    /// What an operator wants, and whom to tell that it is done.
+    Order(Order, Answer),
     /// Nothing more will be waited for: whatever is not committed goes back to its sources.
     GiveUp,
 }
@@ -67,6 +72,7 @@ pub(crate) struct Decider {
     pub(crate) answers: Sender<Input>,
     pub(crate) workers: usize,
     pub(crate) deliberation: Deliberation,
+    pub(crate) desk: Desk,
     /// What opening the deliberation has to store.
     pub(crate) first: store::Batch,
     /// Where the workers take batches from: it knows of a reload before the first batch under it comes.
@@ -95,6 +101,7 @@ pub(crate) enum Ending {
 struct Open {
     batch: store::Batch,
     acknowledges: Vec<Acknowledge>,
+    answers: Vec<Answer>,
     bytes: usize,
     deliveries: u64,
     empty: bool,
@@ -103,6 +110,7 @@ struct Open {
 /// A batch that is on its way or waits to be tried again.
 struct Flying {
     acknowledges: Vec<Acknowledge>,
+    answers: Vec<Answer>,
     deliveries: u64,
     refused: Option<Box<store::Batch>>,
 }
@@ -193,6 +201,7 @@ impl Run {
             Input::Piece(number, piece) => drop(self.early.insert(number, Some(piece))),
             Input::Void(number) => drop(self.early.insert(number, None)),
             Input::WorkerLeft => self.decider.workers = self.decider.workers.saturating_sub(1),
+            Input::Order(order, answer) => self.obey(order, answer),
             Input::GiveUp => self.gave_up = true,
             Input::Outcome(Ok(_)) => self.committed(),
             Input::Outcome(Err(refused)) => self.refused(refused)?,
@@ -229,14 +238,18 @@ impl Run {
 
     fn use_program(&mut self, program: Arc<Program>) -> Result<(), DeliberationError> {
         let now = (self.decider.clock)();
-        let Decider { deliberation, journal, .. } = &mut self.decider;
+        let Decider { deliberation, desk, journal, .. } = &mut self.decider;
         self.open.empty = false;
-        deliberation.use_program(program, &mut self.open.batch, now, journal)
+        deliberation.use_program(Arc::clone(&program), &mut self.open.batch, now, journal)?;
+        desk.meet(&program.policy, now, journal);
+        Ok(())
     }
 
     fn committed(&mut self) {
         let Some(flying) = self.flying.take() else { return };
         self.decider.deliberation.committed();
+        self.decider.desk.committed();
+        flying.answers.into_iter().for_each(|answer| drop(answer.send(Ok(()))));
         flying.acknowledges.into_iter().for_each(Acknowledge::committed);
         if flying.deliveries > 0 {
             self.decider.outbox.notify_one();
@@ -285,9 +298,11 @@ impl Run {
     }
 
     fn submit(&mut self, now: Timestamp) {
-        let Open { batch, acknowledges, deliveries, .. } = std::mem::replace(&mut self.open, Open::new(now));
-        self.flying = Some(Flying { acknowledges, deliveries, refused: None });
+        let Open { batch, acknowledges, answers, deliveries, .. } =
+            std::mem::replace(&mut self.open, Open::new(now));
+        self.flying = Some(Flying { acknowledges, answers, deliveries, refused: None });
         self.decider.deliberation.submitted();
+        self.decider.desk.submitted();
         self.send(batch);
     }
 
@@ -389,8 +404,27 @@ impl Run {
     fn advance(&mut self, now: Timestamp) {
         self.decider.deliberation.advance(now);
         self.tell();
-        if self.decider.deliberation.save(&mut self.open.batch) {
+        let Decider { deliberation, desk, journal, .. } = &mut self.decider;
+        let policy = &deliberation.program().policy;
+        let put = desk.tick(policy, now, &mut self.open.batch, journal);
+        self.open.note(put);
+        let of_rules = deliberation.save(&mut self.open.batch);
+        if desk.save(&mut self.open.batch) || of_rules {
             self.open.empty = false;
+        }
+    }
+
+    fn obey(&mut self, order: Order, answer: Answer) {
+        let now = (self.decider.clock)();
+        let Decider { deliberation, desk, journal, .. } = &mut self.decider;
+        let policy = &deliberation.program().policy;
+        match desk.obey(policy, order, now, &mut self.open.batch, journal) {
+            Ok(put) => {
+                self.open.note(put);
+                self.open.empty = false;
+                self.open.answers.push(answer);
+            }
+            Err(reason) => drop(answer.send(Err(reason))),
         }
     }
 
@@ -398,7 +432,8 @@ impl Run {
     fn tell(&mut self) {
         let program = Arc::clone(self.decider.deliberation.program());
         for told in self.decider.deliberation.findings(&self.decider.journal) {
-            self.open.add(told, &program, (self.decider.clock)(), &self.decider.journal);
+            let Decider { desk, journal, clock, .. } = &mut self.decider;
+            self.open.add(told, &program, desk, clock(), journal);
         }
     }
 }
@@ -421,10 +456,18 @@ impl Unmatched {
 impl Open {
     fn new(now: Timestamp) -> Self {
         let batch = store::Batch::new(now.as_millisecond());
-        Open { batch, acknowledges: Vec::new(), bytes: 0, deliveries: 0, empty: true }
+        Open { batch, acknowledges: Vec::new(), answers: Vec::new(), bytes: 0, deliveries: 0, empty: true }
     }
 
-    fn add(&mut self, told: Told, program: &Program, now: Timestamp, journal: &Journal) {
+    fn note(&mut self, put: Put) {
+        self.deliveries += put.deliveries;
+        self.bytes += put.bytes;
+        if put.deliveries > 0 {
+            self.empty = false;
+        }
+    }
+
+    fn add(&mut self, told: Told, program: &Program, desk: &mut Desk, now: Timestamp, journal: &Journal) {
         let Told { finding, class, received } = told;
         self.empty = false;
         let detail = &finding.detail;
@@ -441,28 +484,18 @@ impl Open {
             }
         };
         self.batch.count("findings/received", 1).count(&format!("rules/{}", detail.rule), 1);
-        let targets = match FindingEvent::parse(&json) {
-            Ok(event) => program.routes.route(&event),
-            Err(error) => {
-                journal
-                    .error("a finding cannot be routed")
-                    .with("id", &finding.id)
-                    .with("reason", error)
-                    .done();
-                Vec::new()
-            }
-        };
-        self.batch.count(if targets.is_empty() { "findings/unrouted" } else { "findings/routed" }, 1);
         let happened = detail.last_time.parse().ok();
-        let line = journal.debug("a finding");
-        line.with("rule", &detail.rule).with("id", &finding.id).with("targets", targets.len()).done();
-        for target in targets {
-            let Ok(key) = DeliveryKey::new(&*finding.id, detail.revision, target.as_str()) else { continue };
-            let Ok(raw) = serde_json::value::RawValue::from_string(json.clone()) else { continue };
-            let payload = Parcel { class, received, happened, telling: None, finding: raw }.pack();
-            self.bytes += payload.len();
-            self.deliveries += 1;
-            self.batch.deliver(key, payload, now.as_millisecond());
+        match FindingEvent::parse(&json) {
+            Ok(event) => {
+                let fresh = Fresh { json: json.as_str().into(), class, received, happened };
+                let put = desk.take(&program.policy, &event, fresh, now, &mut self.batch, journal);
+                self.note(put);
+            }
+            Err(error) => {
+                self.batch.count("findings/unrouted", 1);
+                let line = journal.error("a finding cannot be routed");
+                line.with("id", &finding.id).with("reason", error).done();
+            }
         }
         self.bytes += json.len();
         let time: Option<Timestamp> = finding.time.parse().ok();

@@ -26,6 +26,7 @@ mod counts;
 mod courier;
 mod decider;
 mod deliberation;
+mod desk;
 mod examine;
 mod health;
 mod journal;
@@ -44,6 +45,7 @@ mod watch;
 
 pub use counts::unbalanced;
 pub use courier::Lanes;
+pub use desk::{kept, silence_beside, unsilence_beside};
 pub use health::{Health, State};
 pub use journal::{Journal, Level, Line};
 pub use learning::{LearnError, Learned, Learning};

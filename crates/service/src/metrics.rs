@@ -99,8 +99,27 @@ pub(crate) fn render(shown: &Shown<'_>) -> String {
                 add(
                     "trailhound_findings_total",
                     "counter",
-                    "Revisions of findings by whether a route took them.",
+                    "What became of revisions of findings.",
                     label("outcome", outcome),
+                    *value,
+                );
+            }
+            ("hidden", by, Some(id)) => {
+                let labels = format!("{},{}", label("by", by), label("id", id));
+                add(
+                    "trailhound_hidden_findings_total",
+                    "counter",
+                    "Revisions of findings that a suppression or a silence hid.",
+                    labels,
+                    *value,
+                );
+            }
+            ("messages", kind, _) => {
+                add(
+                    "trailhound_messages_total",
+                    "counter",
+                    "Messages put into the outbox, by their place in the conversation.",
+                    label("kind", kind),
                     *value,
                 );
             }

@@ -6,7 +6,7 @@
 use context::Context;
 use decide::Lateness;
 use matcher::{Builder, Matcher, RuleId};
-use route::Routes;
+use route::Policy;
 use rules::{Rule, RuleSet, Selection, Selector};
 
 /// Rules with their index, what they may ask, and where findings go.
@@ -17,8 +17,8 @@ pub struct Program {
     with_defaults: Vec<u32>,
     /// What rules may ask of the organization.
     pub context: Context,
-    /// Where findings go.
-    pub routes: Routes,
+    /// Where findings go, and what is made of many.
+    pub policy: Policy,
     /// How late events of each source class may come.
     pub lateness: Lateness,
 }
@@ -26,7 +26,7 @@ pub struct Program {
 impl Program {
     /// Compiles rules into one index.
     #[must_use]
-    pub fn new(rules: RuleSet, context: Context, routes: Routes, lateness: Lateness) -> Self {
+    pub fn new(rules: RuleSet, context: Context, policy: impl Into<Policy>, lateness: Lateness) -> Self {
         let mut builder = Builder::new();
         for (number, &selection) in (0..).zip(rules.selections()) {
             match rules.selector(selection) {
@@ -39,7 +39,7 @@ impl Program {
             |rule: &Rule| rule.publishes().is_some_and(|of| of.definition.default_value.is_some());
         let with_defaults =
             (0..).zip(rules.iter()).filter(|(_, rule)| has_default(rule)).map(|(number, _)| number).collect();
-        Program { matcher: builder.build(), with_defaults, rules, context, routes, lateness }
+        Program { matcher: builder.build(), with_defaults, rules, context, policy: policy.into(), lateness }
     }
 
     /// The rule of that number.

@@ -23,6 +23,7 @@ use crate::control::{self, Request, Response};
 use crate::courier::{Courier, Lanes};
 use crate::decider::{Decider, Ending, Input};
 use crate::deliberation::{Deliberation, DeliberationError};
+use crate::desk::{Desk, DeskError, Order};
 use crate::examine::{Current, Entrance, work};
 use crate::health::{Health, State};
 use crate::latency::Latencies;
@@ -341,6 +342,13 @@ impl Running {
                     error => StartError::State(error.to_string()),
                 },
             )?;
+        let desk =
+            Desk::open(store.reader()?, &program.policy, &mut first, now, &journal).map_err(|error| {
+                match error {
+                    DeskError::Store(error) => StartError::Store(error),
+                    error => StartError::State(error.to_string()),
+                }
+            })?;
         let current: Current = Arc::new(RwLock::new(program));
         let (arrivals, received) = mpsc::channel(ARRIVALS_MAX);
         let outbox = Arc::new(Notify::new());
@@ -360,6 +368,7 @@ impl Running {
             answers: to_decider.clone(),
             workers,
             deliberation,
+            desk,
             first,
             entrance: Arc::clone(&entrance),
             outbox: Arc::clone(&outbox),
@@ -540,8 +549,26 @@ impl Running {
             Request::Retry { actor, keys, target } => {
                 return self.retry(&actor, &keys, target.as_deref(), answer);
             }
+            Request::Silence { silence } => return self.order(Order::Silence(silence), answer),
+            Request::Unsilence { id, who } => return self.order(Order::Unsilence { id, who }, answer),
+            Request::Acknowledge { finding, by } => {
+                return self.order(Order::Acknowledge { finding, by }, answer);
+            }
         };
         let _ = answer.send(response);
+    }
+
+    /// Hands an order to the decider, and answers when it is in the store.
+    fn order(&self, order: Order, answer: oneshot::Sender<Response>) {
+        let (done, kept) = oneshot::channel();
+        let _ = self.to_decider.send(Input::Order(order, done));
+        tokio::spawn(async move {
+            let _ = answer.send(match kept.await {
+                Ok(Ok(())) => Response::Done,
+                Ok(Err(reason)) => Response::Refused { reason },
+                Err(_) => Response::Refused { reason: "the service ended before it was done".to_owned() },
+            });
+        });
     }
 
     fn retry(&self, actor: &str, keys: &[String], target: Option<&str>, answer: oneshot::Sender<Response>) {

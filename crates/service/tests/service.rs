@@ -54,7 +54,7 @@ fn a_finding_arrives_and_everything_is_accounted_for() {
     for line in [
         "trailhound_records_total{class=\"eventbridge\",outcome=\"matched\"} 1",
         "trailhound_records_received_total{class=\"eventbridge\"} 4",
-        "trailhound_findings_total{outcome=\"routed\"} 1",
+        "trailhound_findings_total{outcome=\"sent\"} 1",
         "trailhound_deliveries{state=\"delivered\"} 1",
         "trailhound_rule_findings_total{rule=\"logging-stopped\"} 1",
         "trailhound_unaccounted 0",

@@ -7,7 +7,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use rusqlite::types::{ToSql, Value};
-use rusqlite::{Connection, Row, params_from_iter};
+use rusqlite::{Connection, OptionalExtension, Row, params_from_iter};
 
 use crate::{Added, Error, Snapshot};
 
@@ -115,6 +115,18 @@ impl FromStr for FindingCursor {
 const COLUMNS: &str = "id, revision, rule, severity, state, account, region, time_ms, body, seq";
 
 impl Snapshot<'_> {
+    /// One revision of a finding.
+    ///
+    /// # Errors
+    ///
+    /// When the database cannot be read.
+    pub fn finding_revision(&self, id: &str, revision: u32) -> Result<Option<Finding>, Error> {
+        let sql = format!("SELECT {COLUMNS} FROM finding WHERE id = ?1 AND revision = ?2");
+        self.read(|connection| {
+            connection.prepare_cached(&sql)?.query_row((id, revision), |row| from_row(row)).optional()
+        })
+    }
+
     /// One page of findings, newest first by the time at which they happened.
     ///
     /// # Errors

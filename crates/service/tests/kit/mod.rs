@@ -215,7 +215,11 @@ pub(crate) fn plan(rules: &str, target: &Recorder, sources: &[Arc<dyn Source>]) 
     }
     let name = TargetName::new("recorder").unwrap();
     let everything: Option<Pattern> = None;
-    let route = RouteDefinition { pattern: everything, to: vec!["recorder".to_owned()], proceed: false };
+    let route = RouteDefinition {
+        pattern: everything,
+        to: vec!["recorder".to_owned()],
+        ..RouteDefinition::default()
+    };
     let routes = Routes::compile(&[route], std::slice::from_ref(&name), &[]).unwrap();
     let target: Arc<dyn Target> = Arc::new(target.clone());
     let lanes: Lanes = Arc::new(move || {

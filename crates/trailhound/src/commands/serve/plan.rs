@@ -122,7 +122,7 @@ pub(super) fn load(path: &str, clock: &Clock) -> Result<Loaded, Faults> {
     watched.extend(from.iter().filter(|path| *path != BUILTIN && *path != BASELINE).map(PathBuf::from));
     watched.sort();
     watched.dedup();
-    let program = Program::new(rules, context, configuration.routes.clone(), lateness);
+    let program = Program::new(rules, context, configuration.policy(), lateness);
     let plan = Plan {
         program,
         sources: configuration.sources.iter().map(source).collect::<Result<_, _>>()?,

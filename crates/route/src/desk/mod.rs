@@ -1,0 +1,595 @@
+//! The desk: from a finding to what is said of it, to whom, and when.
+//!
+//! ```text
+//!   finding ──▶ known good? ──▶ routes ──▶ one conversation per thread and target ──▶ errands: say this there
+//!                  │               │              ▲            │
+//!               hidden          dropped          time      held, folded, pending
+//! ```
+//!
+//! A pure state machine: it is handed findings, acknowledgements, silences and the time, and answers with [`Errand`]s. It reads no clock and
+//! does nothing by itself, so a replay of what it was handed says the same, and its owner decides what durable means: [`Desk::changes`] are
+//! rows to be kept in the transaction that keeps the errands.
+//!
+//! Invariants:
+//!
+//! * Every revision of a finding that is taken has exactly one [`FindingOutcome`].
+//! * An errand's `conversation:number:target` is said once.
+//! * What is remembered is bounded: [`Desk::CONVERSATIONS_MAX`] conversations of bounded size. What is beyond it is said at once, and
+//!   the oldest is closed for it.
+
+mod conversation;
+mod kept;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use event_pattern::Pattern;
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use self::conversation::{Conversation, News};
+pub use self::kept::{ConversationView, Kept, KeptError, Row};
+use crate::{
+    FindingEvent, Fold, Hidden, Leg, Routes, Silence, SilenceError, State, Suppression, TargetName, Telling,
+};
+
+/// What the desk goes by. A reload brings another one.
+#[derive(Debug, Clone)]
+pub struct Policy {
+    /// Which finding goes where.
+    pub routes: Routes,
+    /// What is known to be good.
+    pub suppressions: Vec<Suppression>,
+    /// What makes many findings one conversation.
+    pub fold: Fold,
+}
+
+impl From<Routes> for Policy {
+    /// Routes alone: nothing is suppressed, and every target is told of every finding.
+    fn from(routes: Routes) -> Self {
+        Policy { routes, suppressions: Vec::new(), fold: Fold::default() }
+    }
+}
+
+/// Which revision of which finding.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct FindingRef {
+    /// Its id.
+    pub id: String,
+    /// Its revision.
+    pub revision: u32,
+}
+
+impl FindingRef {
+    /// That of a finding.
+    #[must_use]
+    pub fn of(finding: &FindingEvent) -> Self {
+        FindingRef { id: finding.id().to_owned(), revision: finding.revision() }
+    }
+}
+
+/// Something to say.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Errand {
+    /// Where.
+    pub target: TargetName,
+    /// Where it stands in its conversation.
+    pub telling: Telling,
+    /// Which finding it shows: the newest of the conversation.
+    pub finding: FindingRef,
+}
+
+/// What became of a revision of a finding when it came in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum FindingOutcome {
+    /// Somebody is told of it, in a message of its own.
+    Sent,
+    /// It waits for hours to begin.
+    Held,
+    /// It is said with others: it changes a conversation, now or later, or it says nothing new.
+    Folded,
+    /// The configuration says that it is good.
+    Suppressed,
+    /// Somebody does not want to hear of it now.
+    Silenced,
+    /// It came outside of the hours of a route that drops it then.
+    Dropped,
+    /// No route takes it.
+    Unrouted,
+}
+
+impl FindingOutcome {
+    /// All of them.
+    pub const ALL: [FindingOutcome; 7] = [
+        FindingOutcome::Sent,
+        FindingOutcome::Held,
+        FindingOutcome::Folded,
+        FindingOutcome::Suppressed,
+        FindingOutcome::Silenced,
+        FindingOutcome::Dropped,
+        FindingOutcome::Unrouted,
+    ];
+
+    /// The name in counters and metrics.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            FindingOutcome::Sent => "sent",
+            FindingOutcome::Held => "held",
+            FindingOutcome::Folded => "folded",
+            FindingOutcome::Suppressed => "suppressed",
+            FindingOutcome::Silenced => "silenced",
+            FindingOutcome::Dropped => "dropped",
+            FindingOutcome::Unrouted => "unrouted",
+        }
+    }
+}
+
+/// What taking a finding came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Taken {
+    /// What became of it.
+    pub outcome: FindingOutcome,
+    /// The suppression or silence that hides it.
+    pub hidden_by: Option<String>,
+    /// What is said at once.
+    pub errands: Vec<Errand>,
+}
+
+/// Who has something in hand.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Acknowledged {
+    /// Who.
+    pub by: String,
+    /// Since when.
+    pub at: Timestamp,
+}
+
+/// What is remembered between findings.
+#[derive(Debug, Default)]
+pub struct Desk {
+    /// By `thread/target`.
+    conversations: BTreeMap<String, Conversation>,
+    silences: BTreeMap<String, Spoken>,
+    /// What each suppression hid.
+    suppressed: BTreeMap<String, Hidden>,
+    timers: BTreeSet<(Timestamp, String)>,
+    due: BTreeMap<String, Timestamp>,
+    changed: BTreeSet<kept::Name>,
+}
+
+#[derive(Debug, Clone)]
+struct Spoken {
+    silence: Silence,
+    hidden: Hidden,
+    pattern: Pattern,
+}
+
+/// How long a silence is listed after it ended.
+const LISTED: SignedDuration = SignedDuration::from_hours(30 * 24);
+
+impl Desk {
+    /// The most conversations that are remembered.
+    pub const CONVERSATIONS_MAX: usize = 20_000;
+    /// The most silences that are remembered.
+    pub const SILENCES_MAX: usize = 1_000;
+
+    /// Takes note of a policy: suppressions that are new are watched from now on, and those that are gone are forgotten.
+    pub fn meet(&mut self, policy: &Policy, now: Timestamp) {
+        let gone: Vec<String> = self
+            .suppressed
+            .keys()
+            .filter(|id| !policy.suppressions.iter().any(|one| *one.id == ***id))
+            .cloned()
+            .collect();
+        for id in gone {
+            self.suppressed.remove(&id);
+            self.changed.insert(kept::Name::Suppressed(id));
+        }
+        for suppression in &policy.suppressions {
+            if !self.suppressed.contains_key(&*suppression.id) {
+                self.suppressed.insert(suppression.id.to_string(), Hidden::since(now));
+                self.changed.insert(kept::Name::Suppressed(suppression.id.to_string()));
+            }
+        }
+        let keys: Vec<String> = self.conversations.keys().cloned().collect();
+        for key in keys {
+            self.wind(&key, policy, now);
+        }
+    }
+
+    /// Takes a revision of a finding.
+    pub fn take(&mut self, policy: &Policy, finding: &FindingEvent, now: Timestamp) -> Taken {
+        let thread = policy.fold.thread(finding);
+        let open: Vec<TargetName> = self.told(&thread, finding);
+        // Whoever was told that something stands is told that it is over.
+        let ends = finding.state() == State::Resolved && !open.is_empty();
+        if !ends && let Some(hidden) = self.hide(policy, finding, now) {
+            return hidden;
+        }
+        let mut routing = policy.routes.route(finding, now);
+        for target in open {
+            routing.add(Leg { target, held: None, unanswered: None });
+        }
+        let mut errands = Vec::new();
+        let mut outcomes = BTreeSet::new();
+        for leg in &routing.legs {
+            outcomes.insert(self.take_leg(policy, &thread, leg, finding, now, &mut errands));
+        }
+        let outcome = match outcomes.first() {
+            Some(outcome) => *outcome,
+            None if routing.dropped => FindingOutcome::Dropped,
+            None => FindingOutcome::Unrouted,
+        };
+        Taken { outcome, hidden_by: None, errands }
+    }
+
+    /// What the time asks for.
+    pub fn tick(&mut self, policy: &Policy, now: Timestamp) -> Vec<Errand> {
+        let mut errands = Vec::new();
+        while let Some((time, key)) = self.timers.first().cloned()
+            && time <= now
+        {
+            self.timers.pop_first();
+            self.due.remove(&key);
+            if let Some(id) = key.strip_prefix(SILENCE) {
+                self.silences.remove(id);
+                self.changed.insert(kept::Name::Silence(id.to_owned()));
+                continue;
+            }
+            let Some(conversation) = self.conversations.get_mut(&key) else { continue };
+            let due = conversation.due(policy, now);
+            self.changed.insert(kept::Name::Conversation(key.clone()));
+            errands.extend(due.errands);
+            if due.forgotten {
+                self.conversations.remove(&key);
+                continue;
+            }
+            for (target, note) in due.others {
+                errands.extend(self.pass_on(policy, &key, &target, &note, now));
+            }
+            self.wind(&key, policy, now);
+        }
+        errands
+    }
+
+    /// When [`tick`](Self::tick) next has something to do.
+    #[must_use]
+    pub fn next(&self) -> Option<Timestamp> {
+        self.timers.first().map(|(time, _)| *time)
+    }
+
+    /// Takes an acknowledgement of a finding, or of the conversation it is in: nobody else is told for want of one. Says so wherever the
+    /// finding was told. `None` if no conversation that is open has it.
+    pub fn acknowledge(
+        &mut self,
+        policy: &Policy,
+        finding: &str,
+        by: &Acknowledged,
+        now: Timestamp,
+    ) -> Option<Vec<Errand>> {
+        let threads: BTreeSet<String> = self
+            .conversations
+            .iter()
+            .filter(|(_, conversation)| conversation.closed.is_none() && conversation.has(finding))
+            .map(|(key, _)| thread_of(key).to_owned())
+            .collect();
+        if threads.is_empty() {
+            return None;
+        }
+        let mut errands = Vec::new();
+        for key in threads.iter().flat_map(|thread| self.of_thread(thread)).collect::<Vec<_>>() {
+            let Some(conversation) = self.conversations.get_mut(&key) else { continue };
+            if conversation.closed.is_some() {
+                continue;
+            }
+            conversation.acknowledge(by);
+            if conversation.said.is_some() {
+                errands.extend(conversation.say(Some(format!("acknowledged by {}", by.by)), now));
+            }
+            self.changed.insert(kept::Name::Conversation(key.clone()));
+            self.wind(&key, policy, now);
+        }
+        Some(errands)
+    }
+
+    /// Says something more of a finding wherever it was told in a conversation that is open: what was done about it.
+    pub fn note(&mut self, policy: &Policy, finding: &str, note: &str, now: Timestamp) -> Vec<Errand> {
+        let has = |one: &Conversation| one.closed.is_none() && one.said.is_some() && one.has(finding);
+        let keys: Vec<String> =
+            self.conversations.iter().filter(|(_, one)| has(one)).map(|(key, _)| key.clone()).collect();
+        let mut errands = Vec::new();
+        for key in keys {
+            let Some(conversation) = self.conversations.get_mut(&key) else { continue };
+            errands.extend(conversation.say(Some(note.to_owned()), now));
+            self.changed.insert(kept::Name::Conversation(key.clone()));
+            self.wind(&key, policy, now);
+        }
+        errands
+    }
+
+    /// Adds a silence, or replaces the one of that id.
+    ///
+    /// # Errors
+    ///
+    /// If it says nothing, is over, or there are too many.
+    pub fn silence(&mut self, silence: Silence) -> Result<(), SilenceError> {
+        silence.check()?;
+        if self.silences.len() >= Self::SILENCES_MAX && !self.silences.contains_key(&silence.id) {
+            return Err(SilenceError::Pattern("there are too many silences: remove some first".to_owned()));
+        }
+        let hidden = Hidden::since(silence.since);
+        self.changed.insert(kept::Name::Silence(silence.id.clone()));
+        self.keep_silence(silence, hidden);
+        Ok(())
+    }
+
+    /// Ends a silence. Says whether there was one.
+    pub fn unsilence(&mut self, id: &str) -> bool {
+        self.changed.insert(kept::Name::Silence(id.to_owned()));
+        self.set_timer(&format!("{SILENCE}{id}"), None);
+        self.silences.remove(id).is_some()
+    }
+
+    /// Suppressions that hid nothing for long, by id.
+    #[must_use]
+    pub fn idle(&self, now: Timestamp) -> Vec<&str> {
+        let idle = self.suppressed.iter().filter(|(_, hidden)| hidden.is_idle(now));
+        idle.map(|(id, _)| id.as_str()).collect()
+    }
+
+    fn keep_silence(&mut self, silence: Silence, hidden: Hidden) {
+        let Ok(pattern) = Pattern::parse(&silence.pattern) else { return };
+        let listed = silence.until.checked_add(LISTED).unwrap_or(Timestamp::MAX);
+        self.set_timer(&format!("{SILENCE}{}", silence.id), Some(listed));
+        self.silences.insert(silence.id.clone(), Spoken { silence, hidden, pattern });
+    }
+
+    fn hide(&mut self, policy: &Policy, finding: &FindingEvent, now: Timestamp) -> Option<Taken> {
+        let hidden =
+            |outcome, id: &str| Some(Taken { outcome, hidden_by: Some(id.to_owned()), errands: Vec::new() });
+        if let Some(suppression) = policy.suppressions.iter().find(|one| one.hides(finding)) {
+            let id = suppression.id.to_string();
+            self.suppressed.entry(id.clone()).or_insert_with(|| Hidden::since(now)).one_more(now);
+            self.changed.insert(kept::Name::Suppressed(id));
+            return hidden(FindingOutcome::Suppressed, &suppression.id);
+        }
+        let spoken = self.silences.values_mut().find(|spoken| {
+            spoken.silence.since <= now
+                && now < spoken.silence.until
+                && spoken.pattern.matches(finding.event())
+        })?;
+        spoken.hidden.one_more(now);
+        let id = spoken.silence.id.clone();
+        self.changed.insert(kept::Name::Silence(id.clone()));
+        hidden(FindingOutcome::Silenced, &id)
+    }
+
+    /// Who was told of a finding, or of something of its thread, and is to hear how it goes on.
+    fn told(&self, thread: &str, finding: &FindingEvent) -> Vec<TargetName> {
+        let resolved = finding.state() == State::Resolved;
+        self.of_thread(thread)
+            .filter_map(|key| self.conversations.get(&key))
+            .filter(|one| one.closed.is_none() && one.said.is_some())
+            .filter(|one| !resolved || one.has_standing(finding.id()))
+            .filter_map(|one| TargetName::new(&one.target))
+            .collect()
+    }
+
+    fn of_thread(&self, thread: &str) -> impl Iterator<Item = String> {
+        let from = format!("{thread}/");
+        let all = self.conversations.range(from.clone()..);
+        all.take_while(move |(key, _)| key.starts_with(&from)).map(|(key, _)| key.clone())
+    }
+
+    fn take_leg(
+        &mut self,
+        policy: &Policy,
+        thread: &str,
+        leg: &Leg,
+        finding: &FindingEvent,
+        now: Timestamp,
+        errands: &mut Vec<Errand>,
+    ) -> FindingOutcome {
+        let key = format!("{thread}/{}", leg.target);
+        let there = self.conversations.contains_key(&key);
+        let folds = policy.fold.targets.contains(&leg.target);
+        if !there && !folds && leg.held.is_none() && leg.unanswered.is_none() {
+            errands.push(Errand {
+                target: leg.target.clone(),
+                telling: Telling::alone(finding),
+                finding: FindingRef::of(finding),
+            });
+            return FindingOutcome::Sent;
+        }
+        if !there {
+            self.make_room();
+        }
+        self.changed.insert(kept::Name::Conversation(key.clone()));
+        let mut others = None;
+        let outcome = match self.conversations.get_mut(&key) {
+            Some(conversation) if conversation.closed.is_none() => {
+                let news = conversation.hear(finding, now);
+                conversation.go_on(policy, leg, news, now, errands, &mut others)
+            }
+            Some(conversation) if conversation.knows(finding) => {
+                conversation.folded += 1;
+                FindingOutcome::Folded
+            }
+            Some(conversation) => {
+                conversation.begin_again(finding, now);
+                conversation.open(leg, now, errands, &mut others)
+            }
+            None => {
+                let mut conversation = Conversation::begin(&leg.target, finding, now);
+                let outcome = conversation.open(leg, now, errands, &mut others);
+                self.conversations.insert(key.clone(), conversation);
+                outcome
+            }
+        };
+        self.wind(&key, policy, now);
+        let Some((targets, note)) = others else { return outcome };
+        for target in targets {
+            errands.extend(self.pass_on(policy, &key, &target, &note, now));
+        }
+        FindingOutcome::Sent
+    }
+
+    /// Tells another target of a conversation.
+    fn pass_on(
+        &mut self,
+        policy: &Policy,
+        key: &str,
+        target: &TargetName,
+        note: &str,
+        now: Timestamp,
+    ) -> Option<Errand> {
+        let from = self.conversations.get(key)?.clone();
+        let key = format!("{}/{target}", thread_of(key));
+        if !self.conversations.contains_key(&key) {
+            self.make_room();
+        }
+        let there = self.conversations.entry(key.clone()).or_insert_with(|| from.at(target, None, now));
+        if there.closed.is_some() {
+            *there = from.at(target, Some(there), now);
+        }
+        let errand = there.say(Some(note.to_owned()), now);
+        self.changed.insert(kept::Name::Conversation(key.clone()));
+        self.wind(&key, policy, now);
+        errand
+    }
+
+    /// Forgets the conversation that has been quiet for longest, if there are too many: a closed one before an open one, and one that was
+    /// said before one that is held.
+    fn make_room(&mut self) {
+        if self.conversations.len() < Self::CONVERSATIONS_MAX {
+            return;
+        }
+        let oldest = self
+            .conversations
+            .iter()
+            .min_by_key(|(_, one)| (one.is_held(), one.closed.is_none(), one.heard))
+            .map(|(key, _)| key.clone());
+        if let Some(key) = oldest {
+            self.conversations.remove(&key);
+            self.set_timer(&key, None);
+            self.changed.insert(kept::Name::Conversation(key));
+        }
+    }
+
+    fn wind(&mut self, key: &str, policy: &Policy, now: Timestamp) {
+        let next = self.conversations.get(key).map(|one| one.next(policy, now));
+        self.set_timer(key, next.filter(|next| *next < Timestamp::MAX));
+    }
+
+    fn set_timer(&mut self, key: &str, time: Option<Timestamp>) {
+        if let Some(before) = self.due.remove(key) {
+            self.timers.remove(&(before, key.to_owned()));
+        }
+        if let Some(time) = time {
+            self.due.insert(key.to_owned(), time);
+            self.timers.insert((time, key.to_owned()));
+        }
+    }
+}
+
+/// What a timer of a silence begins with; a thread is hexadecimal.
+const SILENCE: &str = "silence ";
+
+fn thread_of(key: &str) -> &str {
+    key.split_once('/').map_or(key, |(thread, _)| thread)
+}
+
+/// Whom something that repeated is told, and why.
+type Others = Option<(Vec<TargetName>, String)>;
+
+impl Conversation {
+    /// Begins: says the first word, or waits for hours.
+    fn open(
+        &mut self,
+        leg: &Leg,
+        now: Timestamp,
+        errands: &mut Vec<Errand>,
+        others: &mut Others,
+    ) -> FindingOutcome {
+        if let Some(unanswered) = &leg.unanswered {
+            self.expect_answer(unanswered);
+        }
+        match &leg.held {
+            None => {
+                errands.extend(self.say(None, now));
+                FindingOutcome::Sent
+            }
+            Some(held) => {
+                self.hold(held);
+                self.repeat(now, errands, others)
+            }
+        }
+    }
+
+    /// Goes on with something that was heard.
+    fn go_on(
+        &mut self,
+        policy: &Policy,
+        leg: &Leg,
+        news: News,
+        now: Timestamp,
+        errands: &mut Vec<Errand>,
+        others: &mut Others,
+    ) -> FindingOutcome {
+        if self.is_held() {
+            return match &leg.held {
+                None => {
+                    self.hours = None;
+                    errands.extend(self.say(None, now));
+                    FindingOutcome::Sent
+                }
+                Some(held) => {
+                    self.hold(held);
+                    if news == News::None {
+                        FindingOutcome::Folded
+                    } else {
+                        self.repeat(now, errands, others)
+                    }
+                }
+            };
+        }
+        if leg.unanswered.is_some() && news == News::Graver && self.acknowledged.is_some() {
+            // What somebody has in hand has become something else.
+            self.acknowledged = None;
+            if let Some(unanswered) = &leg.unanswered {
+                self.began_waiting(unanswered, now);
+            }
+        }
+        match &leg.held {
+            Some(held) if news != News::Over => self.hours = Some(held.hours.clone()),
+            _ => self.hours = None,
+        }
+        let paced = self.hours.is_none() && self.may_speak(policy, now);
+        let at_once = match news {
+            News::Over => true,
+            News::Graver => self.hours.is_none(),
+            News::Some => paced,
+            News::None => false,
+        };
+        if at_once {
+            errands.extend(self.say(None, now));
+            return FindingOutcome::Sent;
+        }
+        self.folded += 1;
+        FindingOutcome::Folded
+    }
+
+    fn repeat(&mut self, now: Timestamp, errands: &mut Vec<Errand>, others: &mut Others) -> FindingOutcome {
+        let Some((to, note)) = self.repeated() else { return FindingOutcome::Held };
+        if to.is_empty() {
+            self.hours = None;
+            errands.extend(self.say(Some(note), now));
+            return FindingOutcome::Sent;
+        }
+        *others = Some((to, note));
+        FindingOutcome::Held
+    }
+}
+
+#[cfg(test)]
+mod tests;
