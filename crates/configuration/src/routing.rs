@@ -108,11 +108,13 @@ impl Reader<'_, '_> {
         Some(Written {
             definition: RouteDefinition {
                 pattern: match pattern {
+                    // What follows from the rest of a route is not to be concluded from half of it.
+                    _ if !to_is_read => neutral.pattern,
                     None => None,
                     Some(pattern) => pattern.or(neutral.pattern),
                 },
                 to: to.unwrap_or_default(),
-                proceed: proceed.unwrap_or(true),
+                proceed: proceed.filter(|_| to_is_read).unwrap_or(true),
                 during: during.flatten(),
                 unanswered: unanswered.flatten(),
             },

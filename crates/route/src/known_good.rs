@@ -13,6 +13,7 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use sha2::{Digest, Sha256};
 
 use crate::FindingEvent;
 use crate::coverage::{Cells, Coverage};
@@ -83,6 +84,18 @@ pub enum SilenceError {
 }
 
 impl Silence {
+    /// A silence, with an id made of what it says.
+    #[must_use]
+    pub fn new(who: String, why: String, since: Timestamp, until: Timestamp, pattern: String) -> Self {
+        let mut hasher = Sha256::new();
+        for text in [&who, &why, &since.to_string(), &until.to_string(), &pattern] {
+            hasher.update((text.len() as u64).to_le_bytes());
+            hasher.update(text);
+        }
+        let id = hasher.finalize().iter().take(4).map(|byte| format!("{byte:02x}")).collect();
+        Silence { id, who, why, since, until, pattern }
+    }
+
     /// The longest text of a silence, in bytes.
     pub const TEXT_MAX: usize = 16 * 1024;
 
@@ -139,6 +152,22 @@ pub fn pattern_of(
         return Err(SilenceError::Everything);
     }
     Ok(serde_json::Value::Object(pattern).to_string())
+}
+
+impl FindingEvent {
+    /// The pattern of what is like this finding: of its rule, its account and its principal, as far as it tells them.
+    ///
+    /// # Errors
+    ///
+    /// If it tells none of them.
+    pub fn pattern_like(&self) -> Result<String, SilenceError> {
+        let told = self.told();
+        let given = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+        let principal = told.detail.principal.as_ref();
+        let principal = principal.and_then(|one| one.arn.clone().or(one.name.clone()));
+        let (rule, account) = (given(&told.detail.rule), given(&told.account));
+        pattern_of(rule.as_deref(), account.as_deref(), principal.as_deref())
+    }
 }
 
 /// What a suppression or a silence hid.

@@ -32,6 +32,24 @@ pub enum Request {
         /// What, why and until when.
         silence: Silence,
     },
+    /// Not to tell for a while of what is like a finding: of the same rule, account and principal.
+    SilenceLike {
+        /// The finding, or the conversation that began with it.
+        finding: String,
+        /// Who wants it.
+        who: String,
+        /// Why.
+        why: String,
+        /// Until when.
+        until: Timestamp,
+    },
+    /// To say something more of a finding wherever it was told: what was done about it.
+    Note {
+        /// The finding.
+        finding: String,
+        /// What is said.
+        note: String,
+    },
     /// To tell of it again.
     Unsilence {
         /// The silence.

@@ -180,7 +180,7 @@ impl Run {
                 && self.is_at_rest()
                 && !Arc::ptr_eq(&program, self.decider.deliberation.program())
             {
-                self.use_program(program)?;
+                self.use_program(&program)?;
             }
             self.advance(now);
             if !self.open.empty {
@@ -220,7 +220,7 @@ impl Run {
                 if !self.is_at_rest() {
                     break;
                 }
-                self.use_program(program)?;
+                self.use_program(&program)?;
             }
             let piece = self.early.remove(&self.next).flatten();
             self.next += 1;
@@ -236,11 +236,11 @@ impl Run {
         self.open.empty && self.flying.is_none()
     }
 
-    fn use_program(&mut self, program: Arc<Program>) -> Result<(), DeliberationError> {
+    fn use_program(&mut self, program: &Arc<Program>) -> Result<(), DeliberationError> {
         let now = (self.decider.clock)();
         let Decider { deliberation, desk, journal, .. } = &mut self.decider;
         self.open.empty = false;
-        deliberation.use_program(Arc::clone(&program), &mut self.open.batch, now, journal)?;
+        deliberation.use_program(Arc::clone(program), &mut self.open.batch, now, journal)?;
         desk.meet(&program.policy, now, journal);
         Ok(())
     }

@@ -30,6 +30,8 @@ const REMIND: SignedDuration = SignedDuration::from_hours(24);
 pub(crate) enum Order {
     /// Not to tell of something for a while.
     Silence(Silence),
+    /// Not to tell for a while of what is like a finding.
+    SilenceLike { finding: String, who: String, why: String, until: Timestamp },
     /// To tell of it again.
     Unsilence { id: String, who: String },
     /// Somebody has a finding in hand.
@@ -157,8 +159,17 @@ impl Desk {
         batch: &mut Batch,
         journal: &Journal,
     ) -> Result<Put, String> {
+        let order = match order {
+            Order::SilenceLike { finding, who, why, until } => {
+                let snapshot = self.reader.snapshot().map_err(|error| error.to_string())?;
+                let pattern = pattern_like(&snapshot, &finding)?;
+                Order::Silence(Silence::new(who, why, now, until, pattern))
+            }
+            order => order,
+        };
         let audit = order.audit(now.as_millisecond());
         let put = match order {
+            Order::SilenceLike { .. } => Put::default(),
             Order::Note { finding, note } => {
                 let errands = self.desk.note(policy, &finding, &note, now);
                 self.send(errands, now, batch, journal)
@@ -279,7 +290,7 @@ impl Order {
             Order::Acknowledge { finding, by } => {
                 (by, "acknowledge", format!("finding {finding}"), String::new())
             }
-            Order::Note { .. } => return None,
+            Order::Note { .. } | Order::SilenceLike { .. } => return None,
         };
         let (actor, action, detail) = (actor.clone(), action.to_owned(), detail.into_bytes());
         Some(Audit { at_ms, actor, action, subject, detail })
@@ -323,6 +334,20 @@ pub fn kept(snapshot: &Snapshot<'_>) -> Result<Kept, String> {
     let rows = rows(snapshot).map_err(|error| error.to_string())?;
     let borrowed = rows.iter().map(|(key, version, value)| (&key[..], *version, &value[..]));
     Kept::read(borrowed).map_err(|error| error.to_string())
+}
+
+/// The pattern of what is like a finding that is kept: of the same rule, account and principal.
+///
+/// # Errors
+///
+/// If there is no such finding.
+pub fn pattern_like(snapshot: &Snapshot<'_>, finding: &str) -> Result<String, String> {
+    let kept = snapshot.finding(finding).map_err(|error| error.to_string())?;
+    let last = kept.iter().max_by_key(|kept| kept.revision);
+    let last = last.ok_or_else(|| format!("there is no finding `{finding}`"))?;
+    let event =
+        FindingEvent::parse(&String::from_utf8_lossy(&last.body)).map_err(|error| error.to_string())?;
+    event.pattern_like().map_err(|error| error.to_string())
 }
 
 /// Adds a silence where no service runs.

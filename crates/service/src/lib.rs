@@ -45,7 +45,7 @@ mod watch;
 
 pub use counts::unbalanced;
 pub use courier::Lanes;
-pub use desk::{kept, silence_beside, unsilence_beside};
+pub use desk::{kept, pattern_like, silence_beside, unsilence_beside};
 pub use health::{Health, State};
 pub use journal::{Journal, Level, Line};
 pub use learning::{LearnError, Learned, Learning};

@@ -168,6 +168,13 @@ impl Handle {
         let _ = self.0.try_send(Command::Stop);
     }
 
+    /// Asks it what another command could ask, and waits for the answer; none if it has ended.
+    pub async fn ask(&self, request: Request) -> Option<Response> {
+        let (answer, answered) = oneshot::channel();
+        self.0.send(Command::Asked(request, answer)).await.ok()?;
+        answered.await.ok()
+    }
+
     /// Asks it to load its configuration again.
     pub fn reload(&self) {
         let _ = self.0.try_send(Command::Reload);
@@ -550,6 +557,10 @@ impl Running {
                 return self.retry(&actor, &keys, target.as_deref(), answer);
             }
             Request::Silence { silence } => return self.order(Order::Silence(silence), answer),
+            Request::SilenceLike { finding, who, why, until } => {
+                return self.order(Order::SilenceLike { finding, who, why, until }, answer);
+            }
+            Request::Note { finding, note } => return self.order(Order::Note { finding, note }, answer),
             Request::Unsilence { id, who } => return self.order(Order::Unsilence { id, who }, answer),
             Request::Acknowledge { finding, by } => {
                 return self.order(Order::Acknowledge { finding, by }, answer);

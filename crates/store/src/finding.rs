@@ -123,7 +123,7 @@ impl Snapshot<'_> {
     pub fn finding_revision(&self, id: &str, revision: u32) -> Result<Option<Finding>, Error> {
         let sql = format!("SELECT {COLUMNS} FROM finding WHERE id = ?1 AND revision = ?2");
         self.read(|connection| {
-            connection.prepare_cached(&sql)?.query_row((id, revision), |row| from_row(row)).optional()
+            connection.prepare_cached(&sql)?.query_row((id, revision), from_row).optional()
         })
     }
 
