@@ -56,6 +56,7 @@
 #![deny(missing_docs)]
 
 mod address;
+pub mod alarm_notice;
 mod clock;
 mod delivery;
 mod dispatcher;
