@@ -46,12 +46,14 @@
 #![deny(missing_docs)]
 
 mod analysis;
+mod aws_target;
 mod fold;
 mod lateness;
 mod listener;
 mod log;
 mod masked;
 mod read;
+mod respond;
 mod routing;
 mod scalar;
 pub mod schema;
@@ -68,6 +70,7 @@ pub use listener::Listener;
 pub use log::LogLevel;
 pub use masked::Shown;
 pub use read::{Read, looks_like_one};
+pub use respond::{Response, ResponseAction};
 pub use secret::{MemorySecrets, NoSecret, Secrets};
 pub use source::{DirectorySource, HttpSource, Queue, S3Source, Source, SourceClass, SourceKind, SqsSource};
 pub use state::{Retention, State};
@@ -93,6 +96,8 @@ pub struct Configuration {
     pub routes: Routes,
     /// What makes many findings one conversation, and which targets are told of conversations.
     pub fold: Fold,
+    /// What is done about findings beside telling somebody.
+    pub responses: Vec<Response>,
     /// Where the service itself answers, with metrics and health. Nowhere, if it is not said.
     pub http: Option<Listener>,
     /// How much the service says.

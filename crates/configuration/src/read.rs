@@ -45,7 +45,7 @@ impl<T> Read<T> {
 }
 
 /// The keys of a configuration, in the order they are best written in.
-pub(crate) const KEYS: [&str; 17] = [
+pub(crate) const KEYS: [&str; 18] = [
     "state",
     "sources",
     "lateness",
@@ -60,6 +60,7 @@ pub(crate) const KEYS: [&str; 17] = [
     "targets",
     "routes",
     "fold",
+    "respond",
     "http",
     "log",
     "metadata",
@@ -103,7 +104,7 @@ enum Needs {
 
 pub(crate) fn configuration(path: &str, files: &dyn Files, secrets: &dyn Secrets) -> Read<Configuration> {
     read(path, files, Some(secrets), Needs::Everything).right().map(|whole| {
-        let Whole { analysis, state, sources, lateness, targets, routes, fold, http, log } = whole;
+        let Whole { analysis, state, sources, lateness, targets, routes, fold, responses, http, log } = whole;
         let http = match http {
             Some(http) => Some(http.value()?),
             None => None,
@@ -116,6 +117,7 @@ pub(crate) fn configuration(path: &str, files: &dyn Files, secrets: &dyn Secrets
             targets,
             routes: routes?,
             fold,
+            responses,
             http,
             log,
         })
@@ -143,6 +145,7 @@ struct Whole {
     targets: Vec<crate::Target>,
     routes: Option<route::Routes>,
     fold: route::Fold,
+    responses: Vec<crate::Response>,
     http: Option<Found<Listener>>,
     log: LogLevel,
 }
@@ -242,6 +245,8 @@ impl Reader<'_, '_> {
         let suppressions =
             fields.get("suppressions").map_or(Some(Vec::new()), |node| self.suppressions(node));
         let fold = fields.get("fold").map_or(Some(route::Fold::default()), |node| self.fold(node));
+        let responses =
+            fields.get("respond").map_or(Some(Vec::new()), |node| self.responses(node, targets.as_ref()));
         let http = fields.get("http").and_then(|node| self.http(node));
         let log = fields.get("log").map_or(Some(LogLevel::default()), |node| self.log(node));
         if let Some(node) = fields.get("metadata").filter(|node| !matches!(node.value, Value::Mapping(_))) {
@@ -266,6 +271,7 @@ impl Reader<'_, '_> {
             targets: targets.map_or(Vec::new(), |targets| targets.targets),
             routes,
             fold,
+            responses: responses?,
             http,
             log: log?,
         })

@@ -22,6 +22,8 @@ pub fn configuration() -> Value {
         ("size".to_owned(), size_definition()),
         ("secret".to_owned(), secret_definition()),
     ]);
+    let targets = targets();
+    let responses = crate::respond::schema(&targets["additionalProperties"]["properties"]);
     let strict = object(
         "",
         &[],
@@ -43,9 +45,10 @@ pub fn configuration() -> Value {
             "holidays": calendars::holidays(),
             "hours": calendars::hours(),
             "change_windows": calendars::change_windows(),
-            "targets": targets(),
+            "targets": targets,
             "routes": routes(),
             "fold": fold(),
+            "respond": responses,
             "http": object("Where the service itself answers, with metrics and health.", &["listen"], json!({
                 "listen": listen(),
                 "keys": keys("Keys of which a caller has to show one; needed where others than this machine can reach the address."),
@@ -266,8 +269,11 @@ fn targets() -> Value {
             "timeout": duration("How long all of it may take, up to the answer's status.", "10s"),
         }),
     );
-    let kinds =
+    let mut kinds =
         json!({ "webhook": webhook, "slack": slack, "pagerduty": pagerduty, "stdout": stdout, "file": file });
+    if let Some(kinds) = kinds.as_object_mut() {
+        kinds.extend(crate::aws_target::schema());
+    }
     json!({
         "description": "Where findings go, by name.",
         "type": "object",

@@ -254,7 +254,7 @@ impl Reader<'_, '_> {
     }
 
     /// An address of AWS, or of something that stands in for it on this machine or in this network.
-    fn url(&mut self, node: &Node, what: &str) -> Option<String> {
+    pub(crate) fn url(&mut self, node: &Node, what: &str) -> Option<String> {
         let text = self.text(node, what)?;
         let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
         let host = rest.and_then(|rest| rest.split('/').next()).unwrap_or_default();

@@ -7,6 +7,7 @@ use std::time::Duration;
 use route::TargetName;
 use rules::yaml::{Node, Value};
 use rules::{Check, Fields, shown};
+use targets::aws::AwsTarget;
 use targets::{
     Format, Network, PagerDutySettings, Policy, Secret, SetupError, SlackSettings, WebhookSettings,
 };
@@ -37,6 +38,8 @@ pub enum TargetKind {
     Slack(SlackSettings),
     /// A service in PagerDuty.
     PagerDuty(PagerDutySettings),
+    /// Something in AWS.
+    Aws(AwsTarget),
     /// Standard output, a line each.
     Stdout,
     /// A file, a line each.
@@ -48,16 +51,22 @@ pub enum TargetKind {
     },
 }
 
-pub(crate) const KINDS: [&str; 5] = ["webhook", "slack", "pagerduty", "stdout", "file"];
-const MEANWHILE: &str = "send to a `webhook` that passes it on";
-pub(crate) const NOT_BUILT: [(&str, &str); 6] = [
-    ("sns", MEANWHILE),
-    ("sqs", MEANWHILE),
-    ("lambda", MEANWHILE),
-    ("kinesis", MEANWHILE),
-    ("eventbridge", MEANWHILE),
-    ("email", "send to Slack or PagerDuty, which send mail, or to a `webhook`"),
+pub(crate) const KINDS: [&str; 12] = [
+    "webhook",
+    "slack",
+    "pagerduty",
+    "sns",
+    "sqs",
+    "eventbridge",
+    "lambda",
+    "kinesis",
+    "firehose",
+    "logs",
+    "stdout",
+    "file",
 ];
+pub(crate) const NOT_BUILT: [(&str, &str); 1] =
+    [("email", "send to Slack or PagerDuty, which send mail, or to a `webhook`")];
 pub(crate) const BESIDE: [&str; 3] = ["retry", "network", "fold"];
 /// Targets that people read; they are told of conversations unless it is said otherwise.
 const FOR_PEOPLE: [&str; 2] = ["slack", "pagerduty"];
@@ -123,10 +132,12 @@ impl Reader<'_, '_> {
         let (kind, settings, fields) = self.one_of_kinds(node, "a target", &KINDS, &NOT_BUILT, &BESIDE)?;
         let policy = fields.get("retry").map_or(Some(Policy::default()), |node| self.policy(node));
         let network = fields.get("network").map_or(Some(Network::default()), |node| self.network_use(node));
-        let unused = fields.get("network").filter(|_| matches!(kind, "stdout" | "file"));
+        let unused = fields.get("network").filter(|_| !matches!(kind, "webhook" | "slack" | "pagerduty"));
         if let Some(node) = unused {
-            let message = format!("`{kind}` uses no network");
-            self.wrong(Check::InvalidValue, node, message, "remove `network`");
+            let is_here = matches!(kind, "stdout" | "file");
+            let message =
+                if is_here { "uses no network" } else { "goes to the endpoint that `endpoint` says" };
+            self.wrong(Check::InvalidValue, node, format!("`{kind}` {message}"), "remove `network`");
         }
         let fold =
             fields.get("fold").map_or(Some(FOR_PEOPLE.contains(&kind)), |node| self.truth(node, "fold"));
@@ -135,14 +146,15 @@ impl Reader<'_, '_> {
             "slack" => self.slack(settings, network.clone()),
             "pagerduty" => self.pagerduty(settings, network.clone()),
             "stdout" => self.stdout(settings).map(Found::Value),
-            _ => self.file(settings).map(Found::Value),
+            "file" => self.file(settings).map(Found::Value),
+            aws => self.aws_target(aws, settings).map(|target| Found::Value(TargetKind::Aws(target))),
         };
         let (policy, fold, kind) = (policy?, fold?, kind?);
         network?;
         unused.is_none().then(|| kind.map(|kind| (kind, policy, fold)))
     }
 
-    fn webhook(&mut self, node: &Node, network: Option<Network>) -> Option<Found<TargetKind>> {
+    pub(crate) fn webhook(&mut self, node: &Node, network: Option<Network>) -> Option<Found<TargetKind>> {
         let keys: Vec<&str> = WEBHOOK_KEYS.into_iter().chain(SHAPE_KEYS).collect();
         let fields = self.fields(node, "`webhook`", &keys, &[])?;
         let url = fields.required(self.complaints, "url").and_then(|node| self.secret(node, Kind::Perhaps));
@@ -296,7 +308,7 @@ impl Reader<'_, '_> {
         Some(policy)
     }
 
-    fn network_use(&mut self, node: &Node) -> Option<Network> {
+    pub(crate) fn network_use(&mut self, node: &Node) -> Option<Network> {
         let fields = self.fields(node, "`network`", &NETWORK_KEYS, &[])?;
         let defaults = Network::default();
         let allow =

@@ -144,6 +144,20 @@ fn configurations_that_are_wrong() {
                 "targets: { on call: { stdout: {} }, \"security\": { stdout: {} } }\nroutes: [{ to: [on call, security] }]\n",
             ),
         ),
+        ("aws_topic_by_name", target("{ sns: { topic: findings, region: us-east-1 } }")),
+        ("aws_without_region", target("{ firehose: { stream: findings } }")),
+        (
+            "aws_settings",
+            with(
+                "targets:\n  security: { eventbridge: { bus: security, source: aws.ec2, region: us-east-1 } }\n  b: { kinesis: { stream: s, region: eu-west-1, partition_key: account } }\n  c: { logs: { group: g, region: Ireland } }\n  d: { sqs: { queue: \"arn:aws:sqs:us-east-1:111122223333:q\" }, network: {} }\n  e: { lambda: { function: f, region: us-east-1, role: admin, payload: x } }\nroutes: [{ to: [security, b, c, d, e] }]\n",
+            ),
+        ),
+        (
+            "respond",
+            with(
+                "respond:\n  - start-logging: { role: trailhound }\n  - { name: a b, invoke-lambda: { function: f, region: us-east-1 } }\n  - { start-logging: ~, dry_run: maybe, cool_down: 3d }\n  - start-logging: ~\n  - { match: { detail: { severity: critical } }, invoke-lambda: {} }\n  - { start-logging: ~, name: start-logging, network: {} }\n",
+            ),
+        ),
         ("target_without_kind", target("{ retry: {} }")),
         ("target_kind_with_typo", target("{ slak: { webhook: hunter2hunter2 } }")),
         ("webhook", target("{ webhook: { signing_keys: [], headers: { Host: x } } }")),

@@ -83,6 +83,9 @@ fn example_of(root: &Value, schema: &Value, key: &str) -> Value {
         "string" => match key {
             "queue" | "endpoint" => "https://sqs.us-east-1.amazonaws.com/111122223333/q".into(),
             "region" => "us-east-1".into(),
+            "topic" => "arn:aws:sns:us-east-1:111122223333:t".into(),
+            "role" => "arn:aws:iam::111122223333:role/trailhound".into(),
+            "partition_key" => "$.account".into(),
             "listen" => "127.0.0.1:8080".into(),
             "allow" => "10.0.0.0/8".into(),
             "sns" => "arn:aws:sns:us-east-1:111122223333:t".into(),
@@ -163,6 +166,20 @@ fn the_reader_knows_every_key_of_the_schema() {
                 settings.insert("input_transformer".to_owned(), transformer);
             }
             (kind.clone(), serde_json::json!({ kind: settings }))
+        })
+        .collect();
+    let responses = all("/properties/respond/items").into_iter();
+    example["respond"] = responses
+        .map(|(kind, mut settings)| {
+            if let Some(settings) = settings.as_object_mut() {
+                for key in ["input", "input_path", "input_transformer", "template"] {
+                    settings.remove(key);
+                }
+                if settings.contains_key("headers") {
+                    settings.insert("headers".to_owned(), serde_json::json!({ "X-Env": "${KEY}" }));
+                }
+            }
+            serde_json::json!({ "dry_run": false, "cool_down": "1m", kind: settings })
         })
         .collect();
     example["targets"]["slack"]["retry"] = serde_json::json!({

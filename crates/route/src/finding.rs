@@ -209,6 +209,18 @@ impl FindingEvent {
         self.told.detail.state
     }
 
+    /// The account it is about; empty if it is about none.
+    #[must_use]
+    pub fn account(&self) -> &str {
+        &self.told.account
+    }
+
+    /// How many records it holds.
+    #[must_use]
+    pub fn record_count(&self) -> usize {
+        self.told.detail.records.as_ref().map_or(0, Vec::len)
+    }
+
     pub(crate) fn told(&self) -> &Told {
         &self.told
     }

@@ -13,17 +13,21 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::mpsc::Sender;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use route::{FindingEvent, TargetName, Telling};
 use store::{Attempt, Attempts, Delivery, DeliveryKey, Outcome, Reader, Receipts, Store};
+use targets::respond::AuditList;
 use targets::{Clock, Dispatcher, Fate, Job, Lane, Next, NotTaken, Report, Reports};
 use tokio::sync::{Notify, watch};
 
 use crate::Journal;
+use crate::decider::Input;
 use crate::latency::Latencies;
 use crate::parcel::Parcel;
+use crate::respond::StoredList;
 
 /// How many entries one transaction starts at most.
 const STARTS_MAX: usize = 256;
@@ -32,12 +36,14 @@ const SLEEP_MAX: Duration = Duration::from_secs(1);
 /// How long it waits when the store refuses.
 const AGAIN: Duration = Duration::from_secs(1);
 
-/// Makes the lanes to all targets anew: at the start and at each reload.
-pub type Lanes = Arc<dyn Fn() -> Vec<(TargetName, Lane)> + Send + Sync>;
+/// Makes the lanes to all targets and responses anew: at the start and at each reload. Responses note what they do in the list.
+pub type Lanes = Arc<dyn Fn(&Arc<dyn AuditList>) -> Vec<(TargetName, Lane)> + Send + Sync>;
 
 /// The courier.
 pub(crate) struct Courier {
     pub(crate) store: Arc<Store>,
+    /// For what is to be said of responses.
+    pub(crate) orders: Sender<Input>,
     pub(crate) outbox: Arc<Notify>,
     pub(crate) lanes: watch::Receiver<Lanes>,
     /// How long attempts under way may take after the service was asked to end; none while it runs.
@@ -110,7 +116,9 @@ impl Courier {
 
     fn begin(&mut self) -> Round {
         let lanes = Arc::clone(&self.lanes.borrow_and_update());
-        let lanes = lanes();
+        let list: Arc<dyn AuditList> =
+            Arc::new(StoredList::new(Arc::clone(&self.store), self.orders.clone()));
+        let lanes = lanes(&list);
         let names = lanes.iter().map(|(name, _)| name.clone()).collect();
         let (dispatcher, reports) = Dispatcher::start(lanes, &self.clock, &self.jitter);
         Round { dispatcher, reports, names }

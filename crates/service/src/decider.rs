@@ -35,6 +35,7 @@ use crate::desk::{Desk, Fresh, Order, Put};
 use crate::examine::{Entrance, Hit, Part, Piece};
 use crate::health::{Health, State};
 use crate::recent::Recent;
+use crate::respond::About;
 use crate::{Journal, Program};
 
 /// How long the decider waits for input before it looks at the clock.
@@ -485,6 +486,10 @@ impl Open {
         };
         self.batch.count("findings/received", 1).count(&format!("rules/{}", detail.rule), 1);
         let happened = detail.last_time.parse().ok();
+        let about = About { class, received, happened };
+        let owed = program.responses.owe(&json, about, now, &mut self.batch);
+        self.deliveries += owed.deliveries;
+        self.bytes += owed.bytes;
         match FindingEvent::parse(&json) {
             Ok(event) => {
                 let fresh = Fresh { json: json.as_str().into(), class, received, happened };

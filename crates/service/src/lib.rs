@@ -38,6 +38,7 @@ mod parcel;
 mod program;
 mod recent;
 mod records;
+mod respond;
 mod service;
 mod steady;
 mod supervisor;
@@ -52,6 +53,7 @@ pub use learning::{LearnError, Learned, Learning};
 pub use metrics::severity_name;
 pub use operations::{Exposed, Operations};
 pub use program::Program;
+pub use respond::{Response, Responses};
 pub use service::{
     Handle, Loader, Plan, Retention, Service, ServiceError, Settings, StartError, dead_letters,
 };

@@ -3,6 +3,7 @@
 //! A reload makes another one. Every batch carries the program it came in under, so what was under way is finished by the rules
 //! it began with, and no two parts of one batch ever see two sets of rules.
 
+use crate::Responses;
 use context::Context;
 use decide::Lateness;
 use matcher::{Builder, Matcher, RuleId};
@@ -21,6 +22,8 @@ pub struct Program {
     pub policy: Policy,
     /// How late events of each source class may come.
     pub lateness: Lateness,
+    /// What findings are responded to.
+    pub responses: Responses,
 }
 
 impl Program {
@@ -39,7 +42,15 @@ impl Program {
             |rule: &Rule| rule.publishes().is_some_and(|of| of.definition.default_value.is_some());
         let with_defaults =
             (0..).zip(rules.iter()).filter(|(_, rule)| has_default(rule)).map(|(number, _)| number).collect();
-        Program { matcher: builder.build(), with_defaults, rules, context, policy: policy.into(), lateness }
+        Program {
+            matcher: builder.build(),
+            with_defaults,
+            rules,
+            context,
+            policy: policy.into(),
+            lateness,
+            responses: Responses::default(),
+        }
     }
 
     /// The rule of that number.

@@ -392,6 +392,7 @@ impl Running {
         let (stop_courier, stop) = watch::channel(None);
         let courier = Courier {
             store: Arc::clone(&store),
+            orders: to_decider.clone(),
             outbox,
             lanes: lanes_receiver,
             stop,

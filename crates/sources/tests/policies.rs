@@ -1,4 +1,4 @@
-//! The policies in the manual: they are as IAM wants them, and allow what the sources call and nothing else.
+//! The policies in the manual: they are as IAM wants them, and allow what sources and targets call and nothing else.
 
 #![expect(clippy::unwrap_used, reason = "a test")]
 
@@ -9,7 +9,7 @@ use std::path::Path;
 use serde_json::Value;
 
 /// A page and what its roles have to allow.
-const PAGES: [(&str, &[&str]); 3] = [
+const PAGES: [(&str, &[&str]); 5] = [
     (
         "feed-from-s3.md",
         &[
@@ -23,6 +23,20 @@ const PAGES: [(&str, &[&str]); 3] = [
     ),
     ("feed-from-sqs.md", &["sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:ReceiveMessage"]),
     ("feed-over-http.md", &["events:InvokeApiDestination"]),
+    ("respond.md", &["cloudtrail:GetTrailStatus", "cloudtrail:StartLogging"]),
+    (
+        "send-to-aws.md",
+        &[
+            "events:PutEvents",
+            "firehose:PutRecord",
+            "kinesis:PutRecord",
+            "lambda:InvokeFunction",
+            "logs:CreateLogStream",
+            "logs:PutLogEvents",
+            "sns:Publish",
+            "sqs:SendMessage",
+        ],
+    ),
 ];
 
 /// The blocks of JSON marked `policy=KIND`.
@@ -70,12 +84,9 @@ fn actions(policy: &Value, has_principal: bool) -> BTreeSet<String> {
                 );
                 let is_bucket = service == "s3";
                 assert_eq!((parts[3].is_empty(), parts[4].is_empty()), (is_bucket, is_bucket), "{resource}");
-                // Objects are behind a slash, buckets are not.
-                assert_eq!(
-                    parts[5].contains('/'),
-                    !matches!(action, "s3:ListBucket") && service != "sqs",
-                    "{resource}"
-                );
+                // Objects and streams are behind a slash; buckets, queues, topics and functions are not.
+                let plain = action == "s3:ListBucket" || ["sqs", "sns", "lambda"].contains(&service);
+                assert_eq!(parts[5].contains('/'), !plain, "{resource}");
             }
         }
     }
@@ -83,7 +94,7 @@ fn actions(policy: &Value, has_principal: bool) -> BTreeSet<String> {
 }
 
 #[test]
-fn roles_may_do_what_the_sources_call_and_nothing_else() {
+fn roles_may_do_what_is_called_and_nothing_else() {
     for (page, wanted) in PAGES {
         let allowed: BTreeSet<String> =
             policies(page, "role").iter().flat_map(|policy| actions(policy, false)).collect();

@@ -67,6 +67,12 @@ impl Delivery {
         Delivery { target, finding, telling, earlier, message }
     }
 
+    /// The same message about a shorter form of its finding.
+    #[cfg(feature = "aws")]
+    pub(crate) fn with(&self, finding: FindingEvent) -> Self {
+        Self::told(self.target.clone(), finding, self.telling.clone(), self.earlier.clone())
+    }
+
     /// The idempotency key `id:number:target` of conversation and message: the same at every attempt, and different for everything else. For a
     /// finding by itself that is `id:revision:target`.
     #[must_use]

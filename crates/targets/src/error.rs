@@ -56,6 +56,17 @@ pub enum SetupError {
     /// An `Input` that is empty.
     #[error("the input is empty, so nothing would ever be sent: remove it, or write what to send")]
     EmptyInput,
+    /// A setting that will not do.
+    #[error("`{key}` {reason}")]
+    Setting {
+        /// Its key in the configuration.
+        key: &'static str,
+        /// Why not, and behind a colon what to write.
+        reason: &'static str,
+    },
+    /// Nothing says in which region a service of AWS is meant.
+    #[error("nothing says in which region it is: add `region`, such as `region: eu-central-1`")]
+    Region,
     /// TLS or the HTTP client could not be set up.
     #[error("the HTTP client cannot be set up: {0}")]
     Client(String),
@@ -67,4 +78,10 @@ pub enum SetupError {
         /// Why not.
         reason: String,
     },
+}
+
+impl SetupError {
+    pub(crate) fn setting(key: &'static str, reason: &'static str) -> Self {
+        SetupError::Setting { key, reason }
+    }
 }

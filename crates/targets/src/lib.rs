@@ -57,6 +57,7 @@
 
 mod address;
 pub mod alarm_notice;
+pub mod aws;
 mod clock;
 mod delivery;
 mod dispatcher;
@@ -66,6 +67,7 @@ mod http;
 mod input;
 mod pagerduty;
 mod policy;
+pub mod respond;
 mod retry_after;
 mod secret;
 mod shape;
@@ -82,7 +84,7 @@ pub use dispatcher::{Dispatcher, Fate, Job, Lane, NotTaken, Report, Reports};
 pub use error::{DeliveryError, SetupError};
 pub use file::File;
 pub use http::Network;
-pub use input_transformer::TargetInput;
+pub use input_transformer::{InputPath, TargetInput};
 pub use pagerduty::{PagerDuty, PagerDutySettings};
 pub use policy::{Attempt, Next, Policy};
 pub use retry_after::RetryAfter;

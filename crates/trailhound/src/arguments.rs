@@ -125,6 +125,10 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Deliveries(Deliveries),
 
+    /// What was done and by whom, in a list that shows where it was tampered with
+    #[command(subcommand)]
+    Audit(Audit),
+
     /// Print the JSON Schema of rule documents, of the configuration or of findings
     #[command(after_help = "Example:
   trailhound schema rule > rule.schema.json")]
@@ -268,6 +272,42 @@ pub(crate) enum Deliveries {
         /// All dead letters of this target
         #[arg(long, value_name = "NAME")]
         target: Option<String>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Audit {
+    /// The newest rows: responses to findings, dead letters sent again, input set aside
+    #[command(after_help = "Examples:
+  trailhound audit list /var/lib/trailhound
+  trailhound audit list trailhound.yaml --limit 1000 --format json")]
+    List {
+        /// The state folder, or the configuration that names it
+        #[arg(value_name = "STATE")]
+        state: PathBuf,
+
+        /// At most so many
+        #[arg(long, value_name = "N", default_value_t = 100)]
+        limit: u32,
+
+        /// How to print them
+        #[arg(short, long, default_value = "text")]
+        format: CheckFormat,
+    },
+    /// Follow the chain of hashes, and print its end to be noted elsewhere
+    #[command(after_help = "Exits 1 if a link is broken.
+
+Examples:
+  trailhound audit verify /var/lib/trailhound
+  trailhound audit verify trailhound.yaml --head 12:3f0c…")]
+    Verify {
+        /// The state folder, or the configuration that names it
+        #[arg(value_name = "STATE")]
+        state: PathBuf,
+
+        /// An end that was noted earlier: the list has to go through it
+        #[arg(long, value_name = "SEQ:HASH")]
+        head: Option<String>,
     },
 }
 

@@ -47,6 +47,7 @@ fn main() -> ExitCode {
         Command::Status(arguments) => commands::status::run(&arguments, talk),
         Command::Findings(arguments) => commands::findings::run(&arguments, talk),
         Command::Deliveries(arguments) => commands::deliveries::run(&arguments, talk),
+        Command::Audit(arguments) => commands::audit::run(&arguments, talk),
         Command::Schema { of } => commands::schema::run(of, talk),
         Command::Completions { shell } => commands::completions::run(shell, talk),
     };

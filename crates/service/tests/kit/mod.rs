@@ -222,7 +222,7 @@ pub(crate) fn plan(rules: &str, target: &Recorder, sources: &[Arc<dyn Source>]) 
     };
     let routes = Routes::compile(&[route], std::slice::from_ref(&name), &[]).unwrap();
     let target: Arc<dyn Target> = Arc::new(target.clone());
-    let lanes: Lanes = Arc::new(move || {
+    let lanes: Lanes = Arc::new(move |_| {
         let policy = Policy { delay_base: Duration::from_millis(20), ..Policy::default() };
         vec![(name.clone(), Lane { target: Arc::clone(&target), policy, queue_max: 16 })]
     });

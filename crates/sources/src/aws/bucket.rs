@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
+use aws_client::{AwsSettings, Repeats};
 use aws_sdk_s3::Client;
 use tokio::runtime::Runtime;
 
 use crate::Body;
-use crate::aws::client::{self, AwsSettings};
+use crate::aws::client;
 use crate::aws::fault::{self, Fault};
 use crate::aws::fetch::{self, Bounds};
 use crate::notice::ObjectRef;
@@ -66,7 +67,7 @@ impl Bucket {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
         let runtime = runtime.map_err(|error| BucketError::Client(error.to_string()))?;
         let client = runtime.block_on(async {
-            let config = client::load(settings, None).await;
+            let config = aws_client::load(settings, None, Repeats::AsUsual).await;
             // Without a region nothing can be asked; us-east-1 answers with the bucket's own.
             let region = config.region().is_none().then_some("us-east-1");
             let client = client::s3(&config, region);

@@ -69,7 +69,7 @@ async fn once(client: &Client, object: &ObjectRef, bounds: Bounds) -> Result<Cam
             Ok(Some(Err(error))) => {
                 return Ok(Came::BrokeOff(format!(
                     "the body broke off: {}",
-                    fault::line(&error.to_string())
+                    aws_client::line(&error.to_string())
                 )));
             }
             Ok(None) => break,

@@ -20,8 +20,8 @@ mod s3;
 mod sqs;
 mod worker;
 
+pub use aws_client::{AwsSettings, Keys};
 pub use bucket::{Bucket, BucketError, Object};
-pub use client::{AwsSettings, Keys};
 pub use queue::QueueSettings;
 pub use s3::{S3, S3Settings};
 pub use sqs::{Sqs, SqsSettings};

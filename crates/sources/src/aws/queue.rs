@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
+use aws_client::{AwsSettings, Repeats};
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::operation::receive_message::ReceiveMessageError;
 use aws_sdk_sqs::types::{DeleteMessageBatchRequestEntry, MessageSystemAttributeName};
 
 use crate::SourceError;
-use crate::aws::client::{self, AwsSettings};
 use crate::aws::fault::{self, Fault};
 
 /// How a queue is read.
@@ -77,7 +77,9 @@ const GRANT: &str = "sqs:ReceiveMessage, sqs:DeleteMessage and sqs:ChangeMessage
 
 impl Queue {
     pub(super) async fn open(settings: &QueueSettings) -> Self {
-        let config = client::load(&settings.aws, client::region_of_queue(&settings.url)).await;
+        let config =
+            aws_client::load(&settings.aws, aws_client::region_of_queue(&settings.url), Repeats::AsUsual)
+                .await;
         Queue {
             client: Client::new(&config),
             url: settings.url.clone(),
@@ -141,7 +143,7 @@ impl Queue {
         Err((
             failed.collect(),
             Fault::passing(
-                fault::line(&reason),
+                aws_client::line(&reason),
                 "wait; what was deleted too late comes again and is recognised",
             ),
         ))

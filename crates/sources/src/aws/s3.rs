@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use aws_config::SdkConfig;
+use aws_client::{Repeats, SdkConfig};
 use aws_sdk_s3::Client;
 use cloudtrail::{Decoder, Digest, FileKind, Item, LogKey};
 
@@ -63,7 +63,12 @@ impl Source for S3 {
     fn run(&self, session: Session) -> Running<'_> {
         Box::pin(async move {
             let aws = &self.settings.queue.aws;
-            let config = client::load(aws, client::region_of_queue(&self.settings.queue.url)).await;
+            let config = aws_client::load(
+                aws,
+                aws_client::region_of_queue(&self.settings.queue.url),
+                Repeats::AsUsual,
+            )
+            .await;
             let reader = Objects {
                 settings: self.settings.clone(),
                 config,

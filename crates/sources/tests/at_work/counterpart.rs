@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use sources::aws::{AwsSettings, Keys};
+use aws_client::{AwsSettings, Keys};
 
 /// A server that runs.
 pub(crate) struct Counterpart {
@@ -81,6 +81,7 @@ impl Counterpart {
         AwsSettings {
             region: Some("us-east-1".into()),
             endpoint: Some(self.endpoint.clone()),
+            role: None,
             keys: Some(Keys::new("a", "b")),
         }
     }

@@ -72,6 +72,7 @@ impl Hostile {
         let aws = AwsSettings {
             region: Some("us-east-1".into()),
             endpoint: Some(self.endpoint.clone()),
+            role: None,
             keys: Some(Keys::new("a", "b")),
         };
         let url = format!("{}/111122223333/q", self.endpoint);

@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test")]
 
+#[cfg(feature = "aws")]
+mod aws;
 mod counterpart;
 mod dispatcher;
 mod lines;

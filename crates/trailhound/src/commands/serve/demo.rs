@@ -104,7 +104,7 @@ fn plan(http: Arc<dyn Source>, printed: &Arc<dyn Target>, jitter: &Jitter) -> Re
     Ok(Plan {
         program: Program::new(rules, context, routes, Lateness::default()),
         sources: vec![supervised(http), supervised(Arc::new(Generated { jitter: Arc::clone(jitter) }))],
-        lanes: Arc::new(move || vec![(name.clone(), lane())]),
+        lanes: Arc::new(move |_| vec![(name.clone(), lane())]),
         targets: String::new(),
         files: Vec::new(),
     })

@@ -5,11 +5,12 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use configuration::{Configuration, RulesFrom, SourceKind, TargetKind};
+use configuration::{Configuration, ResponseAction, RulesFrom, SourceKind, TargetKind};
 use decide::Lateness;
 use rules::{Colour, Diagnostic, RuleSet};
-use service::{Level, Operations, Plan, Program, Retention, Supervised};
+use service::{Level, Operations, Plan, Program, Response, Retention, Supervised};
 use sources::{ApiKey, Directory, DirectorySettings, Http, HttpSettings, Limits, Source, SourceError};
+use targets::respond::{Action, Responder, ResponderSettings, Tell};
 use targets::{Clock, File, Lane, PagerDuty, Secret, Slack, Stream, Target, Webhook};
 
 use super::environment::Environment;
@@ -122,12 +123,19 @@ pub(super) fn load(path: &str, clock: &Clock) -> Result<Loaded, Faults> {
     watched.extend(from.iter().filter(|path| *path != BUILTIN && *path != BASELINE).map(PathBuf::from));
     watched.sort();
     watched.dedup();
-    let program = Program::new(rules, context, configuration.policy(), lateness);
+    let mut program = Program::new(rules, context, configuration.policy(), lateness);
+    let responses = configuration.responses.iter();
+    program.responses = service::Responses::new(
+        responses.map(|one| Response { lane: one.lane.clone(), pattern: one.pattern.clone() }).collect(),
+    );
     let plan = Plan {
         program,
         sources: configuration.sources.iter().map(source).collect::<Result<_, _>>()?,
-        lanes: lanes(&configuration.targets, clock)?,
-        targets: definition(&configuration.targets, configuration.targets.iter().flat_map(secrets_of)),
+        lanes: lanes(&configuration.targets, &configuration.responses, clock)?,
+        targets: definition(
+            &(&configuration.targets, &configuration.responses),
+            targets_of(configuration).flat_map(secrets_of),
+        ),
         files: watched,
     };
     Ok(Loaded {
@@ -225,7 +233,7 @@ fn queue(queue: &configuration::Queue) -> sources::QueueSettings {
         aws: sources::AwsSettings {
             region: Some(queue.region.clone()),
             endpoint: queue.endpoint.clone(),
-            keys: None,
+            ..sources::AwsSettings::default()
         },
         visibility: queue.visibility,
         tries: queue.tries,
@@ -236,33 +244,115 @@ fn queue(queue: &configuration::Queue) -> sources::QueueSettings {
 /// How many messages may wait for one target beside the one that is being sent.
 const QUEUE_MAX: usize = 64;
 
-fn lanes(targets: &[configuration::Target], clock: &Clock) -> Result<service::Lanes, Faults> {
+fn lanes(
+    targets: &[configuration::Target],
+    responses: &[configuration::Response],
+    clock: &Clock,
+) -> Result<service::Lanes, Faults> {
     let mut all = Vec::with_capacity(targets.len());
     for target in targets {
-        let wrong = |error: targets::SetupError| Faults::one(format!("target `{}`: {error}", target.name));
-        let speaks: Arc<dyn Target> = match &target.kind {
-            TargetKind::Webhook(settings) => {
-                Arc::new(Webhook::new(settings.clone(), clock.clone()).map_err(wrong)?)
-            }
-            TargetKind::Slack(settings) => Arc::new(Slack::new(settings).map_err(wrong)?),
-            TargetKind::PagerDuty(settings) => Arc::new(PagerDuty::new(settings.clone()).map_err(wrong)?),
-            TargetKind::Stdout => Arc::new(Stream::stdout()),
-            TargetKind::File { path, fsync } => Arc::new(File::open(path, *fsync).map_err(wrong)?),
-        };
+        let speaks = open(&target.kind, clock).map_err(|fault| fault.of("target", &target.name))?;
         all.push((target.name.clone(), speaks, target.policy.clone()));
     }
-    Ok(Arc::new(move || {
-        let lane = |target: &Arc<dyn Target>, policy: &targets::Policy| Lane {
-            target: Arc::clone(target),
+    let responses = responses.iter().map(|one| responds(one, clock)).collect::<Result<Vec<_>, _>>()?;
+    let clock = clock.clone();
+    Ok(Arc::new(move |list| {
+        let lane = |target: Arc<dyn Target>, policy: &targets::Policy| Lane {
+            target,
             policy: policy.clone(),
             queue_max: QUEUE_MAX,
         };
-        all.iter().map(|(name, target, policy)| (name.clone(), lane(target, policy))).collect()
+        let tell = all.iter().map(|(name, target, policy)| (name.clone(), lane(Arc::clone(target), policy)));
+        let respond = responses.iter().map(|(name, settings, action)| {
+            let responder =
+                Responder::new(settings.clone(), Arc::clone(action), Arc::clone(list), clock.clone());
+            (name.clone(), lane(Arc::new(responder), &response_policy()))
+        });
+        tell.chain(respond).collect()
     }))
 }
 
-fn secrets_of(target: &configuration::Target) -> Vec<&Secret> {
-    match &target.kind {
+/// How an action is tried: what is done too late helps nobody, and looking again costs little.
+fn response_policy() -> targets::Policy {
+    let delay_max = std::time::Duration::from_secs(60);
+    targets::Policy {
+        delay_max,
+        attempt_timeout: std::time::Duration::from_secs(120),
+        ..targets::Policy::default()
+    }
+}
+
+/// Why something cannot be opened that the configuration has.
+enum NotOpened {
+    Setup(targets::SetupError),
+    #[cfg(not(feature = "aws"))]
+    NoClients(&'static str),
+}
+
+impl NotOpened {
+    fn of(self, what: &str, name: &impl fmt::Display) -> Faults {
+        Faults::one(match self {
+            NotOpened::Setup(error) => format!("{what} `{name}`: {error}"),
+            #[cfg(not(feature = "aws"))]
+            NotOpened::NoClients(kind) => format!(
+                "{what} `{name}`: this build has no AWS clients and cannot do `{kind}`; take a release build, or build with `--features aws`"
+            ),
+        })
+    }
+}
+
+fn open(kind: &TargetKind, clock: &Clock) -> Result<Arc<dyn Target>, NotOpened> {
+    let wrong = NotOpened::Setup;
+    Ok(match kind {
+        TargetKind::Webhook(settings) => {
+            Arc::new(Webhook::new(settings.clone(), clock.clone()).map_err(wrong)?)
+        }
+        TargetKind::Slack(settings) => Arc::new(Slack::new(settings).map_err(wrong)?),
+        TargetKind::PagerDuty(settings) => Arc::new(PagerDuty::new(settings.clone()).map_err(wrong)?),
+        #[cfg(feature = "aws")]
+        TargetKind::Aws(settings) => settings.open(clock).map_err(wrong)?,
+        #[cfg(not(feature = "aws"))]
+        TargetKind::Aws(settings) => return Err(NotOpened::NoClients(settings.kind())),
+        TargetKind::Stdout => Arc::new(Stream::stdout()),
+        TargetKind::File { path, fsync } => Arc::new(File::open(path, *fsync).map_err(wrong)?),
+    })
+}
+
+/// A response's lane, with what acts in it.
+type Responding = (route::TargetName, ResponderSettings, Arc<dyn Action>);
+
+fn responds(response: &configuration::Response, clock: &Clock) -> Result<Responding, Faults> {
+    let fault = |fault: NotOpened| fault.of("response", &response.name);
+    let action: Arc<dyn Action> = match &response.action {
+        #[cfg(feature = "aws")]
+        ResponseAction::StartLogging(aws) => {
+            Arc::new(targets::aws::StartLogging::new(aws.clone(), clock.clone()))
+        }
+        #[cfg(not(feature = "aws"))]
+        ResponseAction::StartLogging(_) => return Err(fault(NotOpened::NoClients("start-logging"))),
+        ResponseAction::Tell { name, target } => {
+            Arc::new(Tell::new(name, &response.name, open(target, clock).map_err(fault)?))
+        }
+    };
+    let settings = ResponderSettings {
+        name: response.name.to_string(),
+        dry_run: response.dry_run,
+        cool_down: response.cool_down,
+    };
+    Ok((response.lane.clone(), settings, action))
+}
+
+/// What is sent to, by targets and by responses.
+fn targets_of(configuration: &Configuration) -> impl Iterator<Item = &TargetKind> {
+    let responses = configuration.responses.iter().filter_map(|response| match &response.action {
+        ResponseAction::Tell { target, .. } => Some(target),
+        ResponseAction::StartLogging(_) => None,
+    });
+    configuration.targets.iter().map(|target| &target.kind).chain(responses)
+}
+
+fn secrets_of(target: &TargetKind) -> Vec<&Secret> {
+    match target {
         TargetKind::Webhook(settings) => {
             let rest = settings.signing_keys.iter().chain(settings.headers.values());
             std::iter::once(&settings.url).chain(rest).collect()
@@ -271,6 +361,6 @@ fn secrets_of(target: &configuration::Target) -> Vec<&Secret> {
         TargetKind::PagerDuty(settings) => {
             std::iter::once(&settings.routing_key).chain(&settings.url).collect()
         }
-        TargetKind::Stdout | TargetKind::File { .. } => Vec::new(),
+        TargetKind::Aws(_) | TargetKind::Stdout | TargetKind::File { .. } => Vec::new(),
     }
 }

@@ -1,0 +1,48 @@
+//! Which AWS, and as whom.
+
+use std::fmt;
+
+/// Which AWS, and as whom.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AwsSettings {
+    /// The region; none takes what whoever asks knows of it, else what the environment says.
+    pub region: Option<String>,
+    /// Another endpoint than AWS's: a private one, or a test's.
+    pub endpoint: Option<String>,
+    /// A role to assume, by its ARN; none acts as whoever the credentials belong to.
+    pub role: Option<String>,
+    /// Fixed keys; none finds credentials as every AWS tool does.
+    pub keys: Option<Keys>,
+}
+
+/// Keys for an endpoint that wants others than the environment's: a store that speaks S3 but is not AWS. The secret is not shown.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Keys {
+    pub(crate) id: Box<str>,
+    pub(crate) secret: Box<str>,
+}
+
+impl Keys {
+    /// A pair of keys.
+    #[must_use]
+    pub fn new(access_key_id: &str, secret_access_key: &str) -> Self {
+        Keys { id: access_key_id.into(), secret: secret_access_key.into() }
+    }
+}
+
+impl fmt::Debug for Keys {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Keys").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_secret_is_not_shown() {
+        let keys = Keys::new("AKIAIOSFODNN7EXAMPLE", "hunter2");
+        assert_eq!(format!("{keys:?}"), r#"Keys { id: "AKIAIOSFODNN7EXAMPLE", .. }"#);
+    }
+}

@@ -1,0 +1,86 @@
+//! Kinesis: the finding as a record. Those of one partition key are in one shard, in order.
+
+use aws_sdk_kinesis::Client;
+use aws_sdk_kinesis::primitives::Blob;
+use input_transformer::{Event, InputPath, Payload};
+
+use super::connection::Connection;
+use super::fit::Fitted;
+use super::{KinesisSettings, fault};
+use crate::{Delivering, Delivery, DeliveryError, Receipt, Shape, Target};
+
+/// The largest record with its partition key, in bytes: what every stream takes that was not told to take more.
+const RECORD_MAX: usize = 1024 * 1024;
+/// The longest partition key, in characters; each may take four bytes.
+const PARTITION_KEY_MAX: usize = 256;
+const GRANT: &str = "kinesis:PutRecord";
+
+/// Puts records into a stream.
+pub(super) struct Kinesis {
+    connection: Connection<Client>,
+    stream: String,
+    partition_key: Option<InputPath>,
+    shape: Shape,
+}
+
+impl Kinesis {
+    pub(super) fn new(settings: KinesisSettings) -> Self {
+        let KinesisSettings { stream, partition_key, shape, aws } = settings;
+        let connection = Connection::new(aws, aws_client::region_of_arn(&stream), Client::new);
+        Kinesis { connection, stream, partition_key, shape }
+    }
+
+    async fn put(&self, delivery: &Delivery) -> Result<Receipt, DeliveryError> {
+        let fitted = Fitted::of(&self.shape, delivery, RECORD_MAX - 4 * PARTITION_KEY_MAX)?;
+        let note = fitted.note();
+        let key = self.partition_key.as_ref().and_then(|path| partition_key(path, delivery.finding().json()));
+        let call = self.connection.client().await.put_record().data(Blob::new(fitted.text));
+        let call = call.partition_key(key.unwrap_or_else(|| delivery.finding().id().to_owned()));
+        let call = if self.stream.starts_with("arn:") {
+            call.stream_arn(&self.stream)
+        } else {
+            call.stream_name(&self.stream)
+        };
+        let answer = call.send().await;
+        let answer = answer.map_err(|error| fault::of_call(&error, "cannot put the record", GRANT))?;
+        let (shard, number) = (answer.shard_id(), answer.sequence_number());
+        Ok(super::receipt(&format!("record {number} in {shard}{note}")))
+    }
+}
+
+impl Target for Kinesis {
+    fn deliver<'a>(&'a self, delivery: &'a Delivery) -> Delivering<'a> {
+        Box::pin(self.put(delivery))
+    }
+}
+
+/// What stands at a path: a text as it is, anything else as JSON; none if there is nothing that could be a key.
+fn partition_key(path: &InputPath, json: &str) -> Option<String> {
+    let Payload::Delivered(found) = path.apply(&Event::parse(json).ok()?) else { return None };
+    let key = serde_json::from_str::<String>(&found).unwrap_or(found);
+    let key: String = key.chars().take(PARTITION_KEY_MAX).collect();
+    Some(key).filter(|key| !key.is_empty() && key != "{}" && key != "null")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys() {
+        let finding =
+            r#"{"account":"111122223333","detail":{"key":{"a":"b"},"empty":"","none":null,"long":"LONG"}}"#;
+        let finding = finding.replace("LONG", &"é".repeat(300));
+        for (path, wanted) in [
+            ("$.account", Some("111122223333")),
+            ("$.detail.key", Some(r#"{"a":"b"}"#)),
+            ("$.detail.empty", None),
+            ("$.detail.none", None),
+            ("$.detail.missing", None),
+            ("$.detail.long", Some(&*"é".repeat(256))),
+        ] {
+            let path = InputPath::parse(path).unwrap();
+            assert_eq!(partition_key(&path, &finding).as_deref(), wanted, "{path:?}");
+        }
+    }
+}

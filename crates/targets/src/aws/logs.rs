@@ -1,0 +1,88 @@
+//! CloudWatch Logs: the finding as a log event.
+//!
+//! Its timestamp is when it is sent, since the service refuses what happened two weeks ago or before its group's retention; the finding has
+//! its own time inside. A log stream that is missing is created if that is allowed, and the group never: whoever owns it decides on its
+//! retention and its key.
+
+use aws_sdk_cloudwatchlogs::Client;
+use aws_sdk_cloudwatchlogs::types::InputLogEvent;
+
+use super::connection::Connection;
+use super::fit::Fitted;
+use super::{LogsSettings, fault};
+use crate::{Clock, Delivering, Delivery, DeliveryError, Receipt, Shape, Target};
+
+/// The largest log event with what the service counts beside it, in bytes: what every region takes.
+const EVENT_MAX: usize = 256 * 1024;
+const BESIDE: usize = 26;
+const GRANT: &str = "logs:PutLogEvents";
+const WHAT: &str = "cannot put the log event";
+
+/// Puts events into a log stream.
+pub(super) struct Logs {
+    connection: Connection<Client>,
+    group: String,
+    stream: String,
+    create: bool,
+    shape: Shape,
+    clock: Clock,
+}
+
+impl Logs {
+    pub(super) fn new(settings: LogsSettings, clock: Clock) -> Self {
+        let LogsSettings { group, stream, create, shape, aws } = settings;
+        let connection = Connection::new(aws, aws_client::region_of_arn(&group), Client::new);
+        // Calls know groups by name alone.
+        let name = group.split(":log-group:").nth(1).map(|name| name.trim_end_matches(":*").to_owned());
+        Logs { connection, group: name.unwrap_or(group), stream, create, shape, clock }
+    }
+
+    async fn put(&self, delivery: &Delivery) -> Result<Receipt, DeliveryError> {
+        let fitted = Fitted::of(&self.shape, delivery, EVENT_MAX - BESIDE)?;
+        let note = fitted.note();
+        let event = InputLogEvent::builder().timestamp((self.clock)().as_millisecond()).message(fitted.text);
+        let event = event.build().map_err(|error| DeliveryError::Permanent { reason: error.to_string() })?;
+        let client = self.connection.client().await;
+        let call = || {
+            let call = client.put_log_events().log_group_name(&self.group).log_stream_name(&self.stream);
+            call.log_events(event.clone()).send()
+        };
+        let mut answer = call().await;
+        let missing = |error: &aws_sdk_cloudwatchlogs::operation::put_log_events::PutLogEventsError| {
+            error.is_resource_not_found_exception()
+        };
+        if self.create && answer.as_ref().is_err_and(|error| error.as_service_error().is_some_and(missing)) {
+            self.create_stream(client).await?;
+            answer = call().await;
+        }
+        let answer = answer.map_err(|error| fault::of_call(&error, WHAT, GRANT))?;
+        if let Some(rejected) = answer.rejected_log_events_info() {
+            return Err(DeliveryError::Permanent {
+                reason: format!("{WHAT}: it was rejected, {rejected:?}"),
+            });
+        }
+        Ok(super::receipt(&format!("written to {}{note}", self.stream)))
+    }
+
+    async fn create_stream(&self, client: &Client) -> Result<(), DeliveryError> {
+        let call = client.create_log_stream().log_group_name(&self.group).log_stream_name(&self.stream);
+        match call.send().await {
+            Ok(_) => Ok(()),
+            // Somebody else was faster.
+            Err(error)
+                if error
+                    .as_service_error()
+                    .is_some_and(|error| error.is_resource_already_exists_exception()) =>
+            {
+                Ok(())
+            }
+            Err(error) => Err(fault::of_call(&error, "cannot create the log stream", "logs:CreateLogStream")),
+        }
+    }
+}
+
+impl Target for Logs {
+    fn deliver<'a>(&'a self, delivery: &'a Delivery) -> Delivering<'a> {
+        Box::pin(self.put(delivery))
+    }
+}

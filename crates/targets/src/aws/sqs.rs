@@ -1,0 +1,58 @@
+//! SQS: the finding as a message.
+
+use aws_sdk_sqs::Client;
+use aws_sdk_sqs::types::MessageAttributeValue;
+
+use super::connection::Connection;
+use super::fit::Fitted;
+use super::{SqsSettings, attributes, fault};
+use crate::{Delivering, Delivery, DeliveryError, Receipt, Shape, Target};
+
+/// The largest message with its attributes, in bytes: what every queue takes that was not told to take more or less.
+const MESSAGE_MAX: usize = 256 * 1024;
+const GRANT: &str = "sqs:SendMessage";
+
+/// Sends to a queue.
+pub(super) struct Sqs {
+    connection: Connection<Client>,
+    queue: String,
+    shape: Shape,
+}
+
+impl Sqs {
+    pub(super) fn new(settings: SqsSettings) -> Self {
+        let SqsSettings { queue, shape, aws } = settings;
+        let region = aws_client::region_of_queue(&queue);
+        Sqs { connection: Connection::new(aws, region, Client::new), queue, shape }
+    }
+
+    async fn send(&self, delivery: &Delivery) -> Result<Receipt, DeliveryError> {
+        let fitted = Fitted::of(&self.shape, delivery, MESSAGE_MAX - attributes::ROOM)?;
+        let fifo = self.queue.ends_with(".fifo");
+        let client = self.connection.client().await;
+        let mut call = client
+            .send_message()
+            .queue_url(&self.queue)
+            .message_body(attributes::permitted(&fitted.text))
+            .set_message_group_id(fifo.then(|| delivery.telling().conversation.clone()))
+            .set_message_deduplication_id(fifo.then(|| attributes::deduplication_id(delivery)));
+        for (name, value) in attributes::of(delivery) {
+            // Built with its type, which is all that is asked of one.
+            if let Ok(value) =
+                MessageAttributeValue::builder().data_type("String").string_value(value).build()
+            {
+                call = call.message_attributes(name, value);
+            }
+        }
+        let answer = call.send().await;
+        let answer = answer.map_err(|error| fault::of_call(&error, "cannot send to the queue", GRANT))?;
+        let id = answer.message_id().unwrap_or("without an id");
+        Ok(super::receipt(&format!("message {id}{}", fitted.note())))
+    }
+}
+
+impl Target for Sqs {
+    fn deliver<'a>(&'a self, delivery: &'a Delivery) -> Delivering<'a> {
+        Box::pin(self.send(delivery))
+    }
+}
