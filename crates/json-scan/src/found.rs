@@ -14,6 +14,8 @@ pub(crate) struct Found {
     /// Places in `offsets`.
     brackets: Vec<u32>,
     brackets_len: usize,
+    /// Where blocks begin that have brackets inside strings.
+    hidden: Vec<u32>,
 }
 
 /// How many slots are written at a time.
@@ -35,8 +37,21 @@ impl Found {
         self.brackets.get(..self.brackets_len).unwrap_or_default()
     }
 
+    /// Whether a bracket inside a string may stand between these offsets.
+    pub(crate) fn hides(&self, from: usize, to: usize) -> bool {
+        let block = |&base: &u32| (base as usize) < to && base as usize + BLOCK > from;
+        !self.hidden.is_empty() && self.hidden.iter().any(block)
+    }
+
+    /// Notes that the block at `base` has brackets inside strings.
+    #[cold]
+    pub(crate) fn push_hidden(&mut self, base: u32) {
+        self.hidden.push(base);
+    }
+
     /// Forgets everything and keeps the memory.
     pub(crate) fn clear(&mut self) {
+        self.hidden.clear();
         self.marks = 0;
         self.brackets_len = 0;
     }
@@ -44,6 +59,9 @@ impl Found {
     /// Throws away the first `marks` marks, of which `brackets` are brackets.
     pub(crate) fn discard(&mut self, marks: usize, brackets: usize) {
         let (marks, brackets) = (marks.min(self.marks), brackets.min(self.brackets_len));
+        // Where no mark is left, all that was searched is used up but for a string that may still be open: nothing is known to be behind it.
+        let kept = self.offsets().get(marks).copied().unwrap_or(u32::MAX);
+        self.hidden.retain(|base| *base as usize + BLOCK > kept as usize);
         self.offsets.copy_within(marks..self.marks, 0);
         self.marks -= marks;
         self.brackets.copy_within(brackets..self.brackets_len, 0);
@@ -68,20 +86,32 @@ impl Found {
     /// Appends the marks of a block at `base`, of which `brackets` are brackets. Room was [made](Found::reserve).
     #[inline(always)]
     pub(crate) fn push(&mut self, base: u32, marks: u64, brackets: u64) {
+        self.push_with(marks, brackets, |room: &mut [[u32; STEP]], count| {
+            let (mut bits, mut written) = (marks, 0);
+            for step in room {
+                for slot in step {
+                    *slot = base.wrapping_add(bits.trailing_zeros());
+                    bits &= bits.wrapping_sub(1);
+                }
+                written += STEP;
+                if written >= count {
+                    break;
+                }
+            }
+        });
+    }
+
+    /// The same where `write` knows how to write down that many offsets, some at a time.
+    #[inline(always)]
+    pub(crate) fn push_with<const AT_A_TIME: usize>(
+        &mut self,
+        marks: u64,
+        brackets: u64,
+        write: impl FnOnce(&mut [[u32; AT_A_TIME]], usize),
+    ) {
         let count = marks.count_ones() as usize;
         let room = self.offsets.get_mut(self.marks..).unwrap_or_default();
-        let (steps, _) = room.as_chunks_mut::<STEP>();
-        let (mut bits, mut written) = (marks, 0);
-        for step in steps {
-            for slot in step {
-                *slot = base.wrapping_add(bits.trailing_zeros());
-                bits &= bits.wrapping_sub(1);
-            }
-            written += STEP;
-            if written >= count {
-                break;
-            }
-        }
+        write(room.as_chunks_mut::<AT_A_TIME>().0, count);
         if brackets != 0 {
             self.push_brackets(marks, brackets);
         }

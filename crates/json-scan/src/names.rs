@@ -36,12 +36,14 @@ pub struct Names<'a> {
     colon: usize,
     /// Where its name stands in the buffer, without the quotes.
     name: (usize, usize),
+    /// Where its value stands, with all around it; nowhere if it is an object or array.
+    scalar: (usize, usize),
     fault: Option<Malformed>,
 }
 
 impl<'a> Names<'a> {
     pub(crate) fn new(marks: Marks<'a>) -> Self {
-        Names { marks, before: 0, colon: 0, name: (0, 0), fault: None }
+        Names { marks, before: 0, colon: 0, name: (0, 0), scalar: (0, 0), fault: None }
     }
 
     /// Steps to the next member and returns its name; `None` behind the last.
@@ -61,34 +63,39 @@ impl<'a> Names<'a> {
     /// Steps to the next member; false behind the last, and where the object is malformed: then [`Names::check`] tells.
     #[inline]
     pub fn advance(&mut self) -> bool {
-        let (before, last) = (self.before, self.marks.last());
-        if before >= last {
-            return false;
-        }
-        let colon = before + 1;
-        let (from, to) = (self.marks.offset(before) + 1, self.marks.offset(colon));
+        let Marks { bytes, offsets, .. } = self.marks;
+        let before = self.before;
+        let next = offsets.get(before..).and_then(|marks| marks.first_chunk::<3>());
+        let Some(&[opening, colon, value]) = next else {
+            // Behind the last member there is one mark left.
+            return before < self.marks.last() && self.stop(before);
+        };
+        let (from, to) = (opening as usize + 1, colon as usize);
         // Compact text has the quotes right beside the marks.
-        self.name = match self.marks.bytes.get(from..to) {
-            Some([b'"', .., b'"']) if to - from >= 2 => (from + 1, to - 1),
+        self.name = match bytes.get(from..to) {
+            Some([b'"', .., b'"']) => (from + 1, to - 1),
             _ => match self.spaced_name(before) {
                 Some(name) => name,
                 None => return self.stop(before),
             },
         };
-        if self.marks.byte(colon) != b':' {
+        if bytes.get(to) != Some(&b':') {
             return self.stop(before);
         }
-        let value = colon + 1;
-        let (end, mark) = match self.marks.byte(value) {
-            b'{' | b'[' => {
-                let end = self.marks.after(value);
+        self.colon = before + 1;
+        let (end, mark) = match bytes.get(value as usize) {
+            Some(b'{' | b'[') => {
+                let end = self.marks.after(before + 2);
+                self.scalar = (0, 0);
                 (end, self.marks.byte(end))
             }
-            mark => (value, mark),
+            mark => {
+                self.scalar = (to + 1, value as usize);
+                (before + 2, mark.copied().unwrap_or_default())
+            }
         };
-        self.colon = colon;
         self.before = end;
-        end == last || mark == b',' || self.stop_at(self.marks.offset(end))
+        mark == b',' || end == self.marks.last() || self.stop_at(self.marks.offset(end))
     }
 
     /// The name of the member last stepped to.
@@ -138,7 +145,10 @@ impl<'a> Names<'a> {
     /// [`Names::value`] knows.
     #[inline]
     pub fn plain_string(&self) -> Option<Text<'a>> {
-        self.marks.plain_string(self.colon)
+        match self.marks.bytes.get(self.scalar.0..self.scalar.1) {
+            Some([b'"', raw @ .., b'"']) => Some(Text::new(self.scalar.0 + 1, raw)),
+            _ => None,
+        }
     }
 
     /// The digest of the name that came last, for a [`NameTable`](crate::NameTable).

@@ -36,6 +36,10 @@ pub struct Scanner<'a> {
     /// Beside each opening bracket, once its container was taken: how many marks on it closes. What stands beside other marks means nothing.
     closes: Vec<u32>,
     next: usize,
+    /// How many marks the container has that was taken last.
+    taken: usize,
+    /// Its first bracket, by its place among the brackets.
+    first_bracket: usize,
     /// The first bracket that may be at or behind `next`, by its place among the brackets.
     next_bracket: usize,
     /// Opening brackets not yet closed, while a container is taken: the mark's place and byte.
@@ -90,6 +94,8 @@ impl<'a> Scanner<'a> {
             found,
             closes,
             next: 0,
+            taken: 0,
+            first_bracket: 0,
             next_bracket: 0,
             open,
         })
@@ -151,6 +157,41 @@ impl<'a> Scanner<'a> {
         }
     }
 
+    /// The same, and whether `name`, with its quotes, may stand at the beginning of an object inside the taken one: as the first member's
+    /// name of an object in it, or somewhere in a string that has brackets. Asking costs a few comparisons, not a search.
+    ///
+    /// ```
+    /// let mut scanner = json_scan::Scanner::new(br#"{"a":{"b":1}} {"a":{"a":1}} {"a":"{"}"#)?;
+    /// let mut asked = || scanner.object_watching(b"\"a\"").map(|(_, may_begin)| may_begin);
+    /// assert_eq!([asked()?, asked()?, asked()?], [false, true, true]);
+    /// # Ok::<(), json_scan::Malformed>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`Scanner::object`].
+    pub fn object_watching(&mut self, name: &[u8]) -> Result<(Object<'_>, bool), Malformed> {
+        self.object()?;
+        let (begin, end) = (self.next - self.taken, self.next - 1);
+        let offset = |mark: usize| self.found.offsets().get(mark).map_or(self.bytes.len(), |&at| at as usize);
+        let mut may_begin = self.found.hides(offset(begin), offset(end));
+        // Nothing was searched for since the container is whole, so its brackets are the ones before `next_bracket`.
+        let brackets =
+            self.found.brackets().get(self.first_bracket + 1..self.next_bracket).unwrap_or_default();
+        for &mark in brackets {
+            let behind = offset(mark as usize) + 1;
+            // A closing bracket has nothing like a name behind it, and an object seldom white space.
+            may_begin |= match self.bytes.get(behind) {
+                Some(b'"') => self.bytes.get(behind..).is_some_and(|text| text.starts_with(name)),
+                Some(b' ' | b'\t' | b'\n' | b'\r') => {
+                    self.bytes.get(behind..).is_some_and(|text| text.trim_ascii_start().starts_with(name))
+                }
+                _ => false,
+            };
+        }
+        Ok((Object::new(self.marks(begin, end)), may_begin))
+    }
+
     /// Takes the array that begins at the next mark.
     ///
     /// # Errors
@@ -171,11 +212,16 @@ impl<'a> Scanner<'a> {
         // Only now: searching on moves the marks that are still wanted to the front.
         let start = self.next;
         self.next = end + 1;
-        Ok(Marks {
+        self.taken = end + 1 - start;
+        Ok(self.marks(start, end))
+    }
+
+    fn marks(&self, start: usize, end: usize) -> Marks<'_> {
+        Marks {
             bytes: self.bytes,
             offsets: self.found.offsets().get(start..=end).unwrap_or_default(),
             closes: self.closes.get(start..=end).unwrap_or_default(),
-        })
+        }
     }
 
     /// Place of the mark that closes the bracket at `next`, with `closes` filled in between.
@@ -215,6 +261,7 @@ impl<'a> Scanner<'a> {
                     *close = place - opened;
                 }
                 if self.open.is_empty() {
+                    self.first_bracket = self.next_bracket;
                     self.next_bracket = at + 1;
                     return Ok(place as usize);
                 }

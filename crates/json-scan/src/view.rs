@@ -88,27 +88,32 @@ impl<'a> Marks<'a> {
     }
 
     fn any_value(&self, before: usize) -> Result<(Value<'a>, usize), Malformed> {
-        let (at, text) = self.between(before);
         let next = before + 1;
-        if !matches!(self.byte(next), b'{' | b'[') {
+        let opening = self.byte(next);
+        if !matches!(opening, b'{' | b'[') {
+            let (at, text) = self.between(before);
             return Ok((scalar(at, text)?, next));
         }
-        if !text.is_empty() {
-            return Err(Malformed::at(at, Reason::NotAValue));
-        }
+        self.check_blank(before)?;
         let end = self.after(next) - 1;
         let inner = Marks {
             bytes: self.bytes,
             offsets: self.offsets.get(next..=end).unwrap_or_default(),
             closes: self.closes.get(next..=end).unwrap_or_default(),
         };
-        let (at, text) = self.between(end);
-        if !text.is_empty() {
-            return Err(Malformed::at(at, Reason::NotAValue));
-        }
-        let value =
-            if self.byte(next) == b'{' { Value::Object(Object(inner)) } else { Value::Array(Array(inner)) };
+        self.check_blank(end)?;
+        let value = if opening == b'{' { Value::Object(Object(inner)) } else { Value::Array(Array(inner)) };
         Ok((value, end + 1))
+    }
+
+    /// That nothing but white space stands between a mark and the next.
+    #[inline]
+    fn check_blank(&self, mark: usize) -> Result<(), Malformed> {
+        if self.offset(mark) + 1 == self.offset(mark + 1) {
+            return Ok(());
+        }
+        let (at, text) = self.between(mark);
+        if text.is_empty() { Ok(()) } else { Err(Malformed::at(at, Reason::NotAValue)) }
     }
 }
 
@@ -194,6 +199,13 @@ impl<'a> Object<'a> {
     #[inline]
     pub fn value_of(&self, known: KnownName) -> Result<Value<'a>, Malformed> {
         self.0.value(known.colon()).map(|(value, _)| value)
+    }
+
+    /// The value of such a member if it is a string right between its marks, as in compact text all strings are; where this says `None`,
+    /// [`Object::value_of`] knows.
+    #[inline]
+    pub fn plain_string_of(&self, known: KnownName) -> Option<Text<'a>> {
+        self.0.plain_string(known.colon())
     }
 
     /// The name of such a member.

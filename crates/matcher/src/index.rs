@@ -20,6 +20,8 @@
 //! Filing by one most telling value and then refining was weighed against counting satisfied conditions (a common condition
 //! such as one source touches every rule that has it) and against bit sets per field (their length is the number of rules, on every event).
 
+use std::sync::Arc;
+
 use json_scan::Malformed;
 use rustc_hash::FxHashMap;
 
@@ -48,7 +50,7 @@ pub(crate) struct Index {
 /// Entries, by what their next clause asks.
 #[derive(Debug, Default)]
 struct Node {
-    fields: FxHashMap<FieldId, Values>,
+    fields: FxHashMap<FieldId, Arc<Values>>,
     /// Entries that are filed no further.
     entries: Vec<u32>,
 }
@@ -122,7 +124,7 @@ impl Index {
             let below = self.file(bucket, level + 1, field);
             fields.entry(field(path)).or_default().push((key.clone(), below));
         }
-        node.fields = fields.into_iter().map(|(field, keys)| (field, Values::new(keys))).collect();
+        node.fields = fields.into_iter().map(|(field, keys)| (field, Arc::new(Values::new(keys)))).collect();
         self.nodes.push(node);
         u32::try_from(self.nodes.len() - 1).unwrap_or(u32::MAX)
     }
@@ -132,31 +134,16 @@ impl Index {
         self.nodes.iter().flat_map(|node| node.fields.keys().copied())
     }
 
-    /// The fields by which entries are filed first.
-    pub(crate) fn root_fields(&self) -> impl Iterator<Item = FieldId> {
-        self.nodes.get(self.root as usize).into_iter().flat_map(|node| node.fields.keys().copied())
+    /// Whether there are entries that every event has to be held against.
+    pub(crate) fn is_open(&self) -> bool {
+        self.nodes.get(self.root as usize).is_some_and(|root| !root.entries.is_empty())
     }
 
-    /// Whether any entry can have a chance, by the leaves of the root's fields alone: mostly none has.
-    ///
-    /// # Errors
-    ///
-    /// As [`Index::candidates`].
-    pub(crate) fn is_reached(&self, leaves: &Leaves<'_>) -> Result<bool, Malformed> {
-        let Some(root) = self.nodes.get(self.root as usize) else { return Ok(false) };
-        if !root.entries.is_empty() {
-            return Ok(true);
-        }
-        let mut is_reached = false;
-        for leaf in leaves.all() {
-            if let Some(values) = root.fields.get(&leaf.field) {
-                find(values, leaves, leaf.value, &mut |_| is_reached = true)?;
-                if is_reached {
-                    return Ok(true);
-                }
-            }
-        }
-        Ok(false)
+    /// The fields by which entries are filed first, with what is asked of each.
+    pub(crate) fn root_fields(&self) -> Vec<(FieldId, Arc<Values>)> {
+        let root = self.nodes.get(self.root as usize);
+        let fields = root.into_iter().flat_map(|node| &node.fields);
+        fields.map(|(field, values)| (*field, Arc::clone(values))).collect()
     }
 
     /// Names every entry the leaves give a chance; some more than once.

@@ -44,6 +44,7 @@ mod entry;
 mod index;
 mod leaves;
 mod matcher;
+mod probe;
 mod selectors;
 mod stamps;
 mod trie;

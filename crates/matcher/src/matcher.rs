@@ -2,8 +2,8 @@
 //!
 //! A record goes through four steps, and most leave after the first:
 //!
-//! 1. One walk picks up the leaves of the few fields by which the index is filed first. If they lead nowhere, nobody is interested.
-//! 2. Another picks up those of the *early* fields (all that the index is filed by, and what stands beside them) and the index names candidates.
+//! 1. The values of the few fields by which the index is filed first are asked whether they lead anywhere. If not, nobody is interested.
+//! 2. A walk picks up the leaves of the *early* fields (all that the index is filed by, and what stands beside them) and the index names candidates.
 //! 3. What the early leaves already say against a candidate strikes it out; what they say completely decides it.
 //! 4. A last walk, along the paths of the candidates that are left and no others, picks up everything they ask about, and each is asked
 //!    exactly. Filters look their selectors up instead.
@@ -20,6 +20,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use crate::entry::{Check, Entry};
 use crate::index::{Index, Way};
 use crate::leaves::Leaves;
+use crate::probe::Probe;
 use crate::selectors::{Resolved, Selectors};
 use crate::stamps::Stamps;
 use crate::trie::{FieldId, NodeId, Trie};
@@ -127,9 +128,10 @@ impl Builder {
             stages.get(field.index()).is_some_and(|&stage| stage != Stage::Late)
         };
         let early = Collection::new(&paths.iter().filter(is_early).copied().collect::<Vec<_>>());
-        let rooted: FxHashSet<FieldId> = index.root_fields().collect();
-        let is_rooted = |(_, field): &&(&str, FieldId)| rooted.contains(field);
-        let first = Collection::new(&paths.iter().filter(is_rooted).copied().collect::<Vec<_>>());
+        let root = index.root_fields();
+        let is_at_root = |(_, field): &&(&str, FieldId)| root.iter().any(|(of_root, _)| of_root == field);
+        let at_root: Vec<(&str, FieldId)> = paths.iter().filter(is_at_root).copied().collect();
+        let probe = Probe::new(&at_root, &root, index.is_open());
         let all = Collection::new(&paths);
         static IDS: AtomicU64 = AtomicU64::new(0);
         Matcher {
@@ -139,7 +141,7 @@ impl Builder {
             selectors: self.selectors,
             index,
             stages: stages.into(),
-            first,
+            probe,
             early,
             all,
         }
@@ -178,8 +180,7 @@ pub struct Matcher {
     index: Index,
     /// By field.
     stages: Box<[Stage]>,
-    /// The fields of the index's root.
-    first: Collection,
+    probe: Probe,
     /// The fields that are not late.
     early: Collection,
     all: Collection,
@@ -192,7 +193,7 @@ pub struct Scratch {
     resolved: Resolved<'static>,
     way: Way,
     /// What the walks know of names, each of those in its own trie.
-    first_known: Known,
+    probe_known: Known,
     early_known: Known,
     all_names: LearnedNames,
     /// Entries named by the index.
@@ -266,12 +267,10 @@ impl Matcher {
         leaves: &mut Leaves<'a>,
         scratch: &mut Scratch,
     ) -> Result<(), Malformed> {
-        let Scratch { candidates, named, decided, way, first_known, early_known, .. } = scratch;
+        let Scratch { candidates, named, decided, way, probe_known, early_known, .. } = scratch;
         candidates.clear();
         named.clear();
-        self.first.collect_known(view, self.id, first_known, leaves)?;
-        self.first.derive(view, |_| true, leaves);
-        if !self.index.is_reached(leaves)? {
+        if !self.probe.leads_on(view, self.id, probe_known, leaves)? {
             return Ok(());
         }
         leaves.clear();

@@ -12,7 +12,7 @@
 //! `resources` is an empty array and so has no leaf. Filters see the record alone, and nothing of events that are not CloudTrail's.
 
 use cloudtrail::{Body, Event, Record, eventbridge};
-use json_scan::{Malformed, Object};
+use json_scan::{KnownNames, Malformed, Object};
 
 use crate::leaves::{Leaves, Scalar};
 use crate::trie::{FieldId, NodeId, Trie};
@@ -43,6 +43,16 @@ impl<'e, 'a> View<'e, 'a> {
 
     pub(crate) fn of_object(json: Object<'a>) -> Self {
         View { json, bare: None, record: None }
+    }
+
+    /// The text's own object.
+    pub(crate) fn json(&self) -> Object<'a> {
+        self.json
+    }
+
+    /// The numbers of its names, where the decoder knows them.
+    pub(crate) fn names(&self) -> Option<KnownNames<'a>> {
+        self.bare.and_then(|(_, record)| record.names)
     }
 
     /// The record that filters see.
@@ -114,6 +124,11 @@ impl Collection {
         self.nodes.get(field.index()).copied().flatten()
     }
 
+    /// The node of the view's own object; none if nothing in it is wanted.
+    pub(crate) fn start(&self, view: &View<'_, '_>) -> Option<NodeId> {
+        if view.bare.is_some() { self.detail } else { Some(Trie::ROOT) }
+    }
+
     /// Picks up the leaves at the wanted nodes, but for what has to be derived.
     pub(crate) fn collect<'a>(
         &self,
@@ -122,10 +137,8 @@ impl Collection {
         learned: &mut LearnedNames,
         leaves: &mut Leaves<'a>,
     ) -> Result<(), Malformed> {
-        let start = match (view.bare, self.detail) {
-            (None, _) => Trie::ROOT,
-            (Some(_), Some(detail)) if wanted(detail) => detail,
-            (Some(_), _) => return Ok(()),
+        let Some(start) = self.start(view).filter(|&start| start == Trie::ROOT || wanted(start)) else {
+            return Ok(());
         };
         Walk { trie: &self.trie, wanted, learned, leaves }.object(view.json, start, None)
     }
@@ -140,7 +153,7 @@ impl Collection {
     ) -> Result<(), Malformed> {
         let Known { top, below } = known;
         below.turn_to(matcher);
-        let names = view.bare.and_then(|(_, record)| record.names);
+        let names = view.names();
         let (Some(names), Some(detail)) = (names, self.detail) else {
             return self.collect(view, |_| true, below, leaves);
         };

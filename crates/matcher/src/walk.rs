@@ -30,41 +30,18 @@ impl<'a, F: Fn(NodeId) -> bool> Walk<'_, 'a, F> {
         let mut names = object.names();
         let mut last = Place::BEGINNING;
         while names.advance() {
-            let (child, is_dotted) = match self.learned.follow(node, last, names.raw()) {
-                Some((place, child)) => {
-                    last = place;
-                    (child, false)
-                }
-                None => self.look_up(node, &mut last, &names)?,
-            };
+            let (child, is_dotted) = self.learned.child(self.trie, node, &mut last, &names)?;
             if let Some(child) = child
                 && (self.wanted)(child)
             {
                 self.leaves.enter(child, number, is_dotted);
-                self.value(names.value()?, child, scope, false)?;
+                match names.plain_string() {
+                    Some(text) => self.scalar(Scalar::String(text), child, scope, false),
+                    None => self.value(names.value()?, child, scope, false)?,
+                }
             }
         }
         names.check()
-    }
-
-    /// The node of a name that was not expected, and whether it is several parts of a path at once.
-    #[cold]
-    fn look_up(
-        &mut self,
-        node: NodeId,
-        last: &mut Place,
-        names: &Names<'a>,
-    ) -> Result<(Option<NodeId>, bool), Malformed> {
-        let digest = names.digest();
-        if digest.has_escape() | digest.has_dot() {
-            let found = self.trie.descendant(node, names.name())?;
-            return Ok((found.map(|(child, _)| child), found.is_some_and(|(_, is_dotted)| is_dotted)));
-        }
-        let child = self.trie.child(node, names.name(), digest);
-        if let Some(place) = self.learned.learn(node, *last, names.raw(), child) {
-            *last = place;
-        }
-        Ok((child, false))
     }
 
     /// Walks `object` by the numbers of its names, of which `known` tells the nodes below that of the object.
@@ -80,7 +57,10 @@ impl<'a, F: Fn(NodeId) -> bool> Walk<'_, 'a, F> {
             let Some(child) = known.node(self.trie, node, object, member) else { continue };
             if (self.wanted)(child) {
                 self.leaves.enter(child, number, false);
-                self.value(object.value_of(member)?, child, None, false)?;
+                match object.plain_string_of(member) {
+                    Some(text) => self.scalar(Scalar::String(text), child, None, false),
+                    None => self.value(object.value_of(member)?, child, None, false)?,
+                }
             }
         }
         Ok(())
@@ -104,10 +84,15 @@ impl<'a, F: Fn(NodeId) -> bool> Walk<'_, 'a, F> {
             Value::False => Scalar::False,
             Value::Null => Scalar::Null,
         };
+        self.scalar(scalar, node, scope, in_array);
+        Ok(())
+    }
+
+    #[inline]
+    fn scalar(&mut self, scalar: Scalar<'a>, node: NodeId, scope: Option<Scope>, in_array: bool) {
         if let Some(field) = self.trie.field(node) {
             self.leaves.push(field, scalar, scope, in_array || scope.is_some());
         }
-        Ok(())
     }
 
     /// Arrays nest as deep as the scanner allows, whatever the trie says.
@@ -156,9 +141,48 @@ impl LearnedNames {
         }
     }
 
+    /// The node below `node` of the member that was stepped to, behind the one at `last`, and whether its name is several parts of a path at
+    /// once.
+    ///
+    /// # Errors
+    ///
+    /// For an escaped name that is no valid string.
     #[inline]
-    fn follow(&self, node: NodeId, last: Place, name: &[u8]) -> Option<(Place, Option<NodeId>)> {
-        self.names.get(node.index())?.as_ref()?.follow(last, name)
+    pub(crate) fn child(
+        &mut self,
+        trie: &Trie,
+        node: NodeId,
+        last: &mut Place,
+        names: &Names<'_>,
+    ) -> Result<(Option<NodeId>, bool), Malformed> {
+        let known = self.names.get(node.index()).and_then(|known| known.as_ref()?.follow(*last, names.raw()));
+        match known {
+            Some((place, child)) => {
+                *last = place;
+                Ok((child, false))
+            }
+            None => self.look_up(trie, node, last, names),
+        }
+    }
+
+    #[cold]
+    fn look_up(
+        &mut self,
+        trie: &Trie,
+        node: NodeId,
+        last: &mut Place,
+        names: &Names<'_>,
+    ) -> Result<(Option<NodeId>, bool), Malformed> {
+        let digest = names.digest();
+        if digest.has_escape() | digest.has_dot() {
+            let found = trie.descendant(node, names.name())?;
+            return Ok((found.map(|(child, _)| child), found.is_some_and(|(_, is_dotted)| is_dotted)));
+        }
+        let child = trie.child(node, names.name(), digest);
+        if let Some(place) = self.learn(node, *last, names.raw(), child) {
+            *last = place;
+        }
+        Ok((child, false))
     }
 
     fn learn(&mut self, node: NodeId, last: Place, name: &[u8], child: Option<NodeId>) -> Option<Place> {
@@ -197,7 +221,13 @@ impl KnownNodes {
     }
 
     #[inline]
-    fn node(&mut self, trie: &Trie, above: NodeId, object: Object<'_>, member: KnownName) -> Option<NodeId> {
+    pub(crate) fn node(
+        &mut self,
+        trie: &Trie,
+        above: NodeId,
+        object: Object<'_>,
+        member: KnownName,
+    ) -> Option<NodeId> {
         match self.nodes.get(member.word()) {
             Some(Below::Unwanted) => None,
             Some(Below::Node(node)) => Some(*node),

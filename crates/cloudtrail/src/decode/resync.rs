@@ -51,6 +51,11 @@ impl Beginning {
         }
     }
 
+    /// The name of the member with which records begin, with its quotes.
+    pub(super) fn name(&self) -> &[u8] {
+        self.name.needle()
+    }
+
     /// Whether `text` begins with the name of the member with which records begin.
     pub(super) fn is_name(&self, text: &[u8]) -> bool {
         text.starts_with(self.name.needle())

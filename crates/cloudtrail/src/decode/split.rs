@@ -380,8 +380,8 @@ impl Splitter {
         spares: &mut Spares,
         sink: &mut dyn FnMut(Item<'_>),
     ) -> Step {
-        let object = match scanner.object() {
-            Ok(object) => object,
+        let (object, may_begin) = match scanner.object_watching(self.beginning.name()) {
+            Ok(taken) => taken,
             Err(fault) => return self.unreadable(window, at, fault),
         };
         let bytes = object.bytes();
@@ -391,7 +391,9 @@ impl Splitter {
             Some(false) => return Step::Broken { at, error: RejectReason::Unseparated },
             None => return Step::More(at),
         }
-        if self.has_swallowed(bytes, Value::Object(object)) {
+        // Between the elements of a list a record begins where an object does; elsewhere also where a line does.
+        let may_begin = may_begin || self.surroundings() == Surroundings::Sequence;
+        if may_begin && self.has_swallowed(bytes, Value::Object(object)) {
             return Step::Broken { at, error: RejectReason::Unclosed };
         }
         if bytes.len() > self.max_event {
