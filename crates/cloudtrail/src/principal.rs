@@ -35,7 +35,7 @@ pub struct Principal {
     /// The service that called on the principal's behalf.
     pub invoked_by: Option<String>,
     /// The person behind a role or a federated user, where the record tells: the session of an IAM Identity Center user, a source
-    /// identity, the user name at an identity provider.
+    /// identity, the user name at an identity provider, a session that is named with an e-mail address.
     pub human: Option<String>,
     /// Whether the caller's account is another than the one in which the event was recorded.
     pub other_account: bool,
@@ -204,7 +204,12 @@ impl<'a> Identity<'a> {
         Principal {
             kind,
             account: account.and_then(|account| account.parse().ok()),
-            human: if kind == Kind::Sso { session.clone().or(human) } else { human },
+            human: match &session {
+                Some(session) if kind == Kind::Sso => Some(session.clone()),
+                // Whoever federates by hand usually names the session after the person.
+                Some(session) if human.is_none() && is_address(session) => Some(session.clone()),
+                _ => human,
+            },
             name,
             session,
             arn: self.arn.or(self.issuer_arn).map(Cow::into_owned),
@@ -259,6 +264,14 @@ impl<'a> Identity<'a> {
         let name = name.or_else(left).unwrap_or("unknown");
         (name.to_owned(), owned(session), owned(human))
     }
+}
+
+/// Whether a name is an e-mail address, as far as sessions can be named so.
+fn is_address(name: &str) -> bool {
+    name.split_once('@').is_some_and(|(local, domain)| {
+        let labelled = domain.split('.').all(|label| !label.is_empty());
+        !local.is_empty() && !domain.contains('@') && domain.contains('.') && labelled
+    })
 }
 
 /// The account in `arn:partition:service:region:account:resource`.
@@ -321,6 +334,20 @@ mod tests {
             "deploy-role",
             "deploy-role/ci-123",
             Some("carol"),
+        ),
+        (
+            r#"{"type":"AssumedRole","principalId":"AROAEXAMPLE:dora@example.com","arn":"arn:aws:sts::111122223333:assumed-role/admin/dora@example.com"}"#,
+            Kind::AssumedRole,
+            "admin",
+            "admin/dora@example.com",
+            Some("dora@example.com"),
+        ),
+        (
+            r#"{"type":"AssumedRole","principalId":"AROAEXAMPLE:job@7","arn":"arn:aws:sts::111122223333:assumed-role/batch/job@7"}"#,
+            Kind::AssumedRole,
+            "batch",
+            "batch/job@7",
+            None,
         ),
         (
             r#"{"type":"AssumedRole","principalId":"AROAEXAMPLE:ci-123","arn":"arn:aws:sts::111122223333:assumed-role/deploy-role/ci-123"}"#,

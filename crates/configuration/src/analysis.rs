@@ -10,6 +10,10 @@ use rules::{Check, Diagnostic, Organization, Override, RuleSet, Source};
 pub struct Analysis {
     /// What is known of the organization: accounts, lists, hours.
     pub organization: Organization,
+    /// How AWS Organizations is asked for accounts, if it is.
+    pub organizations: Option<crate::Organizations>,
+    /// Databases of addresses.
+    pub geoip: crate::GeoIp,
     /// Where rules come from, in order: at least one place.
     pub rules: Vec<RulesFrom>,
     /// What is different about rules that others wrote.

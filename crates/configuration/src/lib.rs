@@ -45,13 +45,16 @@
 
 #![deny(missing_docs)]
 
+mod accounts;
 mod analysis;
 mod aws_target;
 mod fold;
+mod geoip;
 mod lateness;
 mod listener;
 mod log;
 mod masked;
+mod outside;
 mod read;
 mod respond;
 mod routing;
@@ -64,11 +67,14 @@ mod state;
 mod suppression;
 mod target;
 
+pub use accounts::Organizations;
 pub use analysis::{Analysis, RulesFrom};
+pub use geoip::GeoIp;
 pub use lateness::Lateness;
 pub use listener::Listener;
 pub use log::LogLevel;
 pub use masked::Shown;
+pub use outside::Heartbeat;
 pub use read::{Read, looks_like_one};
 pub use respond::{Response, ResponseAction};
 pub use secret::{MemorySecrets, NoSecret, Secrets};
@@ -90,6 +96,8 @@ pub struct Configuration {
     pub sources: Vec<Source>,
     /// How late events may be.
     pub lateness: Lateness,
+    /// Who is asked for more about findings, in order.
+    pub enrich: Vec<targets::EnricherSettings>,
     /// Where findings go: at least one, with distinct names, each reached by a route.
     pub targets: Vec<Target>,
     /// Which finding goes where.
@@ -98,6 +106,8 @@ pub struct Configuration {
     pub fold: Fold,
     /// What is done about findings beside telling somebody.
     pub responses: Vec<Response>,
+    /// Who is told that the service lives.
+    pub heartbeat: Option<Heartbeat>,
     /// Where the service itself answers, with metrics and health. Nowhere, if it is not said.
     pub http: Option<Listener>,
     /// How much the service says.

@@ -32,10 +32,11 @@ impl Files for Shown<'_> {
 }
 
 /// Sections in which no secret may stand.
-const PLAIN_SECTIONS: [&str; 13] = [
+const PLAIN_SECTIONS: [&str; 14] = [
     "accounts",
     "change_windows",
     "fold",
+    "geoip",
     "holidays",
     "hours",
     "lateness",
@@ -49,7 +50,7 @@ const PLAIN_SECTIONS: [&str; 13] = [
 ];
 
 /// Keys of the other sections whose values are no secrets.
-const PLAIN_KEYS: [&str; 40] = [
+const PLAIN_KEYS: [&str; 42] = [
     "age",
     "allow",
     "attempts",
@@ -66,6 +67,7 @@ const PLAIN_KEYS: [&str; 40] = [
     "detail_type",
     "dry_run",
     "endpoint",
+    "every",
     "fold",
     "fsync",
     "function",
@@ -73,6 +75,7 @@ const PLAIN_KEYS: [&str; 40] = [
     "listen",
     "name",
     "object_max",
+    "on_error",
     "partition_key",
     "path",
     "plain_http",

@@ -7,7 +7,9 @@ use rules::yaml::{self, Node, Value};
 use rules::{Check, Complaints, Diagnostic, Fields, Files, Organization, Override};
 
 use crate::secret::Found;
-use crate::{Analysis, Configuration, Lateness, Listener, LogLevel, RulesFrom, Secrets, Shown, State};
+use crate::{
+    Analysis, Configuration, GeoIp, Heartbeat, Lateness, Listener, LogLevel, RulesFrom, Secrets, Shown, State,
+};
 
 /// What reading gives: the value, if nothing is wrong, and everything there is to say of the file.
 #[derive(Debug)]
@@ -45,7 +47,7 @@ impl<T> Read<T> {
 }
 
 /// The keys of a configuration, in the order they are best written in.
-pub(crate) const KEYS: [&str; 18] = [
+pub(crate) const KEYS: [&str; 21] = [
     "state",
     "sources",
     "lateness",
@@ -57,25 +59,24 @@ pub(crate) const KEYS: [&str; 18] = [
     "holidays",
     "hours",
     "change_windows",
+    "geoip",
+    "enrich",
     "targets",
     "routes",
     "fold",
     "respond",
+    "heartbeat",
     "http",
     "log",
     "metadata",
 ];
 
 /// Keys this version knows and cannot act upon, with what to do meanwhile.
-pub(crate) const NOT_BUILT: [(&str, &str); 2] = [
-    ("enrich", "add what is known to `accounts` and `lists`"),
-    ("forward", "send events on where they come from"),
-];
+pub(crate) const NOT_BUILT: [(&str, &str); 1] = [("forward", "send events on where they come from")];
 
 /// Keys that only the service needs.
-const OF_THE_SERVICE: [&str; 7] = ["state", "sources", "lateness", "targets", "routes", "fold", "http"];
-
-pub(crate) const ACCOUNTS_KEYS: [&str; 1] = ["file"];
+const OF_THE_SERVICE: [&str; 9] =
+    ["state", "sources", "lateness", "enrich", "targets", "routes", "fold", "heartbeat", "http"];
 
 /// Whether a YAML document is meant as a configuration: it has keys of one, and is no rule.
 ///
@@ -104,9 +105,26 @@ enum Needs {
 
 pub(crate) fn configuration(path: &str, files: &dyn Files, secrets: &dyn Secrets) -> Read<Configuration> {
     read(path, files, Some(secrets), Needs::Everything).right().map(|whole| {
-        let Whole { analysis, state, sources, lateness, targets, routes, fold, responses, http, log } = whole;
+        let Whole {
+            analysis,
+            state,
+            sources,
+            lateness,
+            enrich,
+            targets,
+            routes,
+            fold,
+            responses,
+            heartbeat,
+            http,
+            log,
+        } = whole;
         let http = match http {
             Some(http) => Some(http.value()?),
+            None => None,
+        };
+        let heartbeat = match heartbeat {
+            Some(heartbeat) => Some(heartbeat.value()?),
             None => None,
         };
         Some(Configuration {
@@ -114,10 +132,12 @@ pub(crate) fn configuration(path: &str, files: &dyn Files, secrets: &dyn Secrets
             state: state?,
             sources: sources?.value()?,
             lateness,
+            enrich: enrich.value()?,
             targets,
             routes: routes?,
             fold,
             responses,
+            heartbeat,
             http,
             log,
         })
@@ -142,10 +162,12 @@ struct Whole {
     state: Option<State>,
     sources: Option<Found<Vec<crate::Source>>>,
     lateness: Lateness,
+    enrich: Found<Vec<targets::EnricherSettings>>,
     targets: Vec<crate::Target>,
     routes: Option<route::Routes>,
     fold: route::Fold,
     responses: Vec<crate::Response>,
+    heartbeat: Option<Found<Heartbeat>>,
     http: Option<Found<Listener>>,
     log: LogLevel,
 }
@@ -158,9 +180,9 @@ pub(crate) struct Reader<'r, 't> {
     pub(crate) not_looked_up: usize,
     /// Addresses that something listens on.
     pub(crate) listening: Vec<SocketAddr>,
-    files: &'r dyn Files,
+    pub(crate) files: &'r dyn Files,
     /// What is wrong with other files.
-    elsewhere: Vec<Diagnostic>,
+    pub(crate) elsewhere: Vec<Diagnostic>,
 }
 
 fn read(path: &str, files: &dyn Files, secrets: Option<&dyn Secrets>, needs: Needs) -> Read<Whole> {
@@ -231,14 +253,22 @@ impl Reader<'_, '_> {
                 fields.required(self.complaints, key);
             }
         }
-        let organization = self.organization(&fields);
+        let mut organization = self.organization(&fields);
+        let state = fields.get("state").and_then(|node| self.state(node));
+        let folder = state.as_ref().map(|state| state.folder.as_path());
+        let organizations = match fields.get("accounts") {
+            Some(node) => self.accounts(node, folder, &mut organization),
+            None => None,
+        };
+        let geoip = fields.get("geoip").map_or(Some(GeoIp::default()), |node| self.geoip(node))?;
         let rules = fields.get("rules").map_or(Some(vec![RulesFrom::BuiltIn]), |node| self.rules(node));
         let overrides = fields
             .get("override")
             .map_or(Some(Vec::new()), |node| Override::read(self.complaints, &organization.context(0), node));
-        let state = fields.get("state").and_then(|node| self.state(node));
         let sources = fields.get("sources").and_then(|node| self.sources(node));
         let lateness = fields.get("lateness").map_or(Some(Lateness::default()), |node| self.lateness(node));
+        let enrich = fields.get("enrich").map_or(Some(Found::Value(Vec::new())), |node| self.enrich(node));
+        let heartbeat = fields.get("heartbeat").and_then(|node| self.heartbeat(node));
         let targets = fields.get("targets").and_then(|node| self.targets(node));
         let hours = &organization.hours;
         let routing = fields.get("routes").map(|node| self.routing(node, targets.as_ref(), hours));
@@ -260,6 +290,8 @@ impl Reader<'_, '_> {
         Some(Whole {
             analysis: Analysis {
                 organization,
+                organizations,
+                geoip,
                 rules: rules?,
                 overrides: overrides?,
                 suppressions: suppressions?,
@@ -268,10 +300,12 @@ impl Reader<'_, '_> {
             state,
             sources,
             lateness: lateness?,
+            enrich: enrich?,
             targets: targets.map_or(Vec::new(), |targets| targets.targets),
             routes,
             fold,
             responses: responses?,
+            heartbeat,
             http,
             log: log?,
         })
@@ -291,34 +325,7 @@ impl Reader<'_, '_> {
         if let Some(node) = fields.get("change_windows") {
             self.elsewhere.extend(organization.read_change_windows(self.complaints, node, self.files));
         }
-        if let Some(node) = fields.get("accounts") {
-            self.accounts(node, &mut organization);
-        }
         organization
-    }
-
-    fn accounts(&mut self, node: &Node, organization: &mut Organization) {
-        let Some(fields) = self.fields(node, "`accounts`", &ACCOUNTS_KEYS, &["organizations"]) else {
-            return;
-        };
-        if let Some(asked) = fields.get("organizations") {
-            let meanwhile = "list the accounts in a file, and name it as `file`";
-            self.not_supported(asked.range.clone(), "reading accounts from AWS Organizations", meanwhile);
-            if fields.get("file").is_none() {
-                return;
-            }
-        }
-        let Some(file) = fields.required(self.complaints, "file") else { return };
-        let Some(path) = self.path(file, "`file`") else { return };
-        let path = path.display().to_string();
-        match self.files.text(&path) {
-            Some(text) => self.elsewhere.extend(organization.read_accounts(&path, &text)),
-            None => {
-                let message = format!("there is no file `{}`", rules::shown(&path));
-                let help = "a relative path begins at the folder of the configuration";
-                self.wrong(Check::FileNotFound, file, message, help);
-            }
-        }
     }
 
     fn rules(&mut self, node: &Node) -> Option<Vec<RulesFrom>> {

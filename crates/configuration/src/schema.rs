@@ -3,6 +3,7 @@
 //! The reader is the authority and says more than a schema can; the schema says what helps while typing. Tests hold the two together.
 
 mod calendars;
+mod outside;
 
 use rules::Severity;
 use serde_json::{Map, Value, json};
@@ -34,9 +35,7 @@ pub fn configuration() -> Value {
             "rules": texts("Where rules come from: `builtin`, `builtin-baseline` (the part of the pack that looks at most events), rule files, folders of them. Without it, `builtin`.", 1),
             "override": overrides(&of_rules("/$defs/rule/properties/escalate"), &of_rules("/$defs/rule/properties/except")),
             "suppressions": suppressions(),
-            "accounts": object("What is known of the accounts.", &["file"], json!({
-                "file": text("A file of account numbers with names, units, tags and owners."),
-            })),
+            "accounts": accounts(),
             "lists": json!({
                 "description": "Named lists of globs that rules ask about.",
                 "type": "object",
@@ -45,10 +44,16 @@ pub fn configuration() -> Value {
             "holidays": calendars::holidays(),
             "hours": calendars::hours(),
             "change_windows": calendars::change_windows(),
+            "geoip": object("Databases of addresses in MaxMind's format.", &[], json!({
+                "city": text("A file of countries and cities, such as GeoLite2-City.mmdb."),
+                "asn": text("A file of autonomous systems, such as GeoLite2-ASN.mmdb."),
+            })),
+            "enrich": outside::enrich(),
             "targets": targets,
             "routes": routes(),
             "fold": fold(),
             "respond": responses,
+            "heartbeat": outside::heartbeat(),
             "http": object("Where the service itself answers, with metrics and health.", &["listen"], json!({
                 "listen": listen(),
                 "keys": keys("Keys of which a caller has to show one; needed where others than this machine can reach the address."),
@@ -191,6 +196,30 @@ fn lateness() -> Value {
     )
 }
 
+fn accounts() -> Value {
+    let mut organizations = object(
+        "Whether AWS Organizations is asked for accounts: `true`, or what is different.",
+        &[],
+        json!({
+            "refresh": duration("How long its answer is good.", "1h"),
+            "region": text("The region to ask in, outside of AWS's ordinary partition."),
+            "role": text("The ARN of a role to assume, in the management account or a delegated administrator's."),
+            "endpoint": text("Another endpoint than AWS's."),
+        }),
+    );
+    organizations["type"] = json!(["boolean", "object"]);
+    let mut accounts = object(
+        "What is known of the accounts.",
+        &[],
+        json!({
+            "file": text("A file of account numbers with names, units, tags and owners."),
+            "organizations": organizations,
+        }),
+    );
+    accounts["anyOf"] = json!([{ "required": ["file"] }, { "required": ["organizations"] }]);
+    accounts
+}
+
 fn overrides(escalate: &Value, except: &Value) -> Value {
     let entry = object(
         "One rule.",
@@ -259,16 +288,7 @@ fn targets() -> Value {
             "timeout": duration("How long one attempt may take.", "30s"),
         }),
     );
-    let network = object(
-        "What it may do on the network.",
-        &[],
-        json!({
-            "allow": texts("Networks that may be connected to although they are not public.", 0),
-            "plain_http": truth("Whether `http://` will do.", false),
-            "connect_timeout": duration("How long connecting may take.", "5s"),
-            "timeout": duration("How long all of it may take, up to the answer's status.", "10s"),
-        }),
-    );
+    let network = network();
     let mut kinds =
         json!({ "webhook": webhook, "slack": slack, "pagerduty": pagerduty, "stdout": stdout, "file": file });
     if let Some(kinds) = kinds.as_object_mut() {
@@ -284,6 +304,20 @@ fn targets() -> Value {
             "fold": json!({ "description": "Whether findings that belong together are told as one conversation. Without it: what people read does, what machines read does not.", "type": "boolean" }),
         })),
     })
+}
+
+/// What something may do on the network.
+fn network() -> Value {
+    object(
+        "What it may do on the network.",
+        &[],
+        json!({
+            "allow": texts("Networks that may be connected to although they are not public.", 0),
+            "plain_http": truth("Whether `http://` will do.", false),
+            "connect_timeout": duration("How long connecting may take.", "5s"),
+            "timeout": duration("How long all of it may take, up to the answer's status.", "10s"),
+        }),
+    )
 }
 
 fn routes() -> Value {

@@ -281,7 +281,7 @@ impl Reader<'_, '_> {
         Some(text.to_owned())
     }
 
-    fn region(&mut self, node: &Node) -> Option<String> {
+    pub(crate) fn region(&mut self, node: &Node) -> Option<String> {
         let text = self.text(node, "`region`")?;
         if !is_region(text) {
             let message = format!("`{}` is not a region", shown(text));

@@ -177,7 +177,7 @@ impl Reader<'_, '_> {
             .map(|found| found.map(TargetKind::Webhook))
     }
 
-    fn headers(&mut self, node: &Node) -> Option<Found<BTreeMap<String, Secret>>> {
+    pub(crate) fn headers(&mut self, node: &Node) -> Option<Found<BTreeMap<String, Secret>>> {
         let Value::Mapping(entries) = &node.value else {
             let message = format!("`headers` is a mapping of names to values, not {}", node.kind());
             self.complaints.add(Check::WrongType, node.range.clone(), message);
@@ -246,7 +246,7 @@ impl Reader<'_, '_> {
     }
 
     /// Settings that pass their own check.
-    fn checked<S>(
+    pub(crate) fn checked<S>(
         &mut self,
         settings: Found<S>,
         check: impl FnOnce(&S) -> Result<(), SetupError>,

@@ -71,7 +71,13 @@ fn configurations_that_are_wrong() {
             ),
         ),
         ("key_twice", with("log: {}\nlog: {}\n")),
-        ("not_supported", with("enrich: []\nforward: []\naccounts: { organizations: true }\n")),
+        ("not_supported", with("forward: []\nenrich: [{ lambda: { function: f } }]\n")),
+        (
+            "enrich",
+            with(
+                "enrich:\n  - http: { url: http://cmdb.example/v1 }\n  - http: { url: https://10.0.0.7/v1, timeout: 10s, on_error: drop }\n  - http: { timeout: 1s }\nheartbeat: { every: 1s, url: https://hc.example/ping/hunter2hunter2 }\n",
+            ),
+        ),
         ("sources_not_supported", source("kinesis: { stream: cloudtrail }")),
         ("targets_not_supported", target("{ email: { to: a@example.com } }")),
         (

@@ -57,6 +57,7 @@ fn the_example_is_right() {
 fn example_of(root: &Value, schema: &Value, key: &str) -> Value {
     if let Some(target) = schema.get("$ref").and_then(Value::as_str) {
         let text = match (target, key) {
+            ("#/$defs/duration", "timeout") => "1s",
             ("#/$defs/duration", _) => "5m",
             ("#/$defs/size", _) => "64MiB",
             ("#/$defs/secret", "url") => "https://hooks.example/${KEY}",

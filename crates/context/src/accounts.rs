@@ -16,6 +16,35 @@ impl Accounts {
         self.by_id.insert(id, account)
     }
 
+    /// Fills in what another list knows and this one does not: accounts, and of known accounts the name, the units, each tag, the owner.
+    ///
+    /// ```
+    /// use context::{Account, Accounts};
+    /// let account = |name: &str, owner: Option<&str>| Account {
+    ///     name: Some(name.into()),
+    ///     owner: owner.map(Box::from),
+    ///     ..Account::default()
+    /// };
+    /// let (mut written, mut asked) = (Accounts::default(), Accounts::default());
+    /// written.insert("111122223333".parse()?, account("Payments", None));
+    /// asked.insert("111122223333".parse()?, account("payments-prod", Some("team-payments")));
+    /// written.fill_in(asked);
+    /// let known = written.get("111122223333").unwrap();
+    /// assert_eq!((known.name.as_deref(), known.owner.as_deref()), (Some("Payments"), Some("team-payments")));
+    /// # Ok::<(), cloudtrail::NotAnAccountId>(())
+    /// ```
+    pub fn fill_in(&mut self, other: Accounts) {
+        for (id, theirs) in other.by_id {
+            let ours = self.by_id.entry(id).or_default();
+            ours.name = ours.name.take().or(theirs.name);
+            ours.ou = ours.ou.take().or(theirs.ou);
+            ours.owner = ours.owner.take().or(theirs.owner);
+            for (key, value) in theirs.tags {
+                ours.tags.entry(key).or_insert(value);
+            }
+        }
+    }
+
     /// What is known of an account, by its twelve digits.
     #[must_use]
     pub fn get(&self, id: &str) -> Option<&Account> {

@@ -21,24 +21,30 @@
 mod accounts;
 mod appointment;
 mod change_windows;
+mod geography;
 mod glob;
 mod holidays;
 mod hours;
 mod icalendar;
 mod lists;
+#[cfg(test)]
+mod mmdb;
 mod people;
 mod recurrence;
 
 pub use accounts::{Account, Accounts};
 pub use appointment::{Appointment, NotAnAppointment};
 pub use change_windows::{ChangeWindow, ChangeWindows, accounts_in};
+pub use geography::{Geography, NotADatabase, Place};
 pub use glob::glob_matches;
 pub use holidays::{Holiday, Holidays, NotAHoliday};
 pub use hours::{Hours, ScheduleError, WeeklySchedule};
 pub use icalendar::{CalendarError, CalendarProblem, Entry, read_icalendar};
 pub use lists::{List, Lists, PACK_LISTS, PackList};
-pub use people::{Behind, HANDOVERS_MAX, Handover, Known, People};
+pub use people::{Behind, HANDOVERS_MAX, Handover, Known, People, Taken};
 pub use recurrence::{NotARecurrence, Recurrence};
+
+use std::sync::Arc;
 
 /// One snapshot of what is known about the organization.
 #[derive(Clone, Debug, Default)]
@@ -48,13 +54,21 @@ pub struct Context {
     lists: Lists,
     hours: Hours,
     change_windows: ChangeWindows,
+    geography: Arc<Geography>,
 }
 
 impl Context {
     /// A snapshot. `version` orders snapshots of one process: a later one has a higher version.
     #[must_use]
     pub fn new(version: u64, accounts: Accounts, lists: Lists, hours: Hours) -> Self {
-        Self { version, accounts, lists, hours, change_windows: ChangeWindows::default() }
+        Self {
+            version,
+            accounts,
+            lists,
+            hours,
+            change_windows: ChangeWindows::default(),
+            geography: Arc::default(),
+        }
     }
 
     /// What a run without any configuration knows: no accounts, the pack's lists empty, no hours.
@@ -73,6 +87,12 @@ impl Context {
     #[must_use]
     pub fn with_change_windows(self, change_windows: ChangeWindows) -> Self {
         Self { change_windows, ..self }
+    }
+
+    /// The same snapshot with these databases of addresses.
+    #[must_use]
+    pub fn with_geography(self, geography: Arc<Geography>) -> Self {
+        Self { geography, ..self }
     }
 
     /// Which snapshot this is; higher is later.
@@ -109,6 +129,12 @@ impl Context {
     #[must_use]
     pub fn hours(&self) -> &Hours {
         &self.hours
+    }
+
+    /// Where addresses are, and whose.
+    #[must_use]
+    pub fn geography(&self) -> &Geography {
+        &self.geography
     }
 
     /// When changes are expected.

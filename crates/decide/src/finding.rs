@@ -79,6 +79,8 @@ impl Finding {
         let account = text("account");
         let owned = |text: &str| text.to_owned();
         let known = context.account(&account);
+        let source_ip = first.json().pointer("/detail/sourceIPAddress").and_then(Value::as_str);
+        let source_ip = source_ip.unwrap_or_default().to_owned();
         let detail = Detail {
             rule: rule.id.to_string(),
             title: evaluation.title(),
@@ -99,7 +101,8 @@ impl Finding {
                     .collect(),
             },
             principal: PrincipalDetail::of(first),
-            source_ip: first.json().pointer("/detail/sourceIPAddress").and_then(Value::as_str).map(owned),
+            source: SourceDetail::of(&source_ip, context),
+            source_ip: Some(source_ip).filter(|address| !address.is_empty()),
             key: key(incident, rule),
             window: Window { from: incident.window_from.to_string(), to: incident.window_end.to_string() },
             count: incident.count,
@@ -111,6 +114,7 @@ impl Finding {
             first_checks: rule.first_checks.iter().map(|check| owned(check)).collect(),
             tags: rule.tags.iter().map(|tag| owned(tag)).collect(),
             owner: rule.owner.as_deref().map(owned),
+            context: None,
             over_time: incident.basis != Basis::Events,
         };
         Finding {
@@ -167,6 +171,9 @@ pub struct Detail {
     pub principal: PrincipalDetail,
     /// Where the first call came from: an address, or the name of an AWS service.
     pub source_ip: Option<String>,
+    /// Where that address is and whose, as far as the databases say that are configured as `geoip`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source: Option<SourceDetail>,
     /// The values its events have in common, by path: the rule's `group.by`.
     pub key: BTreeMap<String, String>,
     /// The span of time it covers.
@@ -191,6 +198,10 @@ pub struct Detail {
     pub tags: Vec<String>,
     /// Who answers for the rule.
     pub owner: Option<String>,
+    /// What those that the configuration names under `enrich` had to say about it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<BTreeMap<String, serde_json::Value>>")]
+    pub context: Option<serde_json::Map<String, Value>>,
     /// Whether it is about more than each event by itself; for those who show findings, and not part of the JSON.
     #[serde(skip)]
     pub over_time: bool,
@@ -217,6 +228,32 @@ pub struct AccountDetail {
     pub ou: Option<String>,
     /// Its tags.
     pub tags: BTreeMap<String, String>,
+}
+
+/// Where an address is, and whose.
+#[derive(Debug, Clone, Default, Serialize, JsonSchema)]
+pub struct SourceDetail {
+    /// The country's code of two letters.
+    pub country: Option<String>,
+    /// The city.
+    pub city: Option<String>,
+    /// The number of the autonomous system.
+    pub asn: Option<u32>,
+    /// Who runs that system.
+    pub org: Option<String>,
+}
+
+impl SourceDetail {
+    fn of(address: &str, context: &Context) -> Option<Self> {
+        let place = context.geography().of(address);
+        let owned = |text: Option<Box<str>>| text.map(Into::into);
+        (!place.is_unknown()).then(|| SourceDetail {
+            country: owned(place.country),
+            city: owned(place.city),
+            asn: place.asn,
+            org: owned(place.org),
+        })
+    }
 }
 
 /// Who made the call.

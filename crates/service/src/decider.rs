@@ -32,6 +32,7 @@ use tokio::sync::Notify;
 use crate::counts;
 use crate::deliberation::{Deliberation, DeliberationError, Told};
 use crate::desk::{Desk, Fresh, Order, Put};
+use crate::enrichment::Enrichment;
 use crate::examine::{Entrance, Hit, Part, Piece};
 use crate::health::{Health, State};
 use crate::recent::Recent;
@@ -74,6 +75,7 @@ pub(crate) struct Decider {
     pub(crate) workers: usize,
     pub(crate) deliberation: Deliberation,
     pub(crate) desk: Desk,
+    pub(crate) enrichment: Enrichment,
     /// What opening the deliberation has to store.
     pub(crate) first: store::Batch,
     /// Where the workers take batches from: it knows of a reload before the first batch under it comes.
@@ -348,7 +350,8 @@ impl Run {
     }
 
     fn decide_part(&mut self, source: &str, part: Part, received: Timestamp) {
-        let Part { origin, class, mut tally, events, minutes, hits, latest, rejected, trouble } = part;
+        let Part { origin, class, mut tally, events, minutes, hits, handovers, latest, rejected, trouble } =
+            part;
         let journal = &self.decider.journal;
         if let Some(trouble) = trouble {
             self.open.batch.count(&format!("sources/{source}/unreadable"), 1);
@@ -361,6 +364,7 @@ impl Run {
             line.with("first_at", offset).with("first", reason).done();
         }
         self.decider.deliberation.hear(class, &latest, received);
+        self.decider.deliberation.hear_of_people(handovers, &mut self.open.batch);
         let mut hits = hits.into_iter().peekable();
         let mut signals = SignalTally::default();
         let mut unmatched = Unmatched::default();
@@ -432,8 +436,11 @@ impl Run {
     /// Routes what was found and puts it into the batch.
     fn tell(&mut self) {
         let program = Arc::clone(self.decider.deliberation.program());
-        for told in self.decider.deliberation.findings(&self.decider.journal) {
-            let Decider { desk, journal, clock, .. } = &mut self.decider;
+        let mut told = self.decider.deliberation.findings(&self.decider.journal);
+        let Decider { deliberation, enrichment, desk, journal, clock, .. } = &mut self.decider;
+        let earlier = |finding: &str| deliberation.said_about(finding);
+        enrichment.enrich(&mut told, &program, earlier, &mut self.open.batch, clock(), journal);
+        for told in told {
             self.open.add(told, &program, desk, clock(), journal);
         }
     }

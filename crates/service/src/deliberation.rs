@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cloudtrail::{AccountId, Decoder, EventId, EventTime, Region};
-use context::Context;
+use context::{Context, Handover};
 use decide::{
     Engine, Evidence, Finding, Incident, Judgement, Lane, Lateness, Progress, RestoreError, Settings, Signal,
     SignalTally, SourceClass,
@@ -19,7 +19,9 @@ use rules::RuleSet;
 use sources::Proof;
 use store::{Batch, Namespace, Reader, Snapshot};
 
+use crate::enrichment::Answer;
 use crate::examine::{Hit, class};
+use crate::people::{StoredPeople, Waiting};
 use crate::records::{Record, Records};
 use crate::{Journal, Program};
 
@@ -49,6 +51,7 @@ pub(crate) struct Deliberation {
     engine: Engine,
     namespaces: Vec<Namespace>,
     records: Records,
+    people: StoredPeople,
     reader: Reader,
     decoder: Decoder,
     looked: Timestamp,
@@ -66,13 +69,15 @@ impl Deliberation {
         journal: &Journal,
     ) -> Result<Self, DeliberationError> {
         let records = Records::open(&reader.snapshot()?)?;
-        batch.adopt(records.namespace());
+        let people = StoredPeople::open(&reader.snapshot()?)?;
+        batch.adopt(records.namespace()).adopt(people.namespace());
         let (engine, namespaces) = restore(&program, &mut reader, batch, now, journal)?;
         Ok(Deliberation {
             program,
             engine,
             namespaces,
             records,
+            people,
             reader,
             decoder: Decoder::default(),
             looked: now,
@@ -93,6 +98,7 @@ impl Deliberation {
         journal: &Journal,
     ) -> Result<(), DeliberationError> {
         let (engine, namespaces) = restore(&program, &mut self.reader, batch, now, journal)?;
+        self.people.let_be();
         (self.program, self.engine, self.namespaces, self.forgotten) = (program, engine, namespaces, 0);
         Ok(())
     }
@@ -109,6 +115,11 @@ impl Deliberation {
             // What is dated in the future was left aside by the worker.
             let _ = self.engine.hear(lane, *time, event_time(now));
         }
+    }
+
+    /// Takes note of whose credentials are whose.
+    pub(crate) fn hear_of_people(&mut self, handovers: Vec<Handover>, batch: &mut Batch) {
+        self.people.take(handovers, batch);
     }
 
     /// Takes what a source proves of lanes.
@@ -161,6 +172,19 @@ impl Deliberation {
         }
     }
 
+    /// What was said about the last stored revision of a finding.
+    pub(crate) fn said_about(&mut self, finding: &str) -> Option<Answer> {
+        let revisions = self.reader.snapshot().ok()?.finding(finding).ok()?;
+        let said = |body: &[u8]| {
+            let mut json: serde_json::Value = serde_json::from_slice(body).ok()?;
+            match json.pointer_mut("/detail/context")?.take() {
+                serde_json::Value::Object(answer) => Some(answer),
+                _ => None,
+            }
+        };
+        revisions.iter().max_by_key(|revision| revision.revision).and_then(|last| said(&last.body))
+    }
+
     /// Records of a minute that matched no selector of a metric filter that counts those too.
     pub(crate) fn take_unmatched(&mut self, rule: u32, time: EventTime, records: u64) {
         self.engine.take_unmatched(rule, time, records);
@@ -197,7 +221,9 @@ impl Deliberation {
             batch.count("forgotten", evicted - self.forgotten);
             self.forgotten = evicted;
         }
-        self.records.forget(self.engine.watermark().assumed, batch) || changed
+        let watermark = self.engine.watermark().assumed;
+        let forgot = self.records.forget(watermark, batch);
+        self.people.forget(watermark, batch) || forgot || changed
     }
 
     /// The batch is on its way.
@@ -213,14 +239,19 @@ impl Deliberation {
     /// All that was said since the last time, as findings.
     pub(crate) fn findings(&mut self, journal: &Journal) -> Vec<Told> {
         let said = self.engine.drain();
-        said.iter().filter_map(|incident| self.finding(incident, journal)).collect()
+        let mut told: Vec<Told> =
+            said.iter().filter_map(|incident| self.finding(incident, journal)).collect();
+        // Told by now without their person, and told once more.
+        for Waiting { incident, records, .. } in self.people.become_known() {
+            let incident = Incident { revision: incident.revision + 1, ..incident };
+            told.extend(self.tell(&incident, records, false));
+        }
+        told
     }
 
     fn finding(&mut self, incident: &Incident, journal: &Journal) -> Option<Told> {
-        let program = Arc::clone(&self.program);
-        let rule = program.rule(incident.rule)?;
-        let (mut first, mut sample) = (None, Vec::with_capacity(incident.records.len()));
-        let mut last: Option<Record> = None;
+        let rule = self.program.rule(incident.rule)?;
+        let mut records = Vec::with_capacity(incident.records.len());
         for handle in &incident.records {
             let record = match self.records.get(*handle, &mut self.reader) {
                 Ok(record) => record,
@@ -230,14 +261,33 @@ impl Deliberation {
                     None
                 }
             };
-            let Some(record) = record else { continue };
+            records.extend(record);
+        }
+        // Windows are told again when they settle; what is told of single events is told.
+        let once = rule.decision.is_each() && rule.group.is_none();
+        self.tell(incident, records, once)
+    }
+
+    /// Makes a finding of its records. One that is told `once` is kept for the case that its person becomes known.
+    fn tell(&mut self, incident: &Incident, records: Vec<Record>, once: bool) -> Option<Told> {
+        let program = Arc::clone(&self.program);
+        let rule = program.rule(incident.rule)?;
+        let (mut first, mut sample) = (None, Vec::with_capacity(records.len()));
+        for record in &records {
             let (view, json) =
                 decide::take_apart(&mut self.decoder, &record.text, EventTime::from_micros(record.time));
             first = first.or(view);
             sample.extend(json);
-            last = Some(record);
         }
+        let first = first.map(|first| {
+            let person = self.people.behind(first.principal());
+            if person.is_none() && once {
+                self.people.wait(first.principal(), incident, records.clone());
+            }
+            first.with_human(person.as_deref())
+        });
         let finding = Finding::new(incident, rule, first.as_ref(), sample, &program.context);
+        let last = records.into_iter().next_back();
         let class = last.as_ref().map_or(SourceClass::S3, |record| record.class);
         // A revision is told when the world has moved on: it was not received with its records.
         let received = last.filter(|_| incident.revision == 0).map(|record| record.received);

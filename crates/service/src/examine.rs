@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock, mpsc as std_mpsc};
 
 use cloudtrail::outcome::{Outcome, RejectReason, SkipReason, Tally};
 use cloudtrail::{AccountId, Decoder, Event, EventId, EventTime, Item, Region};
+use context::Handover;
 use decide::{FUTURE_MAX, Judgement, SignalOutcome, SourceClass};
 use jiff::Timestamp;
 use matcher::Scratch;
@@ -59,6 +60,8 @@ pub(crate) struct Part {
     pub(crate) minutes: Vec<i64>,
     /// Those of them that a selector matched.
     pub(crate) hits: Vec<Hit>,
+    /// Whose credentials are whose, as far as its events tell.
+    pub(crate) handovers: Vec<Handover>,
     /// The latest time of each account and region in it.
     pub(crate) latest: BTreeMap<(Option<AccountId>, Option<Region>), EventTime>,
     /// The first record that could not be used.
@@ -173,6 +176,7 @@ impl Examiner {
             events: Vec::new(),
             minutes: Vec::new(),
             hits: Vec::new(),
+            handovers: Vec::new(),
             latest: BTreeMap::new(),
             rejected: None,
             trouble: None,
@@ -219,6 +223,7 @@ impl Part {
         if fires && EventInPlace::new(event).check().is_err() {
             return self.reject(event.offset, RejectReason::Unreadable);
         }
+        self.handovers.extend(Handover::of(event));
         self.tally.undated += u64::from(event.undated);
         if !event.undated {
             let latest = self.latest.entry((event.account(), event.region())).or_insert(event.time);

@@ -3,12 +3,16 @@
 //! A reload makes another one. Every batch carries the program it came in under, so what was under way is finished by the rules
 //! it began with, and no two parts of one batch ever see two sets of rules.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use crate::Responses;
 use context::Context;
 use decide::Lateness;
 use matcher::{Builder, Matcher, RuleId};
 use route::Policy;
 use rules::{Rule, RuleSet, Selection, Selector};
+use targets::Enricher;
 
 /// Rules with their index, what they may ask, and where findings go.
 #[derive(Debug)]
@@ -24,6 +28,7 @@ pub struct Program {
     pub lateness: Lateness,
     /// What findings are responded to.
     pub responses: Responses,
+    enrichers: Vec<(Arc<Enricher>, Duration)>,
 }
 
 impl Program {
@@ -50,7 +55,18 @@ impl Program {
             policy: policy.into(),
             lateness,
             responses: Responses::default(),
+            enrichers: Vec::new(),
         }
+    }
+
+    /// The same with those who are asked about findings before they are routed, each with the longest it may take.
+    #[must_use]
+    pub fn with_enrichers(self, enrichers: Vec<(Arc<Enricher>, Duration)>) -> Self {
+        Program { enrichers, ..self }
+    }
+
+    pub(crate) fn enrichers(&self) -> &[(Arc<Enricher>, Duration)] {
+        &self.enrichers
     }
 
     /// The rule of that number.

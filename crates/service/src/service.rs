@@ -24,6 +24,7 @@ use crate::courier::{Courier, Lanes};
 use crate::decider::{Decider, Ending, Input};
 use crate::deliberation::{Deliberation, DeliberationError};
 use crate::desk::{Desk, DeskError, Order};
+use crate::enrichment::Enrichment;
 use crate::examine::{Current, Entrance, work};
 use crate::health::{Health, State};
 use crate::latency::Latencies;
@@ -376,6 +377,7 @@ impl Running {
             workers,
             deliberation,
             desk,
+            enrichment: Enrichment::new(tokio::runtime::Handle::current()),
             first,
             entrance: Arc::clone(&entrance),
             outbox: Arc::clone(&outbox),

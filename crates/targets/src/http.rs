@@ -124,6 +124,36 @@ impl Endpoint {
         Ok(Answer { status: response.status(), retry_after, text: line(&text, SHOWN_MAX) })
     }
 
+    /// Posts JSON and reads the answer, at most so many bytes of it, all within the time that is set.
+    pub(crate) async fn exchange(
+        &self,
+        headers: HeaderMap,
+        json: Vec<u8>,
+        answer_max: usize,
+    ) -> Result<(u16, Vec<u8>), DeliveryError> {
+        let content = (CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        let request =
+            self.client.post(self.url.clone()).headers(headers).header(content.0, content.1).body(json);
+        let exchanged = tokio::time::timeout(self.timeout, async {
+            let mut response = request.send().await?;
+            let mut answer: Vec<u8> = Vec::new();
+            while answer.len() < answer_max
+                && let Some(chunk) = response.chunk().await?
+            {
+                answer.extend(chunk.iter().take(answer_max - answer.len()));
+            }
+            Ok((response.status().as_u16(), answer))
+        });
+        match exchanged.await {
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(error)) => Err(DeliveryError::retryable(self.reason(&error))),
+            Err(_) => {
+                let seconds = self.timeout.as_secs_f32();
+                Err(DeliveryError::retryable(format!("no answer within {seconds} s")))
+            }
+        }
+    }
+
     /// What went wrong, without the address.
     fn reason(&self, error: &reqwest::Error) -> String {
         let mut cause = error.source();

@@ -85,7 +85,7 @@ impl Webhook {
 }
 
 /// A header of the configuration. What the signature and the body rest on is not the configuration's to set.
-fn header(name: &str, value: &Secret) -> Result<(HeaderName, HeaderValue), SetupError> {
+pub(crate) fn header(name: &str, value: &Secret) -> Result<(HeaderName, HeaderValue), SetupError> {
     const OWN: [&str; 7] = [
         TIMESTAMP_HEADER,
         SIGNATURE_HEADER,

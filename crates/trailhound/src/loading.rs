@@ -14,6 +14,7 @@ use walkdir::WalkDir;
 
 use crate::arguments::{Known, RuleChoice};
 use crate::exit_code::{Exit, Failure};
+use crate::geography;
 use crate::talk::Talk;
 
 /// The name of the built-in pack among the paths.
@@ -111,9 +112,14 @@ impl Knowledge {
             RulesFrom::Path(path) => files.real(Path::new(path)),
         };
         let rules = from.iter().map(place).collect();
+        let geography = analysis.as_ref().map(|analysis| geography::open(&analysis.geoip));
+        let geography = geography.transpose().map_err(|reason| {
+            Failure::usage(reason).hint("name the `.mmdb` files as they were downloaded, unpacked")
+        })?;
         let organization = analysis.map_or(&mut nothing, |analysis| &mut analysis.organization);
         add_known(organization, known, talk)?;
-        Ok(Knowledge { context: organization.context(1), configured, rules })
+        let context = organization.context(1).with_geography(geography.unwrap_or_default());
+        Ok(Knowledge { context, configured, rules })
     }
 
     /// What the configuration says, as far as it could be read.

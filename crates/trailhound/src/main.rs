@@ -4,6 +4,7 @@ mod arguments;
 mod clock;
 mod commands;
 mod exit_code;
+mod geography;
 mod inputs;
 mod loading;
 mod output;

@@ -62,15 +62,17 @@ impl Handover {
         if !is_sts || !record.event_name.is_some_and(|name| CALLS.iter().any(|call| name.is(call))) {
             return None;
         }
+        // A third of all records may be AWS taking up roles by itself: nobody is behind those.
+        let identity = record.user_identity?;
+        if member(identity, "type").and_then(|kind| kind.as_text()).is_some_and(|kind| kind.is("AWSService"))
+        {
+            return None;
+        }
         Self::of_call(record, event.time)
     }
 
     fn of_call(record: &Record<'_>, time: EventTime) -> Option<Self> {
         let principal = Principal::of(record);
-        // What AWS does with a role of its own account has nobody behind it.
-        if principal.kind == Kind::Service {
-            return None;
-        }
         let (mut key, mut shared) = (None, None);
         for member in record.json.members().map_while(Result::ok) {
             if member.key.is("responseElements") {

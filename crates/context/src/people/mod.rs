@@ -54,25 +54,34 @@ pub struct People {
     by_time: BTreeSet<(EventTime, Known)>,
 }
 
+/// What became of a handover.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Taken {
+    /// Whether anything is known now that was not.
+    pub is_news: bool,
+    /// What was forgotten to make room.
+    pub forgotten: Option<Known>,
+}
+
 impl People {
-    /// Takes note of a handover; says whether anything is known now that was not.
-    pub fn take(&mut self, handover: Handover) -> bool {
+    /// Takes note of a handover.
+    pub fn take(&mut self, handover: Handover) -> Taken {
         let Handover { of, behind, time } = handover;
         if let Some(known) = self.by_known.get(&of) {
             // The least of all that were ever taken, in whatever order: a person before another's key before another's call.
             if (&known.1, known.0) <= (&behind, time) {
-                return false;
+                return Taken::default();
             }
             self.by_time.remove(&(known.0, of.clone()));
         }
         self.by_time.insert((time, of.clone()));
         self.by_known.insert(of, (time, behind));
-        if self.by_known.len() > HANDOVERS_MAX
-            && let Some((_, oldest)) = self.by_time.pop_first()
-        {
-            self.by_known.remove(&oldest);
+        let full = self.by_known.len() > HANDOVERS_MAX;
+        let forgotten = full.then(|| self.by_time.pop_first()).flatten().map(|(_, oldest)| oldest);
+        if let Some(oldest) = &forgotten {
+            self.by_known.remove(oldest);
         }
-        true
+        Taken { is_news: true, forgotten }
     }
 
     /// The person behind a caller: whom the event itself names, else whoever the credentials lead to.

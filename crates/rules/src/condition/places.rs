@@ -8,7 +8,7 @@ use super::functions::PRESENT;
 use cel::common::ast::{EntryExpr, Expr, IdedExpr, LiteralValue, operators};
 
 /// The variables of which parts are worth asking for alone.
-const ROOTS: [&str; 5] = ["detail", "event", "principal", "account", "lists"];
+const ROOTS: [&str; 6] = ["detail", "event", "principal", "account", "lists", "source"];
 
 /// Before a place whose value is wanted, and one whose presence is. No CEL identifier can be written so.
 const VALUE: &str = "@value";

@@ -51,6 +51,8 @@ pub(super) fn fields_of(variable: &str) -> Option<&'static [&'static str]> {
     match variable {
         "account" => Some(&["id", "name", "ou", "tags"]),
         "principal" => Some(&["kind", "name", "arn", "session", "human"]),
+        // The service's name as a whole; where the call came from in parts.
+        "source" => Some(&["country", "city", "asn", "org"]),
         _ => None,
     }
 }
@@ -119,6 +121,7 @@ impl<'a> Scope<'a> {
                     _ => Err(absent()),
                 }
             }
+            "source" => whole(self.place(first).ok_or_else(absent)?, names.next()),
             "lists" => whole(globs(self.context.lists().get(first).ok_or_else(absent)?), names.next()),
             "event" => {
                 let member = self.seen.member(first).ok_or_else(absent)?;
@@ -144,6 +147,20 @@ impl<'a> Scope<'a> {
             "arn" => principal.arn.as_deref().map(text),
             "session" => principal.session.as_deref().map(text),
             "human" => principal.human.as_deref().map(text),
+            _ => None,
+        }
+    }
+
+    /// What is known of the address the call came from.
+    fn place(&self, field: &str) -> Option<Boxed<'a>> {
+        let address = self.seen.find("detail", ["sourceIPAddress"]).ok()?.text()?;
+        let place = self.context.geography().of(&address);
+        let text = |text: Option<Box<str>>| text.map(|text| string(Cow::Owned(text.into())));
+        match field {
+            "country" => text(place.country),
+            "city" => text(place.city),
+            "org" => text(place.org),
+            "asn" => place.asn.map(|number| Box::new(CelInt::from(i64::from(number))) as Boxed<'a>),
             _ => None,
         }
     }

@@ -65,6 +65,15 @@ impl EventView {
         &self.principal
     }
 
+    /// The same event with the person behind its caller, where other events tell and this one does not.
+    #[must_use]
+    pub fn with_human(mut self, human: Option<&str>) -> Self {
+        if self.principal.human.is_none() {
+            self.principal.human = human.map(str::to_owned);
+        }
+        self
+    }
+
     /// When it happened.
     #[must_use]
     pub fn time(&self) -> EventTime {

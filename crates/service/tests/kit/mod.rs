@@ -15,7 +15,7 @@ use route::{RouteDefinition, Routes, TargetName};
 use rules::{MemoryFiles, RuleSet};
 use service::{Journal, Lanes, Level, Loader, Plan, Program, Service, Settings, Supervised};
 use sources::{Checkpoint, Content, Limits, Running, Session, Source, SourceError, Verdict};
-use targets::{Clock, Delivering, Delivery, DeliveryError, Lane, Policy, Receipt, Target};
+use targets::{Clock, Delivering, Delivery, DeliveryError, Enricher, Lane, Policy, Receipt, Target};
 use tokio::sync::{Mutex as AsyncMutex, mpsc, oneshot};
 
 /// A rule over every event of a name.
@@ -159,6 +159,8 @@ pub(crate) struct Wanted {
     pub(crate) target: Recorder,
     pub(crate) sources: Vec<Arc<dyn Source>>,
     pub(crate) store: store::Options,
+    /// Who is asked about findings.
+    pub(crate) enrichers: Vec<(Arc<Enricher>, Duration)>,
 }
 
 impl Wanted {
@@ -170,11 +172,13 @@ impl Wanted {
             target: Recorder::default(),
             sources,
             store,
+            enrichers: Vec::new(),
         }
     }
 
     pub(crate) fn plan(&self) -> Plan {
-        plan(&self.rules, &self.target, &self.sources).unwrap()
+        let plan = plan(&self.rules, &self.target, &self.sources).unwrap();
+        Plan { program: plan.program.with_enrichers(self.enrichers.clone()), ..plan }
     }
 
     pub(crate) fn start(&self) -> Service {

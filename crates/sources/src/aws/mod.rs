@@ -15,6 +15,7 @@ mod client;
 mod digests;
 mod fault;
 mod fetch;
+mod organizations;
 mod queue;
 mod s3;
 mod sqs;
@@ -22,6 +23,7 @@ mod worker;
 
 pub use aws_client::{AwsSettings, Keys};
 pub use bucket::{Bucket, BucketError, Object};
+pub use organizations::{OrganizationAccount, OrganizationsError, organization_accounts};
 pub use queue::QueueSettings;
 pub use s3::{S3, S3Settings};
 pub use sqs::{Sqs, SqsSettings};

@@ -10,4 +10,6 @@ mod hostile;
 mod http;
 mod kit;
 #[cfg(feature = "aws")]
+mod organizations;
+#[cfg(feature = "aws")]
 mod queue;

@@ -6,6 +6,7 @@
 mod aws;
 mod counterpart;
 mod dispatcher;
+mod enricher;
 mod lines;
 mod pagerduty;
 mod secrecy;

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use cloudtrail::outcome::{RejectReason, SkipReason};
 use cloudtrail::{Digest, EventId, EventTime};
+use context::Handover;
 use decide::Judgement;
 
 use super::reach::Reach;
@@ -21,6 +22,8 @@ pub(super) struct Batch {
     pub(super) texts: Vec<u8>,
     /// Of each event in [`Batch::events`] the minute in which it happened, where a metric filter wants to know.
     pub(super) minutes: Vec<i64>,
+    /// Whose credentials are whose, as far as its events tell.
+    pub(super) handovers: Vec<Handover>,
     /// How far the events reach.
     pub(super) reach: Reach,
     /// Digest files.
@@ -37,12 +40,13 @@ pub(super) struct Batch {
 impl Batch {
     /// Empties it for another input. What its lists occupy stays: fresh memory costs as much as what is written to it.
     pub(super) fn reuse(&mut self) {
-        let Batch { events, hits, texts, minutes, .. } = std::mem::take(self);
+        let Batch { events, hits, texts, minutes, handovers, .. } = std::mem::take(self);
         *self = Batch {
             events: emptied(events),
             hits: emptied(hits),
             texts: if texts.capacity() > TEXTS_MAX { Vec::new() } else { emptied(texts) },
             minutes: emptied(minutes),
+            handovers: emptied(handovers),
             ..Batch::default()
         };
     }

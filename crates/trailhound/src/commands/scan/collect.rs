@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use cloudtrail::Digest;
 use cloudtrail::outcome::{Outcome, RejectReason, Tally};
+use context::People;
 use decide::{Judgement, RecordHandle, Signal, SignalOutcome, SignalTally};
 
 use super::batch::{Batch, Hit};
@@ -28,6 +29,7 @@ pub(super) struct Collector<'i> {
     taker: Option<&'i mut dyn FnMut(Signal)>,
     spool: Spool,
     signals: Vec<Signal>,
+    people: People,
     reach: Reach,
     digests: Vec<Digest>,
     /// Records by the minute, where a metric filter wants to know how many it did not match.
@@ -60,6 +62,8 @@ pub(super) struct Read<'i> {
     pub(super) counts: Counts,
     pub(super) history: History,
     pub(super) spool: Spool,
+    /// Who is behind which credentials.
+    pub(super) people: People,
     troubles: Vec<(usize, String)>,
 }
 
@@ -71,6 +75,7 @@ impl<'i> Collector<'i> {
             taker: None,
             spool: Spool::new(),
             signals: Vec::new(),
+            people: People::default(),
             reach: Reach::default(),
             digests: Vec::new(),
             minutes: BTreeMap::new(),
@@ -106,6 +111,9 @@ impl<'i> Collector<'i> {
         if let Some(trouble) = batch.trouble.take() {
             counts.troubles += 1;
             self.troubles.push((batch.input, trouble));
+        }
+        for handover in batch.handovers.drain(..) {
+            self.people.take(handover);
         }
         self.reach.add(std::mem::take(&mut batch.reach));
         self.digests.append(&mut batch.digests);
@@ -177,13 +185,24 @@ impl<'i> Collector<'i> {
     pub(super) fn finish(mut self) -> Result<Read<'i>, Failure> {
         self.counts.records.check().map_err(|error| Failure::input(error.to_string()))?;
         self.signals.sort_by(|a, b| a.order().cmp(&b.order()));
-        let Collector { inputs, spool, signals, reach, digests, minutes, matched, counts, troubles, .. } =
-            self;
+        let Collector {
+            inputs,
+            spool,
+            signals,
+            people,
+            reach,
+            digests,
+            minutes,
+            matched,
+            counts,
+            troubles,
+            ..
+        } = self;
         let unread: Vec<usize> = troubles.iter().map(|(input, _)| *input).collect();
         let read = inputs.iter().enumerate().filter(|(input, _)| !unread.contains(input));
         let digests = history::vouching(digests, read.map(|(_, input)| input.name()));
         let history = History { signals, reach, digests, minutes, matched };
-        Ok(Read { inputs, counts, history, spool, troubles })
+        Ok(Read { inputs, counts, history, spool, people, troubles })
     }
 }
 

@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io::{BufWriter, Write};
 
 use cloudtrail::Decoder;
+use context::People;
 use decide::{Basis, Finding, Holding, Incident, SignalTally};
 use rules::{EventView, Severity};
 use serde_json::value::RawValue;
@@ -56,6 +57,7 @@ impl Told {
 pub(super) fn tell(
     history: History,
     spool: Spool,
+    people: &People,
     loaded: &Loaded,
     least: Severity,
     mut ids: Option<BufWriter<File>>,
@@ -101,6 +103,10 @@ pub(super) fn tell(
             continue;
         }
         let (first, sample) = records.of(&incident)?;
+        let first = first.map(|first| {
+            let person = people.behind(first.principal());
+            first.with_human(person.as_deref())
+        });
         let finding = Finding::new(&incident, rule, first.as_ref(), sample, &loaded.context);
         told.printed = written(output.finding(&finding));
     }

@@ -82,7 +82,8 @@ pub(crate) fn through(arguments: &Scan, output: &mut dyn Output, talk: Talk) -> 
     read.report(&loaded, talk);
 
     let span = read.history.reach.span();
-    let told = findings::tell(read.history, read.spool, &loaded, arguments.severity, ids, output)?;
+    let told =
+        findings::tell(read.history, read.spool, &read.people, &loaded, arguments.severity, ids, output)?;
 
     told.report(&loaded, talk);
     let stats = Stats::new(&read.counts, &inputs.found, &told, stopwatch.elapsed());

@@ -9,6 +9,7 @@ use std::sync::{Condvar, Mutex, PoisonError, mpsc};
 
 use cloudtrail::outcome::{RejectReason, SkipReason};
 use cloudtrail::{Decoded, Decoder, Event, Item, LogKey};
+use context::Handover;
 use decide::{Judgement, SignalOutcome};
 use matcher::Scratch;
 use rules::EventInPlace;
@@ -204,6 +205,8 @@ impl<'l> Worker<'l> {
 }
 
 fn take_event(event: &Event<'_>, loaded: &Loaded, span: Span, scratch: &mut Scratch, batch: &mut Batch) {
+    // What is told of may have begun before the time that is asked for.
+    batch.handovers.extend(Handover::of(event));
     if !span.holds(event.time) {
         batch.skipped.push(SkipReason::OutOfRange);
         return;

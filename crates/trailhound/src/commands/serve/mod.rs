@@ -2,6 +2,8 @@
 
 mod demo;
 mod environment;
+mod heartbeat;
+mod organization;
 mod plan;
 mod prints;
 
@@ -53,8 +55,10 @@ fn from_file(config: &Path, arguments: &Serve, talk: Talk) -> Outcome {
         version: env!("CARGO_PKG_VERSION"),
     };
     let fixed = (settings.state.clone(), settings.store.clone());
+    let asked = organization::Asked::default();
+    asked.set(loaded.organizations);
     let loader: Loader = {
-        let clock = clock.clone();
+        let (clock, asked) = (clock.clone(), asked.clone());
         Arc::new(move || {
             let again = plan::load(&path, &clock).map_err(|faults| faults.to_string())?;
             if (&again.state.folder, again.state.options().size_max_bytes)
@@ -62,11 +66,18 @@ fn from_file(config: &Path, arguments: &Serve, talk: Talk) -> Outcome {
             {
                 return Err("`state` cannot change while the service runs: restart it".to_owned());
             }
+            asked.set(again.organizations);
             Ok(again.plan)
         })
     };
     let service = start(settings, loaded.plan, loader, clock, jitter)?;
     obey_signals(&service, &journal);
+    if let Some(heartbeat) = &loaded.heartbeat {
+        let signs = heartbeat::give(heartbeat, service.health().clone(), journal.clone());
+        service.spawn(signs.map_err(|error| Failure::usage(format!("`heartbeat`: {error}")))?);
+    }
+    #[cfg(feature = "aws")]
+    service.spawn(organization::ask(asked, journal.clone()));
     ended(service.wait())
 }
 

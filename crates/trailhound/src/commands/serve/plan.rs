@@ -4,17 +4,23 @@ use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
-use configuration::{Configuration, ResponseAction, RulesFrom, SourceKind, TargetKind};
+use configuration::{
+    Configuration, Heartbeat, Organizations, ResponseAction, RulesFrom, SourceKind, TargetKind,
+};
 use decide::Lateness;
 use rules::{Colour, Diagnostic, RuleSet};
 use service::{Level, Operations, Plan, Program, Response, Retention, Supervised};
 use sources::{ApiKey, Directory, DirectorySettings, Http, HttpSettings, Limits, Source, SourceError};
 use targets::respond::{Action, Responder, ResponderSettings, Tell};
-use targets::{Clock, File, Lane, PagerDuty, Secret, Slack, Stream, Target, Webhook};
+use targets::{
+    Clock, Enricher, EnricherSettings, File, Lane, PagerDuty, Secret, Slack, Stream, Target, Webhook,
+};
 
 use super::environment::Environment;
 use crate::exit_code::{Exit, Failure};
+use crate::geography;
 use crate::loading::{BASELINE, BUILTIN, RuleFiles};
 use crate::talk::Talk;
 
@@ -22,6 +28,10 @@ use crate::talk::Talk;
 pub(super) struct Loaded {
     pub(super) plan: Plan,
     pub(super) state: configuration::State,
+    /// How AWS Organizations is asked for accounts, if it is.
+    pub(super) organizations: Option<Organizations>,
+    /// Who is told that the service lives.
+    pub(super) heartbeat: Option<Heartbeat>,
     pub(super) operations: Option<Operations>,
     pub(super) level: Level,
     pub(super) warnings: usize,
@@ -88,7 +98,8 @@ pub(super) fn load(path: &str, clock: &Clock) -> Result<Loaded, Faults> {
         return Err(Faults::of(Exit::Usage, &read.diagnostics, &read.shown(&files)));
     };
     let analysis = &configuration.analysis;
-    let context = analysis.context(1);
+    let geography = geography::open(&analysis.geoip).map_err(Faults::one)?;
+    let context = analysis.context(1).with_geography(geography);
     let from: Vec<String> = analysis
         .rules
         .iter()
@@ -119,11 +130,13 @@ pub(super) fn load(path: &str, clock: &Clock) -> Result<Loaded, Faults> {
     };
     let mut watched: Vec<PathBuf> = files.asked().chain(rule_files.asked()).collect();
     watched.extend(environment.files());
+    watched.extend(geography::files(&analysis.geoip));
     // A folder tells of rule files that come and go.
     watched.extend(from.iter().filter(|path| *path != BUILTIN && *path != BASELINE).map(PathBuf::from));
     watched.sort();
     watched.dedup();
-    let mut program = Program::new(rules, context, configuration.policy(), lateness);
+    let mut program = Program::new(rules, context, configuration.policy(), lateness)
+        .with_enrichers(enrichers(&configuration.enrich)?);
     let responses = configuration.responses.iter();
     program.responses = service::Responses::new(
         responses.map(|one| Response { lane: one.lane.clone(), pattern: one.pattern.clone() }).collect(),
@@ -141,6 +154,8 @@ pub(super) fn load(path: &str, clock: &Clock) -> Result<Loaded, Faults> {
     Ok(Loaded {
         plan,
         state: configuration.state.clone(),
+        organizations: organizations(analysis.organizations.as_ref())?,
+        heartbeat: configuration.heartbeat.clone(),
         operations: configuration
             .http
             .as_ref()
@@ -148,6 +163,24 @@ pub(super) fn load(path: &str, clock: &Clock) -> Result<Loaded, Faults> {
         level: level(configuration.log),
         warnings: warnings + diagnostics.len() + overridden.len(),
     })
+}
+
+/// How AWS Organizations is asked, if this program can.
+fn organizations(organizations: Option<&Organizations>) -> Result<Option<Organizations>, Faults> {
+    if organizations.is_some() && cfg!(not(feature = "aws")) {
+        let message = "`accounts`: this build was made without the feature `aws` and asks no organization";
+        return Err(Faults::one(message.to_owned()));
+    }
+    Ok(organizations.cloned())
+}
+
+/// Those who are asked about findings, each with the longest it may take.
+fn enrichers(settings: &[EnricherSettings]) -> Result<Vec<(Arc<Enricher>, Duration)>, Faults> {
+    let enricher = |settings: &EnricherSettings| {
+        let enricher = Enricher::new(settings).map_err(|error| Faults::one(format!("`enrich`: {error}")))?;
+        Ok((Arc::new(enricher), settings.network.timeout))
+    };
+    settings.iter().map(enricher).collect()
 }
 
 fn level(level: configuration::LogLevel) -> Level {

@@ -1,0 +1,186 @@
+//! Who is behind which credentials, as the store keeps it: what was heard is committed with the batch in which it came.
+//!
+//! A finding of a single event is told at once, and the call that gave out its caller's credentials may come a moment later, from
+//! another region or account. Such findings are kept at hand until the watermark has passed them, and told once more when the
+//! person becomes known.
+
+use std::ops::ControlFlow;
+use std::time::Duration;
+
+use cloudtrail::{EventTime, Principal};
+use context::{Behind, Handover, Known, People};
+use decide::Incident;
+use serde::{Deserialize, Serialize};
+use store::{Batch, Namespace, Snapshot};
+
+use crate::records::Record;
+
+/// The namespace's name: with a full stop in it, as no rule's id has.
+const NAME: &str = "trailhound.people";
+/// The format of a row.
+const VERSION: u32 = 1;
+/// How long credentials are remembered: they last for a day and a half at most, and windows are told about after they have passed.
+const KEPT: Duration = Duration::from_secs(7 * 24 * 3600);
+/// How many findings may wait for a person.
+const WAITING_MAX: usize = 1_000;
+
+/// The people behind credentials, and findings that wait for them.
+#[derive(Debug)]
+pub(crate) struct StoredPeople {
+    people: People,
+    namespace: Namespace,
+    waiting: Vec<Waiting>,
+    /// Whether anything is known that was not when the waiting were last looked at.
+    news: bool,
+}
+
+/// A finding that was told without its person.
+#[derive(Debug)]
+pub(crate) struct Waiting {
+    principal: Principal,
+    pub(crate) incident: Incident,
+    pub(crate) records: Vec<Record>,
+}
+
+/// A row: when, and one of the others.
+#[derive(Debug, Serialize, Deserialize)]
+struct Row {
+    time: i64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    person: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    key: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    shared: Option<String>,
+}
+
+impl StoredPeople {
+    /// Those that are in the store.
+    pub(crate) fn open(snapshot: &Snapshot<'_>) -> Result<Self, store::Error> {
+        let namespace = Namespace::new(NAME, [0; 32]);
+        let mut people = People::default();
+        snapshot.scan_state(&namespace, .., |row| {
+            if let Some(handover) = read(row.key, row.value) {
+                people.take(handover);
+            }
+            ControlFlow::Continue(())
+        })?;
+        Ok(StoredPeople { people, namespace, waiting: Vec::new(), news: false })
+    }
+
+    pub(crate) fn namespace(&self) -> &Namespace {
+        &self.namespace
+    }
+
+    /// Takes what events tell; says whether there was anything new.
+    pub(crate) fn take(&mut self, handovers: Vec<Handover>, batch: &mut Batch) -> bool {
+        let mut changed = false;
+        for handover in handovers {
+            let (key, value) = (key(&handover.of), value(&handover));
+            let taken = self.people.take(handover);
+            if taken.is_news {
+                batch.put(&self.namespace, &key, VERSION, &value);
+                changed = true;
+            }
+            if let Some(forgotten) = taken.forgotten {
+                batch.delete(&self.namespace, &self::key(&forgotten));
+            }
+        }
+        self.news |= changed;
+        changed
+    }
+
+    /// The person behind a caller.
+    pub(crate) fn behind(&self, principal: &Principal) -> Option<String> {
+        self.people.behind(principal).map(|person| person.to_string())
+    }
+
+    /// Keeps a finding that was told without its person, if that may become known.
+    pub(crate) fn wait(&mut self, principal: &Principal, incident: &Incident, records: Vec<Record>) {
+        let temporary = principal.access_key.as_deref().is_some_and(|key| key.starts_with("ASIA"));
+        if temporary && self.waiting.len() < WAITING_MAX {
+            let (principal, incident) = (principal.clone(), incident.clone());
+            self.waiting.push(Waiting { principal, incident, records });
+        }
+    }
+
+    /// The findings whose person has become known.
+    pub(crate) fn become_known(&mut self) -> Vec<Waiting> {
+        if !std::mem::take(&mut self.news) {
+            return Vec::new();
+        }
+        let people = &self.people;
+        self.waiting.extract_if(.., |waiting| people.behind(&waiting.principal).is_some()).collect()
+    }
+
+    /// Other rules hold from here on: what waits was told by the old ones, and stays as it was told.
+    pub(crate) fn let_be(&mut self) {
+        self.waiting.clear();
+    }
+
+    /// Forgets what the watermark has left far behind, some at a time.
+    pub(crate) fn forget(&mut self, watermark: EventTime, batch: &mut Batch) -> bool {
+        self.waiting.retain(|waiting| waiting.incident.time >= watermark);
+        let kept = i64::try_from(KEPT.as_micros()).unwrap_or(i64::MAX);
+        let before = EventTime::from_micros(watermark.as_micros().saturating_sub(kept));
+        let forgotten = self.people.forget(before, 1_000);
+        for of in &forgotten {
+            batch.delete(&self.namespace, &key(of));
+        }
+        !forgotten.is_empty()
+    }
+}
+
+fn key(of: &Known) -> Vec<u8> {
+    let (kind, text) = match of {
+        Known::Key(key) => (b'k', key),
+        Known::Shared(call) => (b's', call),
+    };
+    [&[kind], text.as_bytes()].concat()
+}
+
+fn value(handover: &Handover) -> Vec<u8> {
+    let mut row = Row { time: handover.time.as_micros(), person: None, key: None, shared: None };
+    match &handover.behind {
+        Behind::Person(person) => row.person = Some(person.to_string()),
+        Behind::Same(Known::Key(key)) => row.key = Some(key.to_string()),
+        Behind::Same(Known::Shared(call)) => row.shared = Some(call.to_string()),
+    }
+    // A map of numbers and texts.
+    serde_json::to_vec(&row).unwrap_or_default()
+}
+
+fn read(key: &[u8], value: &[u8]) -> Option<Handover> {
+    let (kind, text) = key.split_first()?;
+    let text = Box::from(std::str::from_utf8(text).ok()?);
+    let of = match kind {
+        b'k' => Known::Key(text),
+        b's' => Known::Shared(text),
+        _ => return None,
+    };
+    let row: Row = serde_json::from_slice(value).ok()?;
+    let person = row.person.map(|person| Behind::Person(person.into()));
+    let by_key = || row.key.map(|key| Behind::Same(Known::Key(key.into())));
+    let by_call = || row.shared.map(|call| Behind::Same(Known::Shared(call.into())));
+    let behind = person.or_else(by_key).or_else(by_call)?;
+    Some(Handover { of, behind, time: EventTime::from_micros(row.time) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_are_read_as_they_were_written() {
+        for (of, behind) in [
+            (Known::Key("ASIA1".into()), Behind::Person("alice".into())),
+            (Known::Key("ASIA1".into()), Behind::Same(Known::Key("ASIA0".into()))),
+            (Known::Shared("d488".into()), Behind::Same(Known::Shared("x".into()))),
+        ] {
+            let handover = Handover { of, behind, time: EventTime::from_micros(7) };
+            assert_eq!(read(&key(&handover.of), &value(&handover)), Some(handover));
+        }
+        assert_eq!(read(b"x", b"{}"), None);
+        assert_eq!(read(b"kASIA1", b"{\"time\":1}"), None);
+    }
+}

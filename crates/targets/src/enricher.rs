@@ -1,0 +1,100 @@
+//! Somebody who knows more: is sent a finding before it is routed, and answers with what belongs to it.
+//!
+//! It is asked under the same rules as a target is told, and never twice for nothing: whoever asks keeps the answer. What it says is
+//! data: it stands in the finding as `detail.context`, and is told like everything else in it.
+
+use std::collections::BTreeMap;
+
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use serde_json::{Map, Value};
+
+use crate::http::Endpoint;
+use crate::webhook::header;
+use crate::{Network, Secret, SetupError};
+
+/// What an enricher needs.
+#[derive(Debug, Clone)]
+pub struct EnricherSettings {
+    /// Where to post.
+    pub url: Secret,
+    /// Further headers, such as `Authorization`.
+    pub headers: BTreeMap<String, Secret>,
+    /// What it may do on the network; its `timeout` is for the whole answer.
+    pub network: Network,
+}
+
+impl EnricherSettings {
+    /// Whether they will do, as far as it can be told without the network: setting up asks the same.
+    ///
+    /// # Errors
+    ///
+    /// If the address or a header will not do.
+    pub fn check(&self) -> Result<(), SetupError> {
+        Endpoint::check(&self.url, &self.network)?;
+        self.headers.iter().try_for_each(|(name, value)| header(name, value).map(|_| ()))
+    }
+}
+
+/// Answers findings with what belongs to them.
+#[derive(Debug)]
+pub struct Enricher {
+    endpoint: Endpoint,
+    headers: HeaderMap,
+}
+
+/// Why there is no answer. It holds no secret.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum EnrichError {
+    /// It could not be asked, or did not answer in time.
+    #[error("{0}")]
+    Call(String),
+    /// It answered with a status that is no success.
+    #[error("it answered {0}")]
+    Status(u16),
+    /// Its answer is no JSON object, or too long for one.
+    #[error("its answer is not a JSON object of at most {ANSWER_MAX} bytes")]
+    Answer,
+}
+
+/// The longest answer, in bytes: it is stored and sent with the finding.
+const ANSWER_MAX: usize = 64 << 10;
+
+/// The header by which a receiver recognises the finding it was asked about before.
+const ID_HEADER: &str = "trailhound-finding";
+
+impl Enricher {
+    /// Sets an enricher up.
+    ///
+    /// # Errors
+    ///
+    /// If the address or a header will not do.
+    pub fn new(settings: &EnricherSettings) -> Result<Self, SetupError> {
+        let EnricherSettings { url, headers, network } = settings;
+        let endpoint = Endpoint::new(url, headers.values().cloned(), network)?;
+        let headers = headers.iter().map(|(name, value)| header(name, value)).collect::<Result<_, _>>()?;
+        Ok(Enricher { endpoint, headers })
+    }
+
+    /// Asks about a finding: its id and its JSON.
+    ///
+    /// # Errors
+    ///
+    /// If there is no answer in time, or one that is no JSON object.
+    pub async fn ask(&self, id: &str, finding: Vec<u8>) -> Result<Map<String, Value>, EnrichError> {
+        let mut headers = self.headers.clone();
+        if let Ok(id) = HeaderValue::try_from(id) {
+            headers.insert(HeaderName::from_static(ID_HEADER), id);
+        }
+        let (status, answer) = self
+            .endpoint
+            .exchange(headers, finding, ANSWER_MAX + 1)
+            .await
+            .map_err(|error| EnrichError::Call(error.to_string()))?;
+        match status {
+            200..=299 if answer.is_empty() => Ok(Map::new()),
+            200..=299 if answer.len() > ANSWER_MAX => Err(EnrichError::Answer),
+            200..=299 => serde_json::from_slice(&answer).map_err(|_| EnrichError::Answer),
+            status => Err(EnrichError::Status(status)),
+        }
+    }
+}
