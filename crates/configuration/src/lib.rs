@@ -54,6 +54,7 @@ mod lateness;
 mod listener;
 mod log;
 mod masked;
+mod message_target;
 mod outside;
 mod read;
 mod respond;

@@ -50,13 +50,16 @@ const PLAIN_SECTIONS: [&str; 14] = [
 ];
 
 /// Keys of the other sections whose values are no secrets.
-const PLAIN_KEYS: [&str; 42] = [
+const PLAIN_KEYS: [&str; 54] = [
     "age",
     "allow",
     "attempts",
+    "authentication",
     "body_max",
     "buckets",
     "bus",
+    "ca",
+    "channel",
     "class",
     "concurrency",
     "connect_timeout",
@@ -69,9 +72,13 @@ const PLAIN_KEYS: [&str; 42] = [
     "endpoint",
     "every",
     "fold",
+    "folder",
+    "from",
     "fsync",
     "function",
     "group",
+    "hello",
+    "input_path",
     "listen",
     "name",
     "object_max",
@@ -80,19 +87,24 @@ const PLAIN_KEYS: [&str; 42] = [
     "path",
     "plain_http",
     "poll",
+    "port",
     "queue",
     "region",
     "retry_after_max",
     "role",
+    "server",
     "settle",
     "sns",
     "source",
     "stream",
     "timeout",
+    "tls",
+    "to",
     "topic",
     "tries",
     "visibility",
     "watch",
+    "zone",
 ];
 
 /// What may be shown of a file that could be read.

@@ -278,6 +278,11 @@ impl Reader<'_, '_> {
         let responses =
             fields.get("respond").map_or(Some(Vec::new()), |node| self.responses(node, targets.as_ref()));
         let http = fields.get("http").and_then(|node| self.http(node));
+        if let (Some(node), None, false) =
+            (fields.get("targets"), fields.get("http"), fields.was_meant("http"))
+        {
+            self.buttons_need_a_listener(node);
+        }
         let log = fields.get("log").map_or(Some(LogLevel::default()), |node| self.log(node));
         if let Some(node) = fields.get("metadata").filter(|node| !matches!(node.value, Value::Mapping(_))) {
             let message = "`metadata` is a mapping of whatever you like";

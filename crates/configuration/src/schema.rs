@@ -241,10 +241,11 @@ fn overrides(escalate: &Value, except: &Value) -> Value {
 fn targets() -> Value {
     let webhook = with_shape(object(
         "Findings as signed JSON.",
-        &["url", "signing_keys"],
+        &["url"],
         json!({
             "url": secret("Where to post."),
             "signing_keys": keys("Keys to sign with: one, or two while receivers change from one to the other."),
+            "oauth": crate::message_target::oauth_schema(),
             "headers": {
                 "description": "Further headers, such as `Authorization`.",
                 "type": "object",
@@ -252,13 +253,6 @@ fn targets() -> Value {
             },
         }),
     ));
-    let slack = object(
-        "A channel in Slack, by an incoming webhook.",
-        &["webhook"],
-        json!({
-            "webhook": secret("The incoming webhook's address."),
-        }),
-    );
     let pagerduty = object(
         "A service in PagerDuty, by Events API v2.",
         &["routing_key"],
@@ -289,18 +283,18 @@ fn targets() -> Value {
         }),
     );
     let network = network();
-    let mut kinds =
-        json!({ "webhook": webhook, "slack": slack, "pagerduty": pagerduty, "stdout": stdout, "file": file });
-    if let Some(kinds) = kinds.as_object_mut() {
-        kinds.extend(crate::aws_target::schema());
-    }
+    let own = json!({ "webhook": webhook, "pagerduty": pagerduty, "stdout": stdout, "file": file });
+    let mut kinds = own.as_object().cloned().unwrap_or_default();
+    kinds.extend(crate::message_target::schemas().map(|(kind, schema)| (kind.to_owned(), schema)));
+    kinds.extend(crate::aws_target::schema());
     json!({
         "description": "Where findings go, by name.",
         "type": "object",
         "minProperties": 1,
-        "additionalProperties": one_kind("One target.", kinds, json!({
+        "additionalProperties": one_kind("One target.", Value::Object(kinds), json!({
             "retry": retry,
             "network": network,
+            "zone": text("The zone in which messages say times beside UTC, such as `Europe/Berlin`."),
             "fold": json!({ "description": "Whether findings that belong together are told as one conversation. Without it: what people read does, what machines read does not.", "type": "boolean" }),
         })),
     })
@@ -360,7 +354,7 @@ fn routes() -> Value {
 }
 
 /// A target that can be told what of a finding it is sent: one way of saying it at most.
-fn with_shape(mut target: Value) -> Value {
+pub(crate) fn with_shape(mut target: Value) -> Value {
     if let Some(properties) = target.pointer_mut("/properties").and_then(Value::as_object_mut) {
         properties.extend(crate::shape::schema());
     }
@@ -416,7 +410,7 @@ fn one_kind(description: &str, kinds: Value, beside: Value) -> Value {
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "they are written where they are passed")]
-fn object(description: &str, required: &[&str], properties: Value) -> Value {
+pub(crate) fn object(description: &str, required: &[&str], properties: Value) -> Value {
     json!({
         "description": description,
         "type": "object",
@@ -426,11 +420,11 @@ fn object(description: &str, required: &[&str], properties: Value) -> Value {
     })
 }
 
-fn text(description: &str) -> Value {
+pub(crate) fn text(description: &str) -> Value {
     json!({ "description": description, "type": "string", "minLength": 1 })
 }
 
-fn texts(description: &str, least: u32) -> Value {
+pub(crate) fn texts(description: &str, least: u32) -> Value {
     json!({ "description": description, "type": "array", "minItems": least, "items": { "type": "string", "minLength": 1 } })
 }
 
@@ -443,7 +437,7 @@ fn count(description: &str, least: u32, most: u32, default: u32) -> Value {
 }
 
 /// Words beside `$ref` are allowed since draft 2019-09.
-fn duration(description: &str, default: &str) -> Value {
+pub(crate) fn duration(description: &str, default: &str) -> Value {
     json!({ "description": description, "$ref": "#/$defs/duration", "default": default })
 }
 
@@ -455,7 +449,7 @@ fn size(description: &str, default: Option<&str>) -> Value {
     size
 }
 
-fn secret(description: &str) -> Value {
+pub(crate) fn secret(description: &str) -> Value {
     json!({ "description": description, "$ref": "#/$defs/secret" })
 }
 

@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use jiff::tz::{TimeZone, TimeZoneDatabase};
 use route::TargetName;
 use rules::yaml::{Node, Value};
 use rules::{Check, Fields, shown};
 use targets::aws::AwsTarget;
 use targets::{
-    Format, Network, PagerDutySettings, Policy, Secret, SetupError, SlackSettings, WebhookSettings,
+    CommandSettings, EmailSettings, Format, Network, OpsGenieSettings, PagerDutySettings, Policy, Secret,
+    SetupError, SlackAppSettings, SlackSettings, TeamsSettings, WebhookSettings,
 };
 
 use crate::read::Reader;
@@ -27,6 +29,8 @@ pub struct Target {
     pub policy: Policy,
     /// Whether findings that belong together are told as one conversation; otherwise each is told by itself.
     pub fold: bool,
+    /// The zone in which times are said beside UTC.
+    pub zone: Option<TimeZone>,
 }
 
 /// What a target is. Its settings pass their own check.
@@ -38,6 +42,21 @@ pub enum TargetKind {
     Slack(SlackSettings),
     /// A service in PagerDuty.
     PagerDuty(PagerDutySettings),
+    /// A channel in Slack, by an app.
+    SlackApp {
+        /// How it posts.
+        settings: SlackAppSettings,
+        /// What presses of its buttons are signed with; without it there are none.
+        signing_secret: Option<Secret>,
+    },
+    /// A channel in Microsoft Teams.
+    Teams(TeamsSettings),
+    /// OpsGenie.
+    OpsGenie(OpsGenieSettings),
+    /// A mail relay.
+    Email(EmailSettings),
+    /// A program on this machine.
+    Command(CommandSettings),
     /// Something in AWS.
     Aws(AwsTarget),
     /// Standard output, a line each.
@@ -51,10 +70,14 @@ pub enum TargetKind {
     },
 }
 
-pub(crate) const KINDS: [&str; 12] = [
+pub(crate) const KINDS: [&str; 16] = [
     "webhook",
     "slack",
     "pagerduty",
+    "teams",
+    "opsgenie",
+    "email",
+    "command",
     "sns",
     "sqs",
     "eventbridge",
@@ -65,13 +88,11 @@ pub(crate) const KINDS: [&str; 12] = [
     "stdout",
     "file",
 ];
-pub(crate) const NOT_BUILT: [(&str, &str); 1] =
-    [("email", "send to Slack or PagerDuty, which send mail, or to a `webhook`")];
-pub(crate) const BESIDE: [&str; 3] = ["retry", "network", "fold"];
+pub(crate) const NOT_BUILT: [(&str, &str); 0] = [];
+pub(crate) const BESIDE: [&str; 4] = ["retry", "network", "zone", "fold"];
 /// Targets that people read; they are told of conversations unless it is said otherwise.
-const FOR_PEOPLE: [&str; 2] = ["slack", "pagerduty"];
-pub(crate) const WEBHOOK_KEYS: [&str; 3] = ["url", "signing_keys", "headers"];
-pub(crate) const SLACK_KEYS: [&str; 1] = ["webhook"];
+const FOR_PEOPLE: [&str; 5] = ["slack", "pagerduty", "teams", "opsgenie", "email"];
+pub(crate) const WEBHOOK_KEYS: [&str; 4] = ["url", "signing_keys", "oauth", "headers"];
 pub(crate) const PAGERDUTY_KEYS: [&str; 2] = ["routing_key", "url"];
 pub(crate) const FILE_KEYS: [&str; 2] = ["path", "fsync"];
 pub(crate) const RETRY_KEYS: [&str; 6] =
@@ -121,20 +142,21 @@ impl Reader<'_, '_> {
                 continue;
             }
             read.names.push((name.clone(), entry));
-            if let Some(Found::Value((kind, policy, fold))) = self.target(&entry.value) {
-                read.targets.push(Target { name, kind, policy, fold });
+            if let Some(Found::Value(target)) = self.target(&entry.value, name) {
+                read.targets.push(target);
             }
         }
         Some(read)
     }
 
-    fn target(&mut self, node: &Node) -> Option<Found<(TargetKind, Policy, bool)>> {
+    fn target(&mut self, node: &Node, name: TargetName) -> Option<Found<Target>> {
         let (kind, settings, fields) = self.one_of_kinds(node, "a target", &KINDS, &NOT_BUILT, &BESIDE)?;
         let policy = fields.get("retry").map_or(Some(Policy::default()), |node| self.policy(node));
         let network = fields.get("network").map_or(Some(Network::default()), |node| self.network_use(node));
-        let unused = fields.get("network").filter(|_| !matches!(kind, "webhook" | "slack" | "pagerduty"));
+        let speaks = ["webhook", "slack", "pagerduty", "teams", "opsgenie", "email"];
+        let unused = fields.get("network").filter(|_| !speaks.contains(&kind));
         if let Some(node) = unused {
-            let is_here = matches!(kind, "stdout" | "file");
+            let is_here = matches!(kind, "stdout" | "file" | "command");
             let message =
                 if is_here { "uses no network" } else { "goes to the endpoint that `endpoint` says" };
             self.wrong(Check::InvalidValue, node, format!("`{kind}` {message}"), "remove `network`");
@@ -145,34 +167,68 @@ impl Reader<'_, '_> {
             "webhook" => self.webhook(settings, network.clone()),
             "slack" => self.slack(settings, network.clone()),
             "pagerduty" => self.pagerduty(settings, network.clone()),
+            "teams" => self.teams(settings, network.clone()),
+            "opsgenie" => self.opsgenie(settings, network.clone()),
+            "email" => self.email(settings, network.clone()),
+            "command" => self.command(settings),
             "stdout" => self.stdout(settings).map(Found::Value),
             "file" => self.file(settings).map(Found::Value),
             aws => self.aws_target(aws, settings).map(|target| Found::Value(TargetKind::Aws(target))),
         };
-        let (policy, fold, kind) = (policy?, fold?, kind?);
+        let zone = match fields.get("zone") {
+            Some(node) => self.zone(node).map(Some),
+            None => Some(None),
+        };
+        let (policy, fold, kind, zone) = (policy?, fold?, kind?, zone?);
         network?;
-        unused.is_none().then(|| kind.map(|kind| (kind, policy, fold)))
+        unused.is_none().then(|| kind.map(|kind| Target { name, kind, policy, fold, zone }))
+    }
+
+    fn zone(&mut self, node: &Node) -> Option<TimeZone> {
+        let name = self.text(node, "`zone`")?;
+        let zone = TimeZoneDatabase::bundled().get(name).ok();
+        if zone.is_none() {
+            let message = format!("there is no time zone `{}`", shown(name));
+            self.wrong(Check::InvalidValue, node, message, "write its IANA name, such as `Europe/Berlin`");
+        }
+        zone
     }
 
     pub(crate) fn webhook(&mut self, node: &Node, network: Option<Network>) -> Option<Found<TargetKind>> {
         let keys: Vec<&str> = WEBHOOK_KEYS.into_iter().chain(SHAPE_KEYS).collect();
         let fields = self.fields(node, "`webhook`", &keys, &[])?;
         let url = fields.required(self.complaints, "url").and_then(|node| self.secret(node, Kind::Perhaps));
-        let keys =
-            fields.required(self.complaints, "signing_keys").and_then(|node| self.keys(node, "signing_keys"));
+        let oauth = match fields.get("oauth") {
+            Some(node) => self.oauth(node).map(Some),
+            None => Some(None),
+        };
+        // A token tells the receiver as much as a signature does.
+        let keys = match fields.get("oauth") {
+            Some(_) => fields.get("signing_keys"),
+            None => fields.required(self.complaints, "signing_keys"),
+        };
+        let keys = match keys {
+            Some(node) => self.keys(node, "signing_keys"),
+            None => fields.get("oauth").map(|_| Found::Value(Vec::new())),
+        };
         let headers =
             fields.get("headers").map_or(Some(Found::Value(BTreeMap::new())), |node| self.headers(node));
         let shape = self.shape(&fields, Format::Json);
-        let (url, signing_keys, headers, shape, network) = (url?, keys?, headers?, shape?, network?);
+        let (url, signing_keys, oauth, headers, shape, network) =
+            (url?, keys?, oauth?, headers?, shape?, network?);
         let settings = url.map(|url| WebhookSettings {
             url,
             signing_keys: Vec::new(),
+            oauth: None,
             headers: BTreeMap::new(),
             shape,
             network,
         });
         let settings = settings.and(signing_keys, |settings, keys| settings.signing_keys = keys);
-        let settings = settings.and(headers, |settings, headers| settings.headers = headers);
+        let mut settings = settings.and(headers, |settings, headers| settings.headers = headers);
+        if let Some(oauth) = oauth {
+            settings = settings.and(oauth, |settings, oauth| settings.oauth = Some(oauth));
+        }
         self.checked(settings, WebhookSettings::check, &fields, node)
             .map(|found| found.map(TargetKind::Webhook))
     }
@@ -195,15 +251,6 @@ impl Reader<'_, '_> {
             });
         }
         headers
-    }
-
-    fn slack(&mut self, node: &Node, network: Option<Network>) -> Option<Found<TargetKind>> {
-        let fields = self.fields(node, "`slack`", &SLACK_KEYS, &[])?;
-        let webhook =
-            fields.required(self.complaints, "webhook").and_then(|node| self.secret(node, Kind::Key));
-        let (webhook, network) = (webhook?, network?);
-        let settings = webhook.map(|webhook| SlackSettings { webhook, network });
-        self.checked(settings, SlackSettings::check, &fields, node).map(|found| found.map(TargetKind::Slack))
     }
 
     fn pagerduty(&mut self, node: &Node, network: Option<Network>) -> Option<Found<TargetKind>> {
@@ -260,11 +307,23 @@ impl Reader<'_, '_> {
                 let Value::Mapping(entries) = &fields.get("headers")?.value else { return None };
                 entries.iter().find(|entry| &*entry.key == name).map(|entry| entry.key_range.clone())
             };
+            let place = |key: &str| fields.get(key).map(|node| node.range.clone());
             let at = match &error {
                 SetupError::SigningKey => fields.get("signing_keys").map(|node| node.range.clone()),
                 SetupError::EmptyInput => fields.get("input").map(|node| node.range.clone()),
                 SetupError::RoutingKey => fields.get("routing_key").map(|node| node.range.clone()),
                 SetupError::Header(name) => header(name),
+                SetupError::BotToken => place("bot_token"),
+                SetupError::Channel => place("channel"),
+                SetupError::ApiKey => place("api_key"),
+                SetupError::Server => place("server"),
+                SetupError::LoginInTheClear => place("tls"),
+                SetupError::Mailbox(text) => place_of_text(fields, text),
+                SetupError::Recipients => place("to"),
+                SetupError::Hello => place("hello"),
+                SetupError::Certificates => place("ca"),
+                SetupError::Program => place("argv"),
+                SetupError::Variable(_) => place("environment"),
                 _ => fields.get("url").or_else(|| fields.get("webhook")).map(|node| node.range.clone()),
             };
             let text = error.to_string();
@@ -326,4 +385,13 @@ impl Reader<'_, '_> {
             timeout: timeout?,
         })
     }
+}
+
+/// Where a mail address stands: among the recipients, or it is the sender.
+fn place_of_text(fields: &Fields<'_>, text: &str) -> Option<std::ops::Range<usize>> {
+    let recipients = fields.get("to").and_then(|node| match &node.value {
+        Value::Sequence(items) => items.iter().find(|item| item.as_text().map(str::trim) == Some(text)),
+        _ => None,
+    });
+    recipients.or_else(|| fields.get("from")).map(|node| node.range.clone())
 }

@@ -79,7 +79,6 @@ fn configurations_that_are_wrong() {
             ),
         ),
         ("sources_not_supported", source("kinesis: { stream: cloudtrail }")),
-        ("targets_not_supported", target("{ email: { to: a@example.com } }")),
         (
             "routes_hours",
             routes(
@@ -171,6 +170,66 @@ fn configurations_that_are_wrong() {
             "webhook_settings",
             target(
                 "{ webhook: { url: \"${PLAIN}\", signing_keys: [\"${LONG}\"], headers: { Content-Type: text/plain } } }",
+            ),
+        ),
+        (
+            "email_settings",
+            target(
+                "{ email: { server: \"smtp://relay\", tls: ssl, port: 0, form: x, to: security@example.com } }",
+            ),
+        ),
+        (
+            "email_addresses",
+            target(
+                "{ email: { server: relay.example, from: trailhound@example.com, to: [security@example.com, nobody] } }",
+            ),
+        ),
+        (
+            "email_login",
+            target(
+                "{ email: { server: relay.example, from: a@example.com, to: [b@example.com], tls: none, username: a, password: \"${SHORT}\" } }",
+            ),
+        ),
+        (
+            "email_half_a_login",
+            target(
+                "{ email: { server: relay.example, from: a@example.com, to: [b@example.com], username: a } }",
+            ),
+        ),
+        (
+            "email_certificates",
+            target(
+                "{ email: { server: relay.example, from: a@example.com, to: [b@example.com], ca: no.pem } }",
+            ),
+        ),
+        ("slack_both", target("{ slack: { webhook: \"${HOOK}\", channel: C0123456789 } }")),
+        ("slack_app", target("{ slack: { bot_token: xoxb-hunter2hunter2, channel: \"#security\" } }")),
+        (
+            "slack_app_unheard",
+            target(
+                "{ slack: { bot_token: \"xoxb-${LONG}\", channel: C0123456789, signing_secret: \"${LONG}\" } }",
+            ),
+        ),
+        ("slack_app_token", target("{ slack: { bot_token: \"${SHORT}\", channel: C0123456789 } }")),
+        ("target_zone", target("{ stdout: {}, zone: Berlin }")),
+        ("teams_settings", target("{ teams: { url: \"${HOOK}\" } }")),
+        ("opsgenie_settings", target("{ opsgenie: { api_key: \"${SHORT}\" } }")),
+        (
+            "command_settings",
+            target("{ command: { argv: [announce, 3], environment: { TRAILHOUND_KEY: x }, timeout: 1h } }"),
+        ),
+        ("command_program", target("{ command: { argv: [announce] }, network: {} }")),
+        ("command_variable", target("{ command: { argv: [/bin/announce], environment: { A-B: x } } }")),
+        (
+            "oauth_settings",
+            target(
+                "{ webhook: { url: \"${HOOK}\", oauth: { token_url: https://login.example/token, client_id: a, client_secret: hunter2hunter2, authentication: basic } } }",
+            ),
+        ),
+        (
+            "oauth_and_a_header",
+            target(
+                "{ webhook: { url: \"${HOOK}\", headers: { Authorization: \"${LONG}\" }, oauth: { token_url: https://login.example/token, client_id: a, client_secret: \"${LONG}\" } } }",
             ),
         ),
         (

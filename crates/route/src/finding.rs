@@ -109,6 +109,8 @@ pub(crate) struct Detail {
     pub(crate) tags: Option<Vec<String>>,
     pub(crate) owner: Option<String>,
     pub(crate) alarm: Option<Box<RawValue>>,
+    /// Whether nothing happened: it is told to see that telling works.
+    pub(crate) drill: Option<bool>,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -7,7 +7,7 @@ use std::path::Path;
 use event_pattern::{Event, Pattern};
 use route::message::{Body, CHECKS_MAX, HEADLINE_MAX, PROSE_MAX};
 use route::printable::is_hidden;
-use route::{FindingEvent, Message};
+use route::{FindingEvent, Kind, Message, Telling};
 use serde_json::{Value, json};
 
 fn findings() -> Vec<(String, FindingEvent)> {
@@ -27,6 +27,31 @@ fn finding(name: &str) -> FindingEvent {
 fn messages_read_well() {
     for (name, finding) in findings() {
         insta::assert_snapshot!(name, Message::of(&finding));
+    }
+}
+
+/// Where a conversation of this many findings stands.
+fn telling(finding: &FindingEvent, kind: Kind, note: Option<&str>) -> Telling {
+    Telling {
+        number: 3,
+        kind,
+        findings: 13,
+        folded: 11,
+        since: Some("2026-11-03T02:41:00Z".parse().unwrap()),
+        note: note.map(str::to_owned),
+        ..Telling::alone(finding)
+    }
+}
+
+#[test]
+fn later_messages_read_otherwise() {
+    for name in ["group", "stop-logging", "alarm", "resolved-elsewhere"] {
+        let finding = finding(name);
+        let update = Message::told(&finding, &telling(&finding, Kind::Update, None));
+        insta::assert_snapshot!(format!("{name}_update"), update);
+        let closing = Message::told(&finding, &telling(&finding, Kind::Closing, Some("quiet for 1 h")));
+        insta::assert_snapshot!(format!("{name}_closing"), closing);
+        assert!(update.checks.is_empty() && update.sections.is_empty(), "the first has them");
     }
 }
 
@@ -71,7 +96,7 @@ fn no_text_is_longer_than_promised() {
     assert_eq!(message.headline.chars().count(), HEADLINE_MAX);
     assert_eq!(message.checks.len(), CHECKS_MAX);
     assert!(
-        message.sections.iter().all(|section| section.title != "To silence it"),
+        message.sections.iter().all(|section| section.title != "To leave it out from now on"),
         "cut, it would be another one"
     );
     for text in texts(&message) {
@@ -85,8 +110,9 @@ fn no_text_is_longer_than_promised() {
 fn the_proposed_exception_silences_what_happened() {
     for name in ["stop-logging", "role-denied", "hostile", "ec2-state-change"] {
         let finding = finding(name);
-        let message = Message::of(&finding);
-        let section = message.sections.iter().find(|section| section.title == "To silence it").unwrap();
+        let message = Message::told(&finding, &Telling { kind: Kind::First, ..Telling::alone(&finding) });
+        let section =
+            message.sections.iter().find(|section| section.title == "To leave it out from now on").unwrap();
         let Body::Yaml(yaml) = &section.body else { panic!("{name}: prose") };
         let document: Value = serde_saphyr::from_str(yaml).unwrap();
         let exception = &document["override"][0]["except"][0];
@@ -103,5 +129,7 @@ fn the_proposed_exception_silences_what_happened() {
         };
         assert!(pattern.matches(&Event::parse(event.to_string()).unwrap()), "{name}: {yaml}");
     }
-    assert!(Message::of(&finding("bare")).sections.is_empty(), "nothing is known to except");
+    let bare = Message::of(&finding("bare"));
+    let proposed = bare.sections.iter().any(|section| section.title == "To leave it out from now on");
+    assert!(!proposed, "nothing is known to except");
 }

@@ -42,6 +42,7 @@ mod recent;
 mod records;
 mod respond;
 mod service;
+mod slack_actions;
 mod steady;
 mod supervisor;
 mod watch;

@@ -1,4 +1,4 @@
-//! `/healthz`, `/readyz` and `/metrics`: for whoever watches over the service.
+//! `/healthz`, `/readyz` and `/metrics`: for whoever watches over the service. What Slack asks for is [another room's](crate::slack_actions).
 //!
 //! On a loopback address they answer everybody. On any other they want a key as bearer token, which is compared in constant time;
 //! without one the service does not start.
@@ -28,6 +28,8 @@ pub struct Operations {
     pub listen: SocketAddr,
     /// Keys of which a caller has to send one as `Authorization: Bearer …`. At least one on addresses that are not loopback.
     pub keys: Vec<Secret>,
+    /// What Slack signs presses of buttons with: the signing secrets of all apps. Without any, presses are not listened for.
+    pub slack_secrets: Vec<Secret>,
 }
 
 /// An address that everybody could ask.

@@ -29,6 +29,7 @@ use crate::examine::{Current, Entrance, work};
 use crate::health::{Health, State};
 use crate::latency::Latencies;
 use crate::operations::{Exposed, Operations, Sight, describe, router};
+use crate::slack_actions::{self, Door};
 use crate::steady::steady;
 use crate::supervisor::{Supervised, Surroundings, supervise};
 use crate::watch::Watch;
@@ -216,7 +217,15 @@ impl Service {
             version: settings.version,
         };
         let operations = match &settings.operations {
-            Some(operations) => Some(listen(&runtime, operations, sight)?),
+            Some(operations) => {
+                let door = Door {
+                    secrets: operations.slack_secrets.clone().into(),
+                    handle: Handle(commands.clone()),
+                    clock: clock.clone(),
+                    journal: settings.journal.clone(),
+                };
+                Some(listen(&runtime, operations, sight, door)?)
+            }
             None => None,
         };
         control(&settings, &commands);
@@ -264,11 +273,19 @@ impl Service {
     }
 }
 
-fn listen(runtime: &Runtime, operations: &Operations, sight: Sight) -> Result<SocketAddr, StartError> {
+fn listen(
+    runtime: &Runtime,
+    operations: &Operations,
+    sight: Sight,
+    door: Door,
+) -> Result<SocketAddr, StartError> {
     let failed = |error| StartError::Listen { address: operations.listen, error };
     let listener = runtime.block_on(TcpListener::bind(operations.listen)).map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
-    let router = router(sight, &operations.keys);
+    let mut router = router(sight, &operations.keys);
+    if !door.secrets.is_empty() {
+        router = router.merge(slack_actions::router(door));
+    }
     runtime.spawn(async move { drop(axum::serve(listener, router).await) });
     Ok(address)
 }

@@ -296,3 +296,49 @@ fn a_group_is_told_at_once_and_again_when_it_is_settled() {
     service.wait().unwrap();
     assert_eq!(unbalanced(&counters(folder.path())), Vec::<String>::new());
 }
+
+#[test]
+fn a_button_in_slack_does_what_a_command_would() {
+    let folder = tempfile::tempdir().unwrap();
+    let (source, hand) = feed("feed");
+    let wanted = Wanted::new(folder.path(), vec![source]);
+    let service = wanted.start();
+    let address = service.operations().unwrap();
+    assert!(hand.lines(&[record("1", "StopLogging")]).blocking_recv().unwrap().is_committed());
+    until("it arrived", || wanted.target.keys.lock().unwrap().len() == 1);
+    let key = wanted.target.keys.lock().unwrap()[0].clone();
+    let finding = key.split(':').next().unwrap();
+
+    let press = |action: &str, finding: &str| {
+        let payload = format!(
+            r#"{{"type":"block_actions","user":{{"id":"U0123","username":"alice"}},"actions":[{{"block_id":"trailhound","action_id":"{action}","value":"{finding}"}}]}}"#
+        );
+        let escape = |byte: u8| {
+            if byte.is_ascii_alphanumeric() { char::from(byte).to_string() } else { format!("%{byte:02X}") }
+        };
+        format!("payload={}", payload.bytes().map(escape).collect::<String>())
+    };
+    let now = kit::clock()().as_second();
+    let send = |body: &str, secret: &str, sent: i64| {
+        let secret = targets::Secret::new(secret);
+        let signature = targets::slack_interaction::sign(&secret, sent, body.as_bytes());
+        let headers = [("x-slack-request-timestamp", sent.to_string()), ("x-slack-signature", signature)];
+        kit::post(address, "/slack/actions", &headers, body)
+    };
+    let body = press("trailhound_silence", finding);
+    assert_eq!(kit::post(address, "/slack/actions", &[], &body), 401);
+    assert_eq!(send(&body, "another secret", now), 401, "forged");
+    assert_eq!(send(&body, kit::SLACK_SECRET, now - 301), 401, "overheard and repeated");
+    assert_eq!(send("payload=%7B%7D", kit::SLACK_SECRET, now), 200, "Slack's, and nothing to do");
+    assert_eq!(send(&press("trailhound_silence", "unknown"), kit::SLACK_SECRET, now), 200);
+    let silences = || {
+        let mut reader = Reader::open(folder.path()).unwrap();
+        let snapshot = reader.snapshot().unwrap();
+        ::service::kept(&snapshot).unwrap().silences.len()
+    };
+    assert_eq!(silences(), 0, "nobody was believed");
+    assert_eq!(send(&body, kit::SLACK_SECRET, now), 200);
+    until("it is silenced", || silences() == 1);
+    service.handle().stop();
+    service.wait().unwrap();
+}

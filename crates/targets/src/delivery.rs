@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::pin::Pin;
 
+use jiff::tz::TimeZone;
 use route::{FindingEvent, Message, TargetName, Telling};
 
 use crate::DeliveryError;
@@ -71,6 +72,15 @@ impl Delivery {
     #[cfg(feature = "aws")]
     pub(crate) fn with(&self, finding: FindingEvent) -> Self {
         Self::told(self.target.clone(), finding, self.telling.clone(), self.earlier.clone())
+    }
+
+    /// The same with times in a zone beside UTC.
+    pub(crate) fn in_zone(&self, zone: &TimeZone) -> Option<Self> {
+        // It was read from this very text.
+        let finding = FindingEvent::parse(self.finding.json()).ok()?;
+        let message = Message::told_in(&finding, &self.telling, Some(zone));
+        let (target, telling, earlier) = (self.target.clone(), self.telling.clone(), self.earlier.clone());
+        Some(Delivery { target, finding, telling, earlier, message })
     }
 
     /// The idempotency key `id:number:target` of conversation and message: the same at every attempt, and different for everything else. For a

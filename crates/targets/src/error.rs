@@ -67,6 +67,43 @@ pub enum SetupError {
     /// Nothing says in which region a service of AWS is meant.
     #[error("nothing says in which region it is: add `region`, such as `region: eu-central-1`")]
     Region,
+    /// A bot token of Slack's that is none.
+    #[error("a bot token begins with `xoxb-`: copy it from the app's page *OAuth & Permissions*")]
+    BotToken,
+    /// A channel of Slack's that is no id.
+    #[error(
+        "a channel is named by its id, such as `C0123456789`: copy it from the end of the channel's details"
+    )]
+    Channel,
+    /// An OpsGenie key that is none.
+    #[error("an API key has at least 20 characters: copy the key of an API integration")]
+    ApiKey,
+    /// A mail relay that is no host.
+    #[error("the server is no host: write its name or address alone, such as `smtp.example.com`")]
+    Server,
+    /// A mail relay's login over a connection that anybody can read.
+    #[error("a login would travel in the clear: set `tls` to `starttls` or `implicit`")]
+    LoginInTheClear,
+    /// A mail address that is none.
+    #[error("`{0}` is no mail address: write `name@example.com` or `Name <name@example.com>`, in ASCII")]
+    Mailbox(String),
+    /// No recipients, or too many.
+    #[error("a mail has 1 to 50 recipients: use a distribution list for more")]
+    Recipients,
+    /// How this machine calls itself to a mail relay.
+    #[error("what this machine calls itself is no host name: write it as `trailhound.example.com`")]
+    Hello,
+    /// Certificates that cannot be read.
+    #[error("the certificates cannot be read: they are PEM, beginning with `-----BEGIN CERTIFICATE-----`")]
+    Certificates,
+    /// A program that cannot be started.
+    #[error("a command begins with the absolute path of a program: there is no shell to look for it")]
+    Program,
+    /// A variable that cannot be set.
+    #[error(
+        "the variable `{0}` cannot be set: names have letters, digits and `_`, and those with `TRAILHOUND_` are taken"
+    )]
+    Variable(String),
     /// TLS or the HTTP client could not be set up.
     #[error("the HTTP client cannot be set up: {0}")]
     Client(String),

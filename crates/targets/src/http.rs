@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ipnet::IpNet;
-use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
+use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
 use reqwest::{Client, StatusCode, Url, redirect};
 use route::printable::line;
 use rustls_platform_verifier::BuilderVerifierExt;
@@ -18,8 +18,8 @@ use crate::address::NoPermittedAddress;
 use crate::secret::Redaction;
 use crate::{AddressPolicy, DeliveryError, Receipt, RetryAfter, Secret, SetupError};
 
-/// How much of an answer is read, in bytes: enough for what a person would want to see of it.
-const ANSWER_MAX: usize = 4096;
+/// How much of an answer is read, in bytes: enough for a token, and for what a person would want to see.
+const ANSWER_MAX: usize = 64 * 1024;
 /// How much of an answer is shown, in characters.
 const SHOWN_MAX: usize = 200;
 /// How long the body of an answer is waited for. The status decides; the body only explains.
@@ -62,8 +62,13 @@ pub(crate) struct Endpoint {
 pub(crate) struct Answer {
     status: StatusCode,
     retry_after: Option<RetryAfter>,
+    /// What may be shown of it.
     text: String,
+    body: Body,
 }
+
+/// What an answer said, as it came: perhaps a secret.
+struct Body(Vec<u8>);
 
 impl Endpoint {
     /// Whether an address will do, as far as it can be told without the network.
@@ -94,11 +99,74 @@ impl Endpoint {
         Ok(Endpoint { client, url, redaction, timeout: network.timeout })
     }
 
+    /// The address, which may hold a secret.
+    pub(crate) fn url(&self) -> &Url {
+        &self.url
+    }
+
+    /// A text without the secrets.
+    pub(crate) fn redacted(&self, text: &str) -> String {
+        self.redaction.apply(text)
+    }
+
     /// Posts JSON. Any answer is an `Ok`, whatever its status.
     pub(crate) async fn post(&self, headers: HeaderMap, json: Vec<u8>) -> Result<Answer, DeliveryError> {
-        let content = (CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        self.post_to(self.url.clone(), headers, json).await
+    }
+
+    /// Posts JSON to another path of the same host.
+    pub(crate) async fn post_to(
+        &self,
+        url: Url,
+        headers: HeaderMap,
+        json: Vec<u8>,
+    ) -> Result<Answer, DeliveryError> {
         let request =
-            self.client.post(self.url.clone()).headers(headers).header(content.0, content.1).body(json);
+            self.client.post(url).headers(headers).header(CONTENT_TYPE, "application/json").body(json);
+        self.send(request, None).await
+    }
+
+    /// Posts JSON with a bearer's token, which the answer may repeat; to another path of the same host, if one is given.
+    pub(crate) async fn post_as(
+        &self,
+        token: &Secret,
+        url: Option<Url>,
+        mut headers: HeaderMap,
+        json: Vec<u8>,
+    ) -> Result<Answer, DeliveryError> {
+        let mut value = HeaderValue::try_from(format!("Bearer {}", token.expose()))
+            .map_err(|_| DeliveryError::retryable("the access token cannot be sent"))?;
+        value.set_sensitive(true);
+        headers.insert(AUTHORIZATION, value);
+        let url = url.unwrap_or_else(|| self.url.clone());
+        let request =
+            self.client.post(url).headers(headers).header(CONTENT_TYPE, "application/json").body(json);
+        self.send(request, Some(token)).await
+    }
+
+    /// Posts a form.
+    pub(crate) async fn post_form(
+        &self,
+        headers: HeaderMap,
+        form: &[(&str, &str)],
+    ) -> Result<Answer, DeliveryError> {
+        let encoded = Url::parse_with_params("x:", form).ok();
+        let body = encoded.and_then(|url| url.query().map(str::to_owned)).unwrap_or_default();
+        let request = self
+            .client
+            .post(self.url.clone())
+            .headers(headers)
+            .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
+            .header(ACCEPT, "application/json")
+            .body(body);
+        self.send(request, None).await
+    }
+
+    async fn send(
+        &self,
+        request: reqwest::RequestBuilder,
+        secret: Option<&Secret>,
+    ) -> Result<Answer, DeliveryError> {
         let sent = tokio::time::timeout(self.timeout, request.send()).await;
         let mut response = match sent {
             Ok(Ok(response)) => response,
@@ -120,8 +188,10 @@ impl Endpoint {
             }
         };
         let _ = tokio::time::timeout(ANSWER_WAIT.min(self.timeout), read).await;
-        let text = self.redaction.apply(&String::from_utf8_lossy(&body));
-        Ok(Answer { status: response.status(), retry_after, text: line(&text, SHOWN_MAX) })
+        // The token first: what was set up may be a part of it.
+        let text = Redaction::of(secret.cloned()).apply(&String::from_utf8_lossy(&body));
+        let text = line(&self.redaction.apply(&text), SHOWN_MAX);
+        Ok(Answer { status: response.status(), retry_after, text, body: Body(body) })
     }
 
     /// Posts JSON and reads the answer, at most so many bytes of it, all within the time that is set.
@@ -208,6 +278,19 @@ fn client(policy: AddressPolicy, network: &Network) -> Result<Client, SetupError
 }
 
 impl Answer {
+    pub(crate) fn status(&self) -> u16 {
+        self.status.as_u16()
+    }
+
+    pub(crate) fn retry_after(&self) -> Option<RetryAfter> {
+        self.retry_after
+    }
+
+    /// What it says, if that is JSON.
+    pub(crate) fn json(&self) -> Option<serde_json::Value> {
+        serde_json::from_slice(&self.body.0).ok()
+    }
+
     /// What an answer means in HTTP: 2xx is taken; too many, too early, too slow and the server's own errors may pass; the rest is refused
     /// for good.
     pub(crate) fn outcome(self) -> Result<Receipt, DeliveryError> {
@@ -235,6 +318,12 @@ impl std::fmt::Display for Answer {
             write!(formatter, ": {}", self.text)?;
         }
         Ok(())
+    }
+}
+
+impl std::fmt::Debug for Body {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "{} bytes", self.0.len())
     }
 }
 

@@ -16,7 +16,12 @@
 //! | [`Stream`], [`File`] | a line of NDJSON: the finding |
 //! | [`Webhook`] | the finding as JSON, or [what is asked for of it](Shape), [signed](signature) |
 //! | [`Slack`] | an incoming webhook's blocks |
+//! | [`SlackApp`] | an app's message, which is edited and has a thread and [buttons](slack_interaction) |
+//! | [`Teams`] | an Adaptive Card |
 //! | [`PagerDuty`] | an event of Events API v2 |
+//! | [`OpsGenie`] | an alert, its notes, its end |
+//! | [`Email`] | a mail, as text and HTML |
+//! | [`Command`] | the finding on the standard input of a program |
 //!
 //! Targets speak HTTP under the same rules: a [`Secret`] is in no log, error or `Debug`; an [address](AddressPolicy) that is not
 //! public is refused unless it is allowed, the addresses a name resolves to included; redirects are not followed; connecting,
@@ -59,13 +64,19 @@ mod address;
 pub mod alarm_notice;
 pub mod aws;
 mod clock;
+mod command;
 mod delivery;
 mod dispatcher;
+mod email;
 mod enricher;
 mod error;
+#[cfg(test)]
+mod examples;
 mod file;
 mod http;
 mod input;
+mod oauth;
+mod opsgenie;
 mod pagerduty;
 mod policy;
 mod pulse;
@@ -75,19 +86,27 @@ mod secret;
 mod shape;
 pub mod signature;
 mod slack;
+mod slack_app;
+pub mod slack_interaction;
 mod stream;
+mod teams;
 mod template;
 mod webhook;
+mod zoned;
 
 pub use address::AddressPolicy;
 pub use clock::{Clock, Jitter};
+pub use command::{Command, CommandSettings};
 pub use delivery::{Delivering, Delivery, Receipt, Target};
 pub use dispatcher::{Dispatcher, Fate, Job, Lane, NotTaken, Report, Reports};
+pub use email::{Email, EmailSettings, SmtpTls};
 pub use enricher::{EnrichError, Enricher, EnricherSettings};
 pub use error::{DeliveryError, SetupError};
 pub use file::File;
 pub use http::Network;
 pub use input_transformer::{InputPath, TargetInput};
+pub use oauth::{ClientAuthentication, OAuthSettings};
+pub use opsgenie::{OpsGenie, OpsGenieSettings};
 pub use pagerduty::{PagerDuty, PagerDutySettings};
 pub use policy::{Attempt, Next, Policy};
 pub use pulse::{Pulse, PulseError, PulseSettings};
@@ -95,6 +114,9 @@ pub use retry_after::RetryAfter;
 pub use secret::Secret;
 pub use shape::Shape;
 pub use slack::{Slack, SlackSettings};
+pub use slack_app::{SlackApp, SlackAppSettings};
 pub use stream::Stream;
+pub use teams::{Teams, TeamsSettings};
 pub use template::{Format, Template, TemplateError};
 pub use webhook::{Webhook, WebhookSettings};
+pub use zoned::Zoned;

@@ -171,8 +171,10 @@ mod tests {
     }
 
     #[test]
-    fn an_event_reads_well() {
-        insta::assert_json_snapshot!(document(&message(), &key()));
+    fn events_read_well() {
+        for (name, delivery) in crate::examples::deliveries() {
+            insta::assert_json_snapshot!(name, document(delivery.message(), &key()));
+        }
     }
 
     #[test]

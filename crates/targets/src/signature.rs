@@ -112,7 +112,7 @@ fn mac(key: &Secret) -> Hmac<Sha256> {
     Hmac::new_from_slice(key.expose().as_bytes()).expect("any length is a key")
 }
 
-fn from_hex(text: &str) -> Option<Vec<u8>> {
+pub(crate) fn from_hex(text: &str) -> Option<Vec<u8>> {
     let digits: Option<Vec<u8>> =
         text.chars().map(|digit| digit.to_digit(16).and_then(|digit| u8::try_from(digit).ok())).collect();
     let digits = digits?;

@@ -5,15 +5,15 @@
 //! linked by themselves (`verbatim`), and the characters of Slack's formatting give way to others that look alike.
 
 use reqwest::header::HeaderMap;
-use route::State;
 use route::message::{Body, Message};
+use route::{Kind, State};
 use serde_json::{Value, json};
 
 use crate::http::Endpoint;
 use crate::{Delivering, Delivery, DeliveryError, Network, Receipt, Secret, SetupError, Target};
 
 /// The most blocks of a message.
-const BLOCKS_MAX: usize = 50;
+pub(crate) const BLOCKS_MAX: usize = 50;
 /// The longest text of a section, in characters.
 const TEXT_MAX: usize = 3000;
 /// The most fields of a section.
@@ -69,20 +69,9 @@ impl Target for Slack {
     }
 }
 
-fn document(message: &Message) -> Value {
-    let mut blocks = Vec::new();
-    let colour = match (message.state, message.severity) {
-        (State::Resolved, _) => ":large_green_circle:",
-        (State::Unknown, _) => ":white_circle:",
-        (State::Firing, severity) => match severity {
-            route::Severity::Critical | route::Severity::High => ":red_circle:",
-            route::Severity::Medium => ":large_orange_circle:",
-            route::Severity::Low => ":large_yellow_circle:",
-            route::Severity::Info => ":large_blue_circle:",
-        },
-    };
-    let headline = format!("{colour} *{}*", prose(&message.headline, TEXT_MAX / 2));
-    blocks.push(section(&format!("{headline}\n{}", prose(&message.summary, TEXT_MAX / 3))));
+/// A message as a post of its own.
+pub(crate) fn document(message: &Message) -> Value {
+    let mut blocks = vec![head(message)];
     for facts in message.facts.chunks(FIELDS_MAX) {
         let fields = facts.iter().map(|fact| {
             let value = code(&fact.value, FIELD_MAX - fact.label.len() - 5);
@@ -102,17 +91,43 @@ fn document(message: &Message) -> Value {
             Body::Yaml(text) => format!("*{}*\n```\n{}\n```", part.title, code(text.trim_end(), room)),
         }));
     }
-    if !message.links.is_empty() {
-        // Made by us: an address without anything that Slack takes for the end of it.
-        let links = message.links.iter().map(|link| format!("<{}|{}>", link.url, prose(&link.label, 200)));
-        blocks.push(section(&links.collect::<Vec<_>>().join("\n")));
-    }
-    if message.revision > 0 {
-        let note = format!("Revision {}: replaces what was said of this finding before.", message.revision);
-        blocks.push(json!({ "type": "context", "elements": [mrkdwn(&note)] }));
+    blocks.extend(links(message));
+    if message.kind == Kind::Update {
+        let note = "Goes on from what was said of this finding before.";
+        blocks.push(json!({ "type": "context", "elements": [mrkdwn(note)] }));
     }
     blocks.truncate(BLOCKS_MAX);
     json!({ "text": prose(&message.headline, TEXT_MAX), "blocks": blocks })
+}
+
+/// A message as an answer in the thread of the one it goes on from: what is new, and no more.
+pub(crate) fn short(message: &Message) -> Value {
+    let mut blocks = vec![head(message)];
+    blocks.extend(links(message));
+    json!({ "text": prose(&message.headline, TEXT_MAX), "blocks": blocks })
+}
+
+/// The headline and what happened.
+fn head(message: &Message) -> Value {
+    let colour = match (message.state, message.severity) {
+        (State::Resolved, _) => ":large_green_circle:",
+        (State::Unknown, _) => ":white_circle:",
+        (State::Firing, _) if message.kind == Kind::Closing => ":white_circle:",
+        (State::Firing, severity) => match severity {
+            route::Severity::Critical | route::Severity::High => ":red_circle:",
+            route::Severity::Medium => ":large_orange_circle:",
+            route::Severity::Low => ":large_yellow_circle:",
+            route::Severity::Info => ":large_blue_circle:",
+        },
+    };
+    let headline = format!("{colour} *{}*", prose(&message.headline, TEXT_MAX / 2));
+    section(&format!("{headline}\n{}", prose(&message.summary, TEXT_MAX / 3)))
+}
+
+fn links(message: &Message) -> Option<Value> {
+    // Made by us: an address without anything that Slack takes for the end of it.
+    let links = message.links.iter().map(|link| format!("<{}|{}>", link.url, prose(&link.label, 200)));
+    (!message.links.is_empty()).then(|| section(&links.collect::<Vec<_>>().join("\n")))
 }
 
 fn section(text: &str) -> Value {
@@ -175,23 +190,15 @@ fn fit(pieces: impl IntoIterator<Item = String>, characters_max: usize) -> Strin
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use route::Severity;
     use route::message::{Fact, Link, Section};
-    use route::{FindingEvent, Severity};
 
     use super::*;
 
-    fn message(json: &str) -> Message {
-        Message::of(&FindingEvent::parse(json).unwrap())
-    }
-
     #[test]
     fn messages_read_well() {
-        for (name, json) in [
-            ("stop-logging", include_str!("../../route/tests/findings/stop-logging.json")),
-            ("hostile", include_str!("../../route/tests/findings/hostile.json")),
-            ("resolved-elsewhere", include_str!("../../route/tests/findings/resolved-elsewhere.json")),
-        ] {
-            insta::assert_json_snapshot!(name, document(&message(json)));
+        for (name, delivery) in crate::examples::deliveries() {
+            insta::assert_json_snapshot!(name, document(delivery.message()));
         }
     }
 

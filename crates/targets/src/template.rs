@@ -170,8 +170,11 @@ impl PartialEq for Template {
 
 impl fmt::Debug for Template {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // A template may hold a token of the receiver's.
-        formatter.debug_struct("Template").field("format", &self.format).finish_non_exhaustive()
+        formatter
+            .debug_struct("Template")
+            .field("source", &self.source)
+            .field("format", &self.format)
+            .finish()
     }
 }
 

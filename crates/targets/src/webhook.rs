@@ -5,9 +5,11 @@ use std::collections::BTreeMap;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::http::Endpoint;
+use crate::oauth::Tokens;
 use crate::signature::{IDEMPOTENCY_HEADER, KEY_LENGTH_MIN, SIGNATURE_HEADER, TIMESTAMP_HEADER, sign};
 use crate::{
-    Clock, Delivering, Delivery, DeliveryError, Network, Receipt, Secret, SetupError, Shape, Target,
+    Clock, Delivering, Delivery, DeliveryError, Network, OAuthSettings, Receipt, Secret, SetupError, Shape,
+    Target,
 };
 
 /// What a webhook needs.
@@ -15,8 +17,10 @@ use crate::{
 pub struct WebhookSettings {
     /// Where to post.
     pub url: Secret,
-    /// Keys to sign with: one, or two while receivers change from one to the other.
+    /// Keys to sign with: one, or two while receivers change from one to the other. There may be none where `oauth` is set.
     pub signing_keys: Vec<Secret>,
+    /// Where to get a token from that goes with each request.
+    pub oauth: Option<OAuthSettings>,
     /// Further headers, such as `Authorization`.
     pub headers: BTreeMap<String, Secret>,
     /// What of a finding is sent.
@@ -33,8 +37,14 @@ impl WebhookSettings {
     /// If the address, a key, a header or the input will not do.
     pub fn check(&self) -> Result<(), SetupError> {
         let too_short = |key: &Secret| key.expose().len() < KEY_LENGTH_MIN;
-        if self.signing_keys.is_empty() || self.signing_keys.iter().any(too_short) {
+        if (self.signing_keys.is_empty() && self.oauth.is_none()) || self.signing_keys.iter().any(too_short) {
             return Err(SetupError::SigningKey);
+        }
+        if let Some(oauth) = &self.oauth {
+            oauth.check(&self.network)?;
+            if self.headers.keys().any(|name| name.eq_ignore_ascii_case("authorization")) {
+                return Err(SetupError::Header("Authorization".to_owned()));
+            }
         }
         self.shape.check()?;
         Endpoint::check(&self.url, &self.network)?;
@@ -45,6 +55,7 @@ impl WebhookSettings {
 /// Posts findings as JSON, with a [signature](crate::signature).
 pub struct Webhook {
     endpoint: Endpoint,
+    tokens: Option<Tokens>,
     signing_keys: Vec<Secret>,
     headers: HeaderMap,
     shape: Shape,
@@ -59,28 +70,39 @@ impl Webhook {
     /// If the address, a key, a header or the input will not do.
     pub fn new(settings: WebhookSettings, clock: Clock) -> Result<Self, SetupError> {
         settings.check()?;
-        let WebhookSettings { url, signing_keys, headers, shape, network } = settings;
+        let WebhookSettings { url, signing_keys, oauth, headers, shape, network } = settings;
         let secrets = signing_keys.iter().chain(headers.values()).cloned();
         let endpoint = Endpoint::new(&url, secrets, &network)?;
         let headers = headers.iter().map(|(name, value)| header(name, value)).collect::<Result<_, _>>()?;
-        Ok(Webhook { endpoint, signing_keys, headers, shape, clock })
+        let tokens = oauth.map(|oauth| Tokens::new(oauth, &network, clock.clone())).transpose()?;
+        Ok(Webhook { endpoint, tokens, signing_keys, headers, shape, clock })
     }
 
     async fn post(&self, delivery: &Delivery) -> Result<Receipt, DeliveryError> {
         let body = self.shape.text(delivery)?.into_bytes();
         let timestamp = (self.clock)().as_second();
         let mut headers = self.headers.clone();
-        for (name, value) in [
-            (TIMESTAMP_HEADER, timestamp.to_string()),
-            (SIGNATURE_HEADER, sign(&self.signing_keys, timestamp, &body)),
-            (IDEMPOTENCY_HEADER, delivery.key()),
-        ] {
+        let signature =
+            Some(sign(&self.signing_keys, timestamp, &body)).filter(|signature| !signature.is_empty());
+        let signed = signature
+            .map(|signature| [(TIMESTAMP_HEADER, timestamp.to_string()), (SIGNATURE_HEADER, signature)]);
+        for (name, value) in signed.into_iter().flatten().chain([(IDEMPOTENCY_HEADER, delivery.key())]) {
             // Digits, and an id and a name that were held to what headers can carry when they were read.
             let value = HeaderValue::try_from(value)
                 .map_err(|_| DeliveryError::Permanent { reason: format!("`{name}` cannot be sent") })?;
             headers.insert(HeaderName::from_static(name), value);
         }
-        self.endpoint.post(headers, body).await?.outcome()
+        let Some(tokens) = &self.tokens else {
+            return self.endpoint.post(headers, body).await?.outcome();
+        };
+        let token = tokens.token(None).await?;
+        let answer = self.endpoint.post_as(&token, None, headers.clone(), body.clone()).await?;
+        if answer.status() != 401 {
+            return answer.outcome();
+        }
+        // It may have been revoked; another one that is refused too is not the token's fault.
+        let token = tokens.token(Some(&token)).await?;
+        self.endpoint.post_as(&token, None, headers, body).await?.outcome()
     }
 }
 

@@ -1,13 +1,20 @@
 //! The short answers: who, from where, in which account, when.
 
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use serde_json::Value;
 
 use super::{FACTS_MAX, Fact, PROSE_MAX, text_at};
-use crate::Telling;
 use crate::finding::{Principal, Told};
 use crate::printable::line;
+use crate::{Kind, Telling};
 
-pub(super) fn of(told: &Told, record: Option<&Value>, telling: &Telling) -> Vec<Fact> {
+pub(super) fn of(
+    told: &Told,
+    record: Option<&Value>,
+    telling: &Telling,
+    zone: Option<&TimeZone>,
+) -> Vec<Fact> {
     let detail = &told.detail;
     let mut facts = Vec::new();
     let mut add = |label: &'static str, value: Option<String>| {
@@ -15,22 +22,24 @@ pub(super) fn of(told: &Told, record: Option<&Value>, telling: &Telling) -> Vec<
         facts.extend(value.map(|value| Fact { label, value }));
     };
     let principal = detail.principal.as_ref();
-    add("Note", telling.note.clone());
-    add("Findings", findings(telling));
+    // A later message begins with these.
+    let is_first = telling.kind == Kind::First;
+    add("Note", telling.note.clone().filter(|_| telling.kind != Kind::Closing));
+    add("Findings", findings(telling).filter(|_| is_first));
     add("Who", principal.and_then(who));
-    add("Identity", principal.and_then(|principal| principal.arn.clone()));
+    add("Identity", principal.and_then(|principal| principal.arn.clone()).filter(|_| is_first));
     add("From", from(detail.source_ip.as_deref(), record));
     add("Account", account(told));
     add("Region", Some(told.region.clone()));
-    add("When", when(told));
+    add("When", when(told, zone));
     add("Call", call(record));
     add("Refused with", text_at(record, "/errorCode").map(str::to_owned));
-    add("Events", (detail.count > 1).then(|| detail.count.to_string()));
+    add("Events", (is_first && detail.count > 1).then(|| detail.count.to_string()));
     let key = detail.key.iter().flatten().map(|(path, value)| format!("{path} = {value}"));
     add("In common", Some(key.collect::<Vec<_>>().join(", ")));
     add("Rule", Some(detail.rule.clone()));
     add("Owner", detail.owner.clone());
-    add("Tags", detail.tags.as_ref().map(|tags| tags.join(", ")));
+    add("Tags", detail.tags.as_ref().map(|tags| tags.join(", ")).filter(|_| is_first));
     add("Finding", Some(told.id.clone()));
     facts.truncate(FACTS_MAX);
     facts
@@ -81,10 +90,27 @@ fn account(told: &Told) -> Option<String> {
     Some(unit.map_or(account.clone(), |unit| format!("{account}, {unit}")))
 }
 
-fn when(told: &Told) -> Option<String> {
+fn when(told: &Told, zone: Option<&TimeZone>) -> Option<String> {
     let first = told.detail.first_time.clone().unwrap_or_else(|| told.time.clone());
     let last = told.detail.last_time.clone().filter(|last| *last != first);
-    Some(last.map_or(first.clone(), |last| format!("{first} to {last}")))
+    let with_zone = |time: String| match local(&time, zone) {
+        Some(local) => format!("{time} ({local})"),
+        None => time,
+    };
+    let first = with_zone(first);
+    Some(match last {
+        Some(last) => format!("{first} to {}", with_zone(last)),
+        None => first,
+    })
+}
+
+/// `03:41 CET`, with the day where it is another one.
+fn local(time: &str, zone: Option<&TimeZone>) -> Option<String> {
+    let time: Timestamp = time.parse().ok()?;
+    let there = time.to_zoned(zone?.clone());
+    let same_day = there.date() == time.to_zoned(TimeZone::UTC).date();
+    let form = if same_day { "%H:%M %Z" } else { "%a %Y-%m-%d %H:%M %Z" };
+    Some(there.strftime(form).to_string())
 }
 
 /// `StopLogging of cloudtrail.amazonaws.com`.

@@ -8,11 +8,13 @@
 
 mod console;
 mod facts;
+mod progress;
 mod silence;
 mod text;
 mod yaml;
 
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use serde_json::Value;
 
 use crate::finding::Detail;
@@ -27,6 +29,9 @@ pub const PROSE_MAX: usize = 500;
 pub const FACTS_MAX: usize = 20;
 /// The most checks a message has.
 pub const CHECKS_MAX: usize = 10;
+
+/// What a drill's messages begin with; a headline begins with `[` otherwise.
+const DRILL: &str = "DRILL ";
 
 /// What a person is told of a finding. `Display` is its plain text.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -102,30 +107,47 @@ impl Message {
         Self::told(finding, &Telling::alone(finding))
     }
 
-    /// The message of a finding that stands for a conversation: its newest.
+    /// The message of a finding that stands for a conversation: its newest. A first message is whole. A later one says how it went on, and what is
+    /// needed to know what it is about.
     #[must_use]
     pub fn told(finding: &FindingEvent, telling: &Telling) -> Message {
+        Self::told_in(finding, telling, None)
+    }
+
+    /// The same, with times in a zone beside UTC.
+    #[must_use]
+    pub fn told_in(finding: &FindingEvent, telling: &Telling, zone: Option<&TimeZone>) -> Message {
         let told = finding.told();
         let detail = &told.detail;
         let record = first_record(detail);
         let title = if detail.title.trim().is_empty() { &detail.rule } else { &detail.title };
-        let mark = match detail.state {
-            State::Firing => detail.severity.name(),
-            state => state.name(),
+        let mark = match (detail.state, telling.kind) {
+            (State::Firing, Kind::Closing) => "closed",
+            (State::Firing, _) => detail.severity.name(),
+            (state, _) => state.name(),
         };
+        let drill = if detail.drill == Some(true) { DRILL } else { "" };
+        let is_first = telling.kind == Kind::First;
         let prose = |text: &Option<String>| text.as_deref().map(|text| line(text, PROSE_MAX));
         let mut sections = Vec::new();
         let mut section = |title, body| sections.push(Section { title, body });
-        if let Some(why) = prose(&detail.description).filter(|why| !why.is_empty()) {
+        if let Some(why) = prose(&detail.description).filter(|why| is_first && !why.is_empty()) {
             section("Why it matters", Body::Prose(why));
         }
-        if let Some(parameters) = record.as_ref().and_then(parameters) {
+        if let Some(parameters) = record.as_ref().and_then(parameters).filter(|_| is_first) {
             section("Request parameters", Body::Yaml(yaml::emit(parameters)));
         }
-        if let Some(exception) = silence::exception(told, record.as_ref()) {
-            section("To silence it", Body::Yaml(exception));
+        if let Some(silence) = silence::for_now(telling).filter(|_| is_first && detail.state == State::Firing)
+        {
+            section("To silence it for an hour", Body::Yaml(silence));
         }
-        let checks = detail.first_checks.iter().flatten().map(|check| line(check, PROSE_MAX));
+        if let Some(exception) = silence::exception(told, record.as_ref()).filter(|_| is_first) {
+            section("To leave it out from now on", Body::Yaml(exception));
+        }
+        let reason = prose(&detail.reason).filter(|reason| !reason.is_empty());
+        let summary: Vec<String> = progress::of(told, telling).into_iter().chain(reason).collect();
+        let checks =
+            detail.first_checks.iter().flatten().filter(|_| is_first).map(|check| line(check, PROSE_MAX));
         Message {
             finding: telling.conversation.clone(),
             revision: telling.number,
@@ -134,13 +156,19 @@ impl Message {
             severity: detail.severity,
             state: detail.state,
             time: told.time.parse().ok(),
-            headline: line(&format!("[{mark}] {title}"), HEADLINE_MAX),
-            summary: prose(&detail.reason).unwrap_or_default(),
-            facts: facts::of(told, record.as_ref(), telling),
+            headline: line(&format!("{drill}[{mark}] {title}"), HEADLINE_MAX),
+            summary: summary.join(". "),
+            facts: facts::of(told, record.as_ref(), telling, zone),
             sections,
             checks: checks.filter(|check| !check.is_empty()).take(CHECKS_MAX).collect(),
             links: console::event_link(told, record.as_ref()).into_iter().collect(),
         }
+    }
+
+    /// What has to stand in front of whatever is said: `DRILL ` if nothing happened.
+    #[must_use]
+    pub fn mark(&self) -> &'static str {
+        if self.headline.starts_with(DRILL) { DRILL } else { "" }
     }
 
     /// The value of a fact.

@@ -1,9 +1,10 @@
-//! How to silence a finding: an exception to paste into the configuration, for exactly what happened.
+//! How to silence a finding: for now by a command, for good by an exception to paste into the configuration, for exactly what happened.
 
 use jiff::{Timestamp, ToSpan, tz::TimeZone};
 use serde_json::{Map, Value, json};
 
 use super::{text_at, yaml};
+use crate::Telling;
 use crate::finding::Told;
 use crate::printable::json_line;
 
@@ -13,6 +14,15 @@ const DAYS: i64 = 30;
 /// The longest exception, in bytes. An ARN has at most 2,048 characters; what is longer was not AWS's to begin with, and an exception
 /// cut in the middle would be another one.
 const LENGTH_MAX: usize = 3_000;
+
+/// The command that silences it for an hour: what has the rule, account and identity of the finding that the conversation began with.
+pub(super) fn for_now(telling: &Telling) -> Option<String> {
+    // A word of a shell, which ids of findings are: hexadecimal digits in groups.
+    let word = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    let id = Some(telling.conversation.as_str())
+        .filter(|id| !id.is_empty() && !id.starts_with('-') && id.chars().all(word))?;
+    Some(format!("trailhound silence add STATE --finding {id} --for 1h --reason \"why\"\n"))
+}
 
 /// The exception, with the rule's id and a pattern of the account and the identity. `None` if neither is known: an exception that
 /// silences a whole rule should not be one paste away.

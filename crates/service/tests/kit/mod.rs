@@ -152,6 +152,9 @@ impl Target for Recorder {
     }
 }
 
+/// What Slack signs with.
+pub(crate) const SLACK_SECRET: &str = "8f742231b10e8888abcd99yyyzzz85a5";
+
 /// What is configured.
 pub(crate) struct Wanted {
     pub(crate) state: PathBuf,
@@ -199,6 +202,7 @@ impl Wanted {
             operations: Some(service::Operations {
                 listen: "127.0.0.1:0".parse().unwrap(),
                 keys: Vec::new(),
+                slack_secrets: vec![targets::Secret::new(SLACK_SECRET)],
             }),
             workers: NonZero::new(2).unwrap(),
             retention: service::Retention::default(),
@@ -272,6 +276,22 @@ pub(crate) fn get(address: std::net::SocketAddr, path: &str) -> (u16, String) {
     stream.read_to_string(&mut text).unwrap();
     let (head, body) = text.split_once("\r\n\r\n").unwrap();
     (head.split(' ').nth(1).unwrap().parse().unwrap(), body.to_owned())
+}
+
+/// Posts to an address and returns the status line's number.
+pub(crate) fn post(address: std::net::SocketAddr, path: &str, headers: &[(&str, String)], body: &str) -> u16 {
+    use std::io::Read;
+    let mut stream = std::net::TcpStream::connect(address).unwrap();
+    let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+    let length = body.len();
+    write!(
+        stream,
+        "POST {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n{headers}Content-Length: {length}\r\n\r\n{body}"
+    )
+    .unwrap();
+    let mut text = String::new();
+    stream.read_to_string(&mut text).unwrap();
+    text.split(' ').nth(1).unwrap().parse().unwrap()
 }
 
 /// What the store holds.

@@ -178,3 +178,29 @@ pub(crate) fn delivery(json: &str) -> Delivery {
 pub(crate) async fn deliver(target: &dyn Target, json: &str) -> Result<Receipt, DeliveryError> {
     target.deliver(&delivery(json)).await
 }
+
+/// A later message of the conversation that a finding began.
+pub(crate) async fn update(
+    target: &dyn Target,
+    json: &str,
+    number: u32,
+    handle: &str,
+) -> Result<Receipt, DeliveryError> {
+    later(target, json, number, route::Kind::Update, handle).await
+}
+
+/// A message of the conversation that a finding began.
+pub(crate) async fn later(
+    target: &dyn Target,
+    json: &str,
+    number: u32,
+    kind: route::Kind,
+    handle: &str,
+) -> Result<Receipt, DeliveryError> {
+    let finding = FindingEvent::parse(json).unwrap();
+    let telling =
+        route::Telling { number, kind, findings: 13, folded: 12, ..route::Telling::alone(&finding) };
+    let delivery =
+        Delivery::told(TargetName::new("oncall").unwrap(), finding, telling, Some(handle.to_owned()));
+    target.deliver(&delivery).await
+}

@@ -4,11 +4,17 @@
 
 #[cfg(feature = "aws")]
 mod aws;
+mod command;
 mod counterpart;
 mod dispatcher;
+mod email;
 mod enricher;
 mod lines;
+mod oauth;
+mod opsgenie;
 mod pagerduty;
 mod secrecy;
 mod slack;
+mod slack_app;
+mod teams;
 mod webhook;

@@ -23,6 +23,7 @@ fn settings(url: Secret) -> WebhookSettings {
     WebhookSettings {
         url,
         signing_keys: vec![Secret::new(KEY)],
+        oauth: None,
         headers: BTreeMap::new(),
         shape: Shape::default(),
         network: local(),

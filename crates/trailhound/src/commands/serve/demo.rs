@@ -36,7 +36,7 @@ pub(super) fn run(arguments: &Serve, talk: Talk) -> Outcome {
         state: folder.path().to_owned(),
         // What a demonstration forgets is no loss, and it must not wear out anybody's disk.
         store: store::Options { durability: store::Durability::Crash, ..store::Options::default() },
-        operations: Some(Operations { listen: loopback(0), keys: Vec::new() }),
+        operations: Some(Operations { listen: loopback(0), keys: Vec::new(), slack_secrets: Vec::new() }),
         workers: workers(arguments.threads),
         retention: Retention::default(),
         journal: journal.clone(),

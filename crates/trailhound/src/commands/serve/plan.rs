@@ -15,7 +15,8 @@ use service::{Level, Operations, Plan, Program, Response, Retention, Supervised}
 use sources::{ApiKey, Directory, DirectorySettings, Http, HttpSettings, Limits, Source, SourceError};
 use targets::respond::{Action, Responder, ResponderSettings, Tell};
 use targets::{
-    Clock, Enricher, EnricherSettings, File, Lane, PagerDuty, Secret, Slack, Stream, Target, Webhook,
+    Clock, Command, Email, Enricher, EnricherSettings, File, Lane, OpsGenie, PagerDuty, Secret, Slack,
+    SlackApp, Stream, Target, Teams, Webhook, Zoned,
 };
 
 use super::environment::Environment;
@@ -156,10 +157,11 @@ pub(super) fn load(path: &str, clock: &Clock) -> Result<Loaded, Faults> {
         state: configuration.state.clone(),
         organizations: organizations(analysis.organizations.as_ref())?,
         heartbeat: configuration.heartbeat.clone(),
-        operations: configuration
-            .http
-            .as_ref()
-            .map(|listener| Operations { listen: listener.address, keys: listener.keys.clone() }),
+        operations: configuration.http.as_ref().map(|listener| Operations {
+            listen: listener.address,
+            keys: listener.keys.clone(),
+            slack_secrets: configuration.targets.iter().filter_map(slack_secret).cloned().collect(),
+        }),
         level: level(configuration.log),
         warnings: warnings + diagnostics.len() + overridden.len(),
     })
@@ -284,7 +286,12 @@ fn lanes(
 ) -> Result<service::Lanes, Faults> {
     let mut all = Vec::with_capacity(targets.len());
     for target in targets {
-        let speaks = open(&target.kind, clock).map_err(|fault| fault.of("target", &target.name))?;
+        let speaks: Arc<dyn Target> =
+            open(&target.kind, clock).map_err(|fault| fault.of("target", &target.name))?;
+        let speaks: Arc<dyn Target> = match &target.zone {
+            Some(zone) => Arc::new(Zoned::new(speaks, zone.clone())),
+            None => speaks,
+        };
         all.push((target.name.clone(), speaks, target.policy.clone()));
     }
     let responses = responses.iter().map(|one| responds(one, clock)).collect::<Result<Vec<_>, _>>()?;
@@ -342,6 +349,11 @@ fn open(kind: &TargetKind, clock: &Clock) -> Result<Arc<dyn Target>, NotOpened> 
         }
         TargetKind::Slack(settings) => Arc::new(Slack::new(settings).map_err(wrong)?),
         TargetKind::PagerDuty(settings) => Arc::new(PagerDuty::new(settings.clone()).map_err(wrong)?),
+        TargetKind::SlackApp { settings, .. } => Arc::new(SlackApp::new(settings).map_err(wrong)?),
+        TargetKind::Teams(settings) => Arc::new(Teams::new(settings).map_err(wrong)?),
+        TargetKind::OpsGenie(settings) => Arc::new(OpsGenie::new(settings).map_err(wrong)?),
+        TargetKind::Email(settings) => Arc::new(Email::new(settings, clock.clone()).map_err(wrong)?),
+        TargetKind::Command(settings) => Arc::new(Command::new(settings.clone()).map_err(wrong)?),
         #[cfg(feature = "aws")]
         TargetKind::Aws(settings) => settings.open(clock).map_err(wrong)?,
         #[cfg(not(feature = "aws"))]
@@ -384,13 +396,31 @@ fn targets_of(configuration: &Configuration) -> impl Iterator<Item = &TargetKind
     configuration.targets.iter().map(|target| &target.kind).chain(responses)
 }
 
+/// What presses of a target's buttons are signed with.
+fn slack_secret(target: &configuration::Target) -> Option<&Secret> {
+    match &target.kind {
+        TargetKind::SlackApp { signing_secret, .. } => signing_secret.as_ref(),
+        _ => None,
+    }
+}
+
 fn secrets_of(target: &TargetKind) -> Vec<&Secret> {
     match target {
         TargetKind::Webhook(settings) => {
-            let rest = settings.signing_keys.iter().chain(settings.headers.values());
+            let oauth = settings.oauth.iter().flat_map(|oauth| [&oauth.token_url, &oauth.client_secret]);
+            let rest = settings.signing_keys.iter().chain(settings.headers.values()).chain(oauth);
             std::iter::once(&settings.url).chain(rest).collect()
         }
         TargetKind::Slack(settings) => vec![&settings.webhook],
+        TargetKind::SlackApp { settings, signing_secret } => {
+            std::iter::once(&settings.bot_token).chain(signing_secret).chain(&settings.url).collect()
+        }
+        TargetKind::Teams(settings) => vec![&settings.webhook],
+        TargetKind::OpsGenie(settings) => std::iter::once(&settings.api_key).chain(&settings.url).collect(),
+        TargetKind::Email(settings) => {
+            settings.login.iter().flat_map(|(user, password)| [user, password]).collect()
+        }
+        TargetKind::Command(settings) => settings.environment.values().collect(),
         TargetKind::PagerDuty(settings) => {
             std::iter::once(&settings.routing_key).chain(&settings.url).collect()
         }
