@@ -14,6 +14,7 @@
 mod load;
 mod process;
 mod receiver;
+mod schedules;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -47,6 +48,9 @@ pub(crate) struct Arguments {
     /// Keep the folders of the run
     #[arg(long)]
     keep: bool,
+    /// Kill nothing: put so many random schedules of delay and outage through the engine
+    #[arg(long, conflicts_with_all = ["kills", "seed", "binary", "keep"])]
+    schedules: Option<u32>,
 }
 
 /// The rules of the run: one over every tenth event, and one that counts over several and so needs what it remembers.
@@ -65,6 +69,9 @@ threshold: { count: 2, within: 10m, by: [detail.sourceIPAddress] }
 type Failure = Box<dyn std::error::Error>;
 
 pub(crate) fn run(arguments: &Arguments) -> Outcome {
+    if let Some(schedules) = arguments.schedules {
+        return schedules::run(schedules);
+    }
     let binary = match &arguments.binary {
         Some(binary) => std::path::absolute(binary)?,
         None => std::path::absolute(data::target().join("release/trailhound"))?,
