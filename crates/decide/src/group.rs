@@ -137,7 +137,7 @@ impl Groups {
         events.event(signal.time, &signal.event);
         let incident = Incident {
             rule: signal.rule,
-            id: identity.uuid(),
+            id: identity.uuid().text(),
             revision: 0,
             settled: true,
             state: State::Firing,

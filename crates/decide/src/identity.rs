@@ -3,9 +3,11 @@
 //! Both are SHA-256 over length-prefixed parts, so that no two different lists of parts hash alike, and both depend on nothing
 //! but the finding: no clock, no counter, no machine.
 
-use std::fmt::Write as _;
+use std::fmt;
 
 use cloudtrail::{EventId, EventTime};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::{Digest, Sha256};
 
 use crate::window::StoredId;
@@ -28,8 +30,8 @@ impl Parts {
     }
 
     /// A key's paths with their values.
-    pub(crate) fn key<'k>(&mut self, key: impl ExactSizeIterator<Item = (&'k str, &'k str)>) {
-        self.0.update((key.len() as u64).to_le_bytes());
+    pub(crate) fn key<'k>(&mut self, key: impl Iterator<Item = (&'k str, &'k str)> + Clone) {
+        self.0.update((key.clone().count() as u64).to_le_bytes());
         for (path, value) in key {
             self.text(path);
             self.text(value);
@@ -71,25 +73,26 @@ impl Parts {
 
     /// 128 bits as hexadecimal digits.
     pub(crate) fn hex(self) -> String {
-        let mut text = String::with_capacity(32);
-        for byte in self.digest().iter().take(16) {
-            // Writing to a String cannot fail.
-            let _ = write!(text, "{byte:02x}");
-        }
-        text
+        hex(&self.half())
+    }
+
+    /// The first 128 bits.
+    fn half(self) -> [u8; 16] {
+        let digest = self.digest();
+        let mut half = [0; 16];
+        half.iter_mut().zip(digest).for_each(|(to, from)| *to = from);
+        half
     }
 
     /// The same bits in the form EventBridge gives an event's `id`: a UUID, of version 8 (RFC 9562 §5.8, vendor's own).
-    pub(crate) fn uuid(self) -> String {
-        let mut text = self.hex();
-        text.replace_range(12..13, "8");
-        let variant = text.as_bytes().get(16).copied().unwrap_or_default();
-        let variant = char::from(b"89ab"[usize::from(variant) % 4]);
-        text.replace_range(16..17, variant.encode_utf8(&mut [0; 4]));
-        for at in [20, 16, 12, 8] {
-            text.insert(at, '-');
-        }
-        text
+    pub(crate) fn uuid(self) -> FindingId {
+        let mut bytes = self.half();
+        // The digit that stands for the variant is chosen by what the text's digit there was, as a character.
+        let [_, _, _, _, _, _, seventh, _, ninth, ..] = &mut bytes;
+        *seventh = 0x80 | (*seventh & 0x0f);
+        let digit = DIGITS[usize::from(*ninth >> 4)];
+        *ninth = ((8 + digit % 4) << 4) | (*ninth & 0x0f);
+        FindingId(bytes)
     }
 }
 
@@ -129,9 +132,58 @@ fn whole_second(time: EventTime) -> Option<[u8; 20]> {
     Some(text)
 }
 
+/// The id of a finding: a UUID, held as a number. It is written as text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub(crate) struct FindingId([u8; 16]);
+
+impl fmt::Display for FindingId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text())
+    }
+}
+
+impl FindingId {
+    pub(crate) fn text(self) -> String {
+        hyphenated(self.0).into_iter().map(char::from).collect()
+    }
+
+    /// Another one where one key's windows moved so that two would have been made by the same event.
+    pub(crate) fn again(self) -> Self {
+        let mut parts = Parts::of("finding again");
+        parts.text(&self.text());
+        parts.uuid()
+    }
+}
+
+impl Serialize for FindingId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.text())
+    }
+}
+
+impl<'de> Deserialize<'de> for FindingId {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match EventId::new(&String::deserialize(deserializer)?) {
+            EventId::Uuid(number) => Ok(FindingId(number.to_be_bytes())),
+            EventId::Text(_) | EventId::Content(_) => Err(D::Error::custom("the id of a finding is a UUID")),
+        }
+    }
+}
+
+const DIGITS: &[u8; 16] = b"0123456789abcdef";
+
+fn hex(bytes: &[u8]) -> String {
+    let digit = |half: u8| char::from(DIGITS[usize::from(half & 15)]);
+    let mut text = String::with_capacity(2 * bytes.len());
+    for byte in bytes {
+        text.push(digit(byte >> 4));
+        text.push(digit(*byte));
+    }
+    text
+}
+
 /// As a UUID prints.
 fn hyphenated(bytes: [u8; 16]) -> [u8; 36] {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let mut text = [b'-'; 36];
     let places = [0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34];
     for (byte, at) in bytes.into_iter().zip(places) {
@@ -177,6 +229,9 @@ mod tests {
     #[test]
     fn a_uuid_has_its_form() {
         let uuid = Parts::of("test").uuid();
+        let written = serde_json::to_string(&uuid).unwrap();
+        assert_eq!(serde_json::from_str::<FindingId>(&written).unwrap(), uuid);
+        let uuid = uuid.text();
         let groups: Vec<usize> = uuid.split('-').map(str::len).collect();
         assert_eq!(groups, [8, 4, 4, 4, 12]);
         assert_eq!(uuid.as_bytes()[14], b'8');

@@ -5,8 +5,9 @@
 
 use cloudtrail::{AssumeRole, Event};
 use context::Context;
-use rules::{Decision, Evaluation, Rule, Seen, Severity, Truth, Verdict};
+use rules::{Decision, Evaluation, EventInPlace, Rule, RuleSet, Seen, Selection, Severity, Truth, Verdict};
 
+use crate::known_values::KnownValues;
 use crate::outcome::SignalOutcome;
 use crate::signal::{Part, WindowKey};
 
@@ -24,6 +25,43 @@ pub enum Judgement {
     },
     /// It does not.
     Ends(SignalOutcome),
+}
+
+/// Judges an event for all selections that match it.
+#[derive(Debug, Clone, Copy)]
+pub struct Judge<'a> {
+    /// The rules whose [selections](RuleSet::selections) the index was built of, in their order.
+    pub rules: &'a RuleSet,
+    /// What their conditions may ask.
+    pub context: &'a Context,
+    /// What first-seen rules know already, where an engine decides meanwhile.
+    pub known: Option<&'a KnownValues>,
+}
+
+impl Judge<'_> {
+    /// What each rule says of an event that `matched` these selections, where the event stands.
+    pub fn judge(&self, event: &Event<'_>, matched: &[matcher::RuleId]) -> Vec<(u32, Judgement)> {
+        if matched.is_empty() {
+            return Vec::new();
+        }
+        let in_place = EventInPlace::new(event);
+        let selections = self.rules.selections();
+        let judge = |id: &matcher::RuleId| {
+            let Selection { rule: number, step } = *selections.get(usize::try_from(id.0).ok()?)?;
+            let rule = self.rules.at(usize::try_from(number).ok()?)?;
+            if !is_delivered(rule, step, event) {
+                return Some((number, Judgement::Ends(SignalOutcome::Undelivered)));
+            }
+            let judgement = judge(rule, step, &in_place, self.context);
+            let is_known = match (&judgement, self.known) {
+                (Judgement::Fires { key, .. }, Some(known)) => known.takes(number, key, event.time),
+                _ => false,
+            };
+            let known = Judgement::Ends(SignalOutcome::Absorbed);
+            Some((number, if is_known { known } else { judgement }))
+        };
+        matched.iter().filter_map(judge).collect()
+    }
 }
 
 /// Whether EventBridge itself would have handed the event to this step of the rule (0 where it is no sequence). Needs the

@@ -17,6 +17,7 @@ mod group;
 mod identity;
 mod incident;
 mod judge;
+mod known_values;
 mod outcome;
 mod progress;
 mod reason;
@@ -33,17 +34,19 @@ pub use finding::{
 };
 pub use group::{Grouping, Groups};
 pub use incident::{AlarmNews, Basis, Incident};
-pub use judge::{Judgement, is_delivered, judge};
+pub use judge::{Judge, Judgement, is_delivered, judge};
+pub use known_values::KnownValues;
 pub use outcome::{SignalOutcome, SignalTally, Unaccounted};
 pub use progress::{
-    Evidence, FUTURE_MAX, Heard, Lane, LaneId, Lanes, LanesState, Lateness, Progress, SourceClass, Watermark,
+    Evidence, FUTURE_MAX, Heard, LANES_MAX, Lane, LaneId, Lanes, LanesState, Lateness, Progress, SourceClass,
+    Watermark,
 };
 pub use record::take_apart;
 pub use signal::{Part, RecordHandle, Signal, WindowKey};
 pub use trial::{explain_over_time, run_test};
 pub use window::{
     Absent, AbsentDefinition, Bounds, DistinctCount, Due, FirstSeen, FirstSeenDefinition, KEYS_MAX, Kind,
-    Occurrence, RestoreError, Sequence, SequenceDefinition, StateChange, StoredRow, Taken, Threshold,
+    Name, Occurrence, RestoreError, Sequence, SequenceDefinition, StateChange, StoredRow, Taken, Threshold,
     ThresholdDefinition, Turn, Windows,
 };
 

@@ -111,7 +111,7 @@ impl WindowKey {
 }
 
 /// The values in a key's text.
-pub(crate) fn values(mut text: &str) -> impl Iterator<Item = &str> {
+pub(crate) fn values(mut text: &str) -> impl Iterator<Item = &str> + Clone {
     std::iter::from_fn(move || {
         let (len, rest) = text.split_once(':')?;
         let (value, rest) = rest.split_at_checked(len.parse().ok()?)?;
@@ -124,8 +124,6 @@ pub(crate) fn values(mut text: &str) -> impl Iterator<Item = &str> {
 pub(crate) fn named<'k>(
     paths: &'k [Box<str>],
     key: &'k str,
-) -> impl ExactSizeIterator<Item = (&'k str, &'k str)> {
-    let values: Vec<&str> = values(key).collect();
-    let pairs: Vec<_> = paths.iter().map(|path| &**path).zip(values).collect();
-    pairs.into_iter()
+) -> impl Iterator<Item = (&'k str, &'k str)> + Clone {
+    paths.iter().map(|path| &**path).zip(values(key))
 }

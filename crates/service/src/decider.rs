@@ -407,7 +407,8 @@ impl Run {
     }
 
     fn advance(&mut self, now: Timestamp) {
-        self.decider.deliberation.advance(now);
+        let Decider { deliberation, journal, .. } = &mut self.decider;
+        deliberation.advance(now, journal);
         self.tell();
         let Decider { deliberation, desk, journal, .. } = &mut self.decider;
         let policy = &deliberation.program().policy;

@@ -21,6 +21,7 @@ use store::{Batch, Namespace, Reader, Snapshot};
 
 use crate::enrichment::Answer;
 use crate::examine::{Hit, class};
+use crate::losses::Losses;
 use crate::people::{StoredPeople, Waiting};
 use crate::records::{Record, Records};
 use crate::{Journal, Program};
@@ -57,6 +58,7 @@ pub(crate) struct Deliberation {
     looked: Timestamp,
     /// Signals the engine had to forget, as far as they were counted.
     forgotten: u64,
+    losses: Losses,
 }
 
 impl Deliberation {
@@ -72,6 +74,8 @@ impl Deliberation {
         let people = StoredPeople::open(&reader.snapshot()?)?;
         batch.adopt(records.namespace()).adopt(people.namespace());
         let (engine, namespaces) = restore(&program, &mut reader, batch, now, journal)?;
+        program.share_known_values(engine.known_values());
+        let losses = Losses::known(&engine);
         Ok(Deliberation {
             program,
             engine,
@@ -82,6 +86,7 @@ impl Deliberation {
             decoder: Decoder::default(),
             looked: now,
             forgotten: 0,
+            losses,
         })
     }
 
@@ -99,6 +104,8 @@ impl Deliberation {
     ) -> Result<(), DeliberationError> {
         let (engine, namespaces) = restore(&program, &mut self.reader, batch, now, journal)?;
         self.people.let_be();
+        program.share_known_values(engine.known_values());
+        self.losses = Losses::known(&engine);
         (self.program, self.engine, self.namespaces, self.forgotten) = (program, engine, namespaces, 0);
         Ok(())
     }
@@ -191,9 +198,10 @@ impl Deliberation {
     }
 
     /// Settles what is due. Lanes that have been silent for long are assumed to have nothing to tell.
-    pub(crate) fn advance(&mut self, now: Timestamp) {
+    pub(crate) fn advance(&mut self, now: Timestamp, journal: &Journal) {
         if now.duration_since(self.looked).abs() >= LOOK {
             self.looked = now;
+            self.losses.tell(&self.engine, &self.program, now, journal);
             let silent: Vec<Lane> = self.engine.lanes().silent(SILENT).collect();
             for lane in silent {
                 let progress = Progress { lane, to: event_time(now), evidence: Evidence::Assumed };

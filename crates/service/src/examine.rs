@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock, mpsc as std_mpsc};
 use cloudtrail::outcome::{Outcome, RejectReason, SkipReason, Tally};
 use cloudtrail::{AccountId, Decoder, Event, EventId, EventTime, Item, Region};
 use context::Handover;
-use decide::{FUTURE_MAX, Judgement, SignalOutcome, SourceClass};
+use decide::{FUTURE_MAX, Judge, Judgement, SourceClass};
 use jiff::Timestamp;
 use matcher::Scratch;
 use rules::EventInPlace;
@@ -183,8 +183,10 @@ impl Examiner {
         };
         let future = i64::try_from(FUTURE_MAX.as_micros()).unwrap_or(i64::MAX);
         let horizon = EventTime::from_micros(now.as_microsecond().saturating_add(future));
+        let known = program.known_values();
+        let judge = Judge { rules: program.rules(), context: &program.context, known: Some(&known) };
         let decoded = payload.decode(decoder, |item| match item {
-            Item::Event(event) => part.event(&event, program, scratch, horizon),
+            Item::Event(event) => part.event(&event, program, judge, scratch, horizon),
             Item::Digest(_) => part.ended(Outcome::Skipped(SkipReason::Digest)),
             Item::Skipped { reason, .. } => part.ended(Outcome::Skipped(reason)),
             Item::Rejected { offset, error } => part.reject(offset, error),
@@ -205,7 +207,14 @@ impl Part {
         self.rejected.get_or_insert((offset, reason));
     }
 
-    fn event(&mut self, event: &Event<'_>, program: &Program, scratch: &mut Scratch, horizon: EventTime) {
+    fn event(
+        &mut self,
+        event: &Event<'_>,
+        program: &Program,
+        judge: Judge<'_>,
+        scratch: &mut Scratch,
+        horizon: EventTime,
+    ) {
         if event.time > horizon {
             return self.ended(Outcome::Skipped(SkipReason::Future));
         }
@@ -218,7 +227,7 @@ impl Part {
                 return self.reject(event.offset, RejectReason::Malformed { reason: malformed.reason, at });
             }
         };
-        let judgements = judge(event, matched, program);
+        let judgements = judge.judge(event, matched);
         let fires = judgements.iter().any(|(_, judgement)| matches!(judgement, Judgement::Fires { .. }));
         if fires && EventInPlace::new(event).check().is_err() {
             return self.reject(event.offset, RejectReason::Unreadable);
@@ -242,26 +251,6 @@ impl Part {
         }
         self.hits.push(Hit { event: self.events.len() - 1, time: event.time, text, judgements });
     }
-}
-
-/// Asks each rule, where the event stands.
-fn judge(event: &Event<'_>, matched: &[matcher::RuleId], program: &Program) -> Vec<(u32, Judgement)> {
-    if matched.is_empty() {
-        return Vec::new();
-    }
-    let in_place = EventInPlace::new(event);
-    let judge = |rule: &rules::Rule, step| {
-        if decide::is_delivered(rule, step, event) {
-            decide::judge(rule, step, &in_place, &program.context)
-        } else {
-            Judgement::Ends(SignalOutcome::Undelivered)
-        }
-    };
-    let rules = matched.iter().filter_map(|id| {
-        let selection = program.selection(*id)?;
-        Some((selection, program.rule(selection.rule)?))
-    });
-    rules.map(|(selection, rule)| (selection.rule, judge(rule, selection.step))).collect()
 }
 
 pub(crate) fn class(class: Class) -> SourceClass {

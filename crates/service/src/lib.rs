@@ -33,6 +33,7 @@ mod health;
 mod journal;
 mod latency;
 mod learning;
+mod losses;
 mod metrics;
 mod operations;
 mod parcel;

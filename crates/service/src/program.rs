@@ -3,15 +3,15 @@
 //! A reload makes another one. Every batch carries the program it came in under, so what was under way is finished by the rules
 //! it began with, and no two parts of one batch ever see two sets of rules.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use crate::Responses;
 use context::Context;
-use decide::Lateness;
+use decide::{KnownValues, Lateness};
 use matcher::{Builder, Matcher, RuleId};
 use route::Policy;
-use rules::{Rule, RuleSet, Selection, Selector};
+use rules::{Rule, RuleSet, Selector};
 use targets::Enricher;
 
 /// Rules with their index, what they may ask, and where findings go.
@@ -20,6 +20,7 @@ pub struct Program {
     rules: RuleSet,
     matcher: Matcher,
     with_defaults: Vec<u32>,
+    known: RwLock<KnownValues>,
     /// What rules may ask of the organization.
     pub context: Context,
     /// Where findings go, and what is made of many.
@@ -50,6 +51,7 @@ impl Program {
         Program {
             matcher: builder.build(),
             with_defaults,
+            known: RwLock::default(),
             rules,
             context,
             policy: policy.into(),
@@ -75,10 +77,14 @@ impl Program {
         self.rules.at(usize::try_from(number).ok()?).map(|rule| &**rule)
     }
 
-    /// What a number of the index stands for.
-    #[must_use]
-    pub fn selection(&self, number: RuleId) -> Option<Selection> {
-        self.rules.selections().get(usize::try_from(number.0).ok()?).copied()
+    /// What first-seen rules know, where the program is decided by: nothing before that.
+    pub(crate) fn known_values(&self) -> KnownValues {
+        self.known.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Shares what first-seen rules know with whoever examines batches under this program.
+    pub(crate) fn share_known_values(&self, known: KnownValues) {
+        *self.known.write().unwrap_or_else(PoisonError::into_inner) = known;
     }
 
     /// All rules.

@@ -185,7 +185,7 @@ impl Composites {
                     parts.text(&composite.id);
                     parts.time(at);
                     let timeline = vec![(change.at.as_millis(), StateValue::Alarm)];
-                    let open = Open { id: parts.uuid(), revision: 0, timeline };
+                    let open = Open { id: parts.uuid().text(), revision: 0, timeline };
                     self.state.open.insert(change.arn.clone(), open);
                     State::Firing
                 }

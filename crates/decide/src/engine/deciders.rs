@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use cloudtrail::EventTime;
+use cloudtrail::{AccountId, EventTime, Region};
 use context::Context;
 use rules::{Decision, Expect, Rule, Selector};
 
@@ -12,7 +12,7 @@ use crate::engine::settings::Settings;
 use crate::engine::single::Singles;
 use crate::identity::Parts;
 use crate::incident::Basis;
-use crate::progress::{Lane, Lanes, SourceClass, Watermark};
+use crate::progress::{Lanes, Role, SourceClass, Watermark};
 use crate::signal::{Signal, WindowKey};
 use crate::window::{
     Absent, AbsentDefinition, Bounds, FirstSeen, FirstSeenDefinition, Kind, Occurrence, RestoreError,
@@ -44,6 +44,8 @@ pub(crate) struct Absences {
     pub(crate) places: Places,
     /// Whether every lane of an account of the organization is expected.
     expects_lanes: bool,
+    /// How many lanes there were when they were last looked through.
+    lanes_seen: usize,
     accounts: Vec<Box<str>>,
 }
 
@@ -55,30 +57,24 @@ pub(crate) struct Places {
     roles: Vec<Role>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Role {
-    Account,
-    Region,
-    Other,
-}
-
 impl Places {
     fn of(rule: &Rule) -> Self {
-        let role = |path: String| match path.as_str() {
-            "account" | "account.id" | "detail.recipientAccountId" => Role::Account,
-            "region" | "detail.awsRegion" => Role::Region,
-            _ => Role::Other,
-        };
-        let roles: Vec<Role> = rule.key_paths(0).iter().map(|path| role(path.to_string())).collect();
+        let roles: Vec<Role> = rule.key_paths(0).iter().map(|path| Role::of(&path.to_string())).collect();
         Places { account: roles.contains(&Role::Account), region: roles.contains(&Role::Region), roles }
     }
 
-    /// Whether events of a key come by a lane.
-    pub(crate) fn carries(&self, lane: &Lane, key: &WindowKey) -> bool {
-        self.roles.iter().zip(key.values()).all(|(role, value)| match role {
-            Role::Account => lane.account.is_some_and(|account| account.to_string() == value),
-            Role::Region => lane.region.is_some_and(|region| region.as_str() == value),
-            Role::Other => true,
+    /// Up to where the lanes have told by which events of a key come; none where there is no such lane.
+    pub(crate) fn watermark(&self, lanes: &Lanes, key: &WindowKey) -> Option<Watermark> {
+        let (mut account, mut region) = (None, None);
+        for (role, value) in self.roles.iter().zip(key.values()) {
+            match role {
+                Role::Account => account = Some(AccountId::from_bytes(value.as_bytes())?),
+                Role::Region => region = Some(Region::from_bytes(value.as_bytes())?),
+                Role::Other => {}
+            }
+        }
+        lanes.watermark(|lane| {
+            (account.is_none() || lane.account == account) && (region.is_none() || lane.region == region)
         })
     }
 }
@@ -86,9 +82,10 @@ impl Places {
 impl Absences {
     /// Expects every region in which an account of the organization was ever heard.
     pub(crate) fn expect_lanes(&mut self, lanes: &Lanes, begin: EventTime) {
-        if !self.expects_lanes {
+        if !self.expects_lanes || self.lanes_seen == lanes.count() {
             return;
         }
+        self.lanes_seen = lanes.count();
         for lane in lanes.iter() {
             let (Some(account), Some(region)) = (lane.account, lane.region) else { continue };
             let account = account.to_string();
@@ -166,8 +163,7 @@ impl Decider {
                     say_cold: settings.say_cold,
                     early,
                 });
-                let bounds = settings.bounds(of.keys_max);
-                Decider::FirstSeen(Box::new(Windows::restore_with_history(kind, bounds, rows)?))
+                Decider::FirstSeen(Box::new(Windows::restore(kind, settings.bounds(of.keys_max), rows)?))
             }
             Decision::Absent(of) => {
                 let bounds = settings.bounds(of.keys_max);
@@ -230,11 +226,7 @@ impl Decider {
             Decider::Single(singles) => singles.changes(),
             Decider::Grouped(windows) | Decider::Threshold(windows) => windows.changes(),
             Decider::Sequence(windows) => windows.changes(),
-            Decider::FirstSeen(windows) => {
-                let mut changes = windows.changes();
-                changes.extend(windows.history_change());
-                changes
-            }
+            Decider::FirstSeen(windows) => windows.changes(),
             Decider::Absent(absences) => absences.windows.changes(),
             Decider::Alarm(alarms) => alarms.changes(),
             Decider::Group | Decider::Nothing => Vec::new(),
@@ -262,6 +254,17 @@ impl Decider {
                 Holding { keys, evicted, lost: alarms.lost(), dropped: 0 }
             }
             Decider::Group | Decider::Nothing => Holding::default(),
+        }
+    }
+
+    /// How many events were lost or forgotten before anything came of them.
+    pub(crate) fn forgotten(&self) -> u64 {
+        match self {
+            Decider::Grouped(windows) | Decider::Threshold(windows) => windows.lost() + windows.dropped(),
+            Decider::Sequence(windows) => windows.lost() + windows.dropped(),
+            Decider::FirstSeen(windows) => windows.lost() + windows.dropped(),
+            Decider::Alarm(alarms) => alarms.lost(),
+            Decider::Single(_) | Decider::Absent(_) | Decider::Group | Decider::Nothing => 0,
         }
     }
 
@@ -334,7 +337,7 @@ fn absences<'r>(
         }
     }
     let expects_lanes = of.expect == Expect::Organization && places.region;
-    Ok(Absences { windows, places, expects_lanes, accounts })
+    Ok(Absences { windows, places, expects_lanes, lanes_seen: 0, accounts })
 }
 
 /// Hash of what gives a rule's state its meaning: which events, by which keys, over what span, by which decision.

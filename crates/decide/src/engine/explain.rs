@@ -28,10 +28,12 @@ impl Engine {
             Decider::Sequence(windows) => {
                 windows.get(key.text()).map_or_else(nothing, |attempts| windows.kind().explain(attempts))
             }
-            Decider::FirstSeen(windows) => match windows.get(key.text()) {
-                Some(_) => "the value was seen, and is not forgotten".to_owned(),
-                None => "the value was never seen, or is forgotten: its next sighting is new".to_owned(),
-            },
+            Decider::FirstSeen(windows) if windows.is_known(key.text()) => {
+                "the value was seen, and is not forgotten".to_owned()
+            }
+            Decider::FirstSeen(_) => {
+                "the value was never seen, or is forgotten: its next sighting is new".to_owned()
+            }
             Decider::Absent(absences) => absences.windows.explain(key).unwrap_or_else(nothing),
             Decider::Alarm(alarms) => {
                 alarms.explain(key.text()).map_or_else(nothing, |(state, why, samples)| {

@@ -236,7 +236,7 @@ impl MetricAlarms {
         });
         let last = end.map(|end| timestamp(end.as_micros()));
         let mut told: Vec<(i64, Box<str>, Incident)> = Vec::new();
-        self.keys.settle_by_time(watermark, |time, name, tracked| {
+        self.keys.settle_due(watermark, |time, name, tracked| {
             let Tracked { state, recent, open } = tracked;
             let mut news = Vec::new();
             let mut over = false;
@@ -481,7 +481,7 @@ impl Watched {
         parts.key(named(&self.dimensions, key));
         parts.time(EventTime::from_micros(change.at.as_millis().saturating_mul(1_000)));
         Open {
-            id: parts.uuid(),
+            id: parts.uuid().text(),
             revision: 0,
             early: None,
             timeline: vec![(change.at.as_millis(), StateValue::Alarm)],

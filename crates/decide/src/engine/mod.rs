@@ -19,34 +19,33 @@ mod composites;
 mod deciders;
 mod explain;
 mod metric_alarms;
+mod reached;
 mod settings;
 mod single;
+mod stored;
+
+use std::sync::Arc;
 
 use alarm::Metric;
 use cloudtrail::EventTime;
 use context::Context;
 use rules::{Decision, Rule, RuleSet, Severity};
 use rustc_hash::FxHashMap;
-use serde::{Deserialize, Serialize};
 
 use crate::engine::composites::Composites;
 use crate::engine::deciders::Decider;
 use crate::engine::metric_alarms::MetricAlarms;
+use crate::engine::reached::Reached;
 use crate::group::{Grouping, Groups};
 use crate::incident::Incident;
+use crate::known_values::KnownValues;
 use crate::outcome::{SignalOutcome, SignalTally};
-use crate::progress::{Heard, Lane, Lanes, LanesState, Progress, Watermark};
-use crate::signal::Signal;
-use crate::window::{Occurrence, RestoreError, StateChange, StoredRow, Taken};
+use crate::progress::{Heard, Lane, Lanes, Progress, Watermark};
+use crate::signal::{Signal, WindowKey};
+use crate::window::{Occurrence, Taken};
 
 pub use explain::Explanation;
 pub use settings::Settings;
-
-/// The namespace of what belongs to no rule: lanes, and when the history began.
-const ENGINE: &str = "trailhound.engine";
-/// The namespace of composite alarms.
-const COMPOSITES: &str = "trailhound.composite-alarms";
-const VERSION: u32 = 1;
 
 /// All rules of a set with their state.
 #[derive(Debug)]
@@ -80,6 +79,8 @@ struct Entry {
     says_what_is_missing: bool,
     /// Events that were forgotten and are counted as evicted already.
     forgotten: u64,
+    /// The lanes it waits for, where those are not all.
+    reach: Option<Box<Reached>>,
 }
 
 /// An alarm rule that watches a metric.
@@ -113,13 +114,6 @@ pub struct Holding {
     pub dropped: u64,
 }
 
-#[derive(Serialize, Deserialize)]
-struct Own {
-    begin: i64,
-    settled: Watermark,
-    lanes: LanesState,
-}
-
 impl Engine {
     /// With no event seen.
     pub fn new(rules: &RuleSet, context: &Context, settings: Settings) -> Self {
@@ -134,6 +128,7 @@ impl Engine {
             decider: Decider::new(number, rule, context, &settings),
             says_what_is_missing: matches!(&rule.decision, Decision::Sequence(of) if of.then_not.is_some()),
             forgotten: 0,
+            reach: Reached::of(rule, composites.is_some()),
         });
         Engine {
             rules: entries.collect(),
@@ -273,6 +268,15 @@ impl Engine {
         }
     }
 
+    /// What first-seen rules know already, for whoever judges events while the engine decides: a sighting of a known value need
+    /// not become a signal.
+    pub fn known_values(&self) -> KnownValues {
+        KnownValues::of(self.rules.iter().map(|entry| match &entry.decider {
+            Decider::FirstSeen(windows) => Some(Arc::clone(windows.kind().known())),
+            _ => None,
+        }))
+    }
+
     /// Takes note that so many records of about that time matched no selector of a metric filter that has a default value.
     pub fn take_unmatched(&mut self, rule: u32, time: EventTime, records: u64) {
         let Some(entry) = self.rules.get(rule as usize) else { return };
@@ -291,10 +295,25 @@ impl Engine {
         }
     }
 
-    /// Settles all that is due by what the lanes have told.
+    /// Settles all that is due by what the lanes have told. A rule whose patterns name accounts or regions waits for their lanes
+    /// only.
     pub fn advance(&mut self) {
         let mark = self.lanes.watermark(|_| true).unwrap_or(Watermark::nothing());
         self.settle(mark);
+        for (number, entry) in (0..).zip(&mut self.rules) {
+            let Some(reached) = &mut entry.reach else { continue };
+            let Some(mark) = reached.watermark(&self.lanes) else { continue };
+            if mark.assumed > reached.settled.assumed {
+                reached.settled = mark;
+                self.changed = true;
+                if let Decider::Alarm(alarms) = &mut entry.decider {
+                    alarms.advance(mark.assumed.as_micros(), None, &mut self.said, &mut self.composites);
+                } else {
+                    entry.decider.advance(mark, &mut self.occurrences);
+                    entry.tell(number, &mut self.occurrences, &mut self.said);
+                }
+            }
+        }
         self.decide_absences(self.lanes.now());
     }
 
@@ -302,8 +321,12 @@ impl Engine {
     /// everything up to then had been told.
     pub fn advance_to(&mut self, time: EventTime) {
         self.settle(Watermark::at(time));
-        for number in 0..self.rules.len() {
-            self.decide_absence(number, time, |_| Watermark::at(time));
+        for (number, entry) in (0..).zip(&mut self.rules) {
+            if let Decider::Absent(absent) = &mut entry.decider {
+                absent.expect_lanes(&self.lanes, self.settings.begin);
+                absent.windows.advance(time, |_| Watermark::at(time), &mut self.occurrences);
+                entry.tell(number, &mut self.occurrences, &mut self.said);
+            }
         }
     }
 
@@ -351,38 +374,19 @@ impl Engine {
     }
 
     fn decide_absences(&mut self, now: EventTime) {
-        for number in 0..self.rules.len() {
-            let Some(Entry { decider: Decider::Absent(absent), .. }) = self.rules.get(number) else {
-                continue;
-            };
-            let places = absent.places.clone();
-            let lanes = self.lanes.clone();
-            let history = !self.settings.early;
-            self.decide_absence(number, now, |key| {
-                let told = lanes.watermark(|lane| places.carries(lane, key));
+        let (lanes, history) = (&self.lanes, !self.settings.early);
+        for (number, entry) in (0..).zip(&mut self.rules) {
+            let Decider::Absent(absent) = &mut entry.decider else { continue };
+            absent.expect_lanes(lanes, self.settings.begin);
+            let places = &absent.places;
+            let told = |key: &WindowKey| {
                 if history && !places.account && !places.region {
                     return Watermark::at(now);
                 }
-                match told {
-                    Some(mark) if history => Watermark { firm: mark.firm, assumed: now },
-                    None if history => Watermark { firm: Watermark::nothing().firm, assumed: now },
-                    told => told.unwrap_or(Watermark::nothing()),
-                }
-            });
-        }
-    }
-
-    fn decide_absence(
-        &mut self,
-        number: usize,
-        now: EventTime,
-        mark: impl Fn(&crate::signal::WindowKey) -> Watermark,
-    ) {
-        let Some(entry) = self.rules.get_mut(number) else { return };
-        if let Decider::Absent(absent) = &mut entry.decider {
-            absent.expect_lanes(&self.lanes, self.settings.begin);
-            absent.windows.advance(now, mark, &mut self.occurrences);
-            let number = u32::try_from(number).unwrap_or(u32::MAX);
+                let told = places.watermark(lanes, key).unwrap_or(Watermark::nothing());
+                if history { Watermark { firm: told.firm, assumed: now } } else { told }
+            };
+            absent.windows.advance(now, told, &mut self.occurrences);
             entry.tell(number, &mut self.occurrences, &mut self.said);
         }
     }
@@ -412,98 +416,12 @@ impl Engine {
     pub fn watermark(&self) -> Watermark {
         self.settled
     }
-
-    /// Where state is kept: each rule's, by its place, then the engine's own.
-    pub fn namespaces(&self) -> Vec<Namespace> {
-        let rules =
-            self.rules.iter().map(|entry| Namespace { name: entry.id.clone(), meaning: entry.meaning });
-        let own = Namespace { name: ENGINE.into(), meaning: [0; 32] };
-        let composites = self.composites.as_ref().map_or([0; 32], Composites::meaning);
-        rules.chain([own, Namespace { name: COMPOSITES.into(), meaning: composites }]).collect()
-    }
-
-    /// What has to be stored since the last time this was asked: the place of a namespace, and its rows.
-    pub fn changes(&mut self) -> Vec<(usize, Vec<StateChange>)> {
-        let mut changes: Vec<_> =
-            self.rules.iter_mut().map(|entry| entry.decider.changes()).enumerate().collect();
-        let (own, composites) = (self.rules.len(), self.rules.len() + 1);
-        if std::mem::take(&mut self.changed) && self.settings.durable {
-            let state = Own {
-                begin: self.settings.begin.as_micros(),
-                settled: self.settled,
-                lanes: self.lanes.save(),
-            };
-            let value = serde_json::to_vec(&state).unwrap_or_default();
-            let row = StateChange { key: b"engine".to_vec(), value: Some((VERSION, value)) };
-            changes.push((own, vec![row]));
-        }
-        if let Some(state) = &mut self.composites {
-            changes.push((composites, state.changes()));
-        }
-        changes.retain(|(_, rows)| !rows.is_empty());
-        changes
-    }
-
-    /// Goes on from what is stored. `rows` gives the rows of a namespace if it is kept under this meaning, else none: that
-    /// rule begins anew.
-    ///
-    /// # Errors
-    ///
-    /// When a row was written by a later version, or is damaged; the namespace's name goes with it.
-    pub fn restore<'r, R: IntoIterator<Item = StoredRow<'r>>>(
-        rules: &RuleSet,
-        context: &Context,
-        mut settings: Settings,
-        mut rows: impl FnMut(&Namespace) -> R,
-    ) -> Result<Self, (Box<str>, RestoreError)> {
-        let own = Namespace { name: ENGINE.into(), meaning: [0; 32] };
-        let mut kept: Option<Own> = None;
-        for (row, version, value) in rows(&own) {
-            let failed = |error| (own.name.clone(), error);
-            if version > VERSION {
-                return Err(failed(RestoreError::Version { version }));
-            }
-            let read = serde_json::from_slice(value).map_err(|source| {
-                failed(RestoreError::Damaged { key: String::from_utf8_lossy(row).into_owned(), source })
-            })?;
-            kept = Some(read);
-        }
-        if let Some(kept) = &kept {
-            settings.begin = EventTime::from_micros(kept.begin);
-        }
-        let mut engine = Engine::new(rules, context, settings);
-        let known = kept.is_some();
-        if let Some(kept) = kept {
-            engine.settled = kept.settled;
-            if let Some(lanes) = Lanes::restore(engine.settings.lateness, kept.lanes) {
-                engine.lanes = lanes;
-            }
-        }
-        let namespaces = engine.namespaces();
-        for ((number, rule), namespace) in (0..).zip(rules.iter()).zip(&namespaces) {
-            let Some(entry) = engine.rules.get_mut(number as usize) else { continue };
-            let rows = rows(namespace);
-            entry.decider = Decider::restore(number, rule, context, &engine.settings, rows)
-                .map_err(|error| (entry.id.clone(), error))?;
-            entry.newly_forgotten();
-            entry.decider.resume(engine.settled);
-        }
-        if let (Some(composites), Some(namespace)) = (&mut engine.composites, namespaces.last()) {
-            composites.restore(rows(namespace)).map_err(|error| (namespace.name.clone(), error))?;
-        }
-        if known {
-            // What a new set of composite alarms says at its creation was said then.
-            engine.said.clear();
-        }
-        Ok(engine)
-    }
 }
 
 impl Entry {
     /// How many events were forgotten since this was last asked, before anything came of them.
     fn newly_forgotten(&mut self) -> u64 {
-        let holding = self.decider.holding();
-        let forgotten = holding.dropped + holding.lost;
+        let forgotten = self.decider.forgotten();
         forgotten.saturating_sub(std::mem::replace(&mut self.forgotten, forgotten))
     }
 

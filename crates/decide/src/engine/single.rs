@@ -50,7 +50,7 @@ impl Singles {
     pub(crate) fn advance(&mut self, watermark: i64) {
         if watermark > self.watermark {
             self.watermark = watermark;
-            self.told.settle_due(watermark, |_, ()| Due::Never);
+            self.told.settle_due(watermark, |_, _, ()| Due::Never);
         }
     }
 

@@ -4,6 +4,7 @@
 //! [`FUTURE_MAX`] ahead of that `now` moves nothing. `now` itself never goes back: when the clock does, the latest it
 //! showed goes on to count, so that events which were in time a moment ago are not suddenly in the future.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use cloudtrail::EventTime;
@@ -15,6 +16,9 @@ use crate::progress::lane::{Evidence, Lane, LaneId, Lateness, Progress, SourceCl
 /// How far ahead of now an event may be dated: clocks differ. One dated later is skipped (`future`).
 pub const FUTURE_MAX: Duration = Duration::from_secs(5 * 60);
 
+/// How many lanes are watched: ten times what the largest organizations have. Whoever may push events could name any account.
+pub const LANES_MAX: usize = 500_000;
+
 /// The lanes that were heard of and how far each is.
 #[derive(Debug, Clone)]
 pub struct Lanes {
@@ -22,6 +26,9 @@ pub struct Lanes {
     ids: FxHashMap<Lane, LaneId>,
     lanes: Vec<Known>,
     now: EventTime,
+    /// Lanes that changed since they were last stored.
+    changed: BTreeSet<u32>,
+    refused: u64,
 }
 
 /// What became of a record's time.
@@ -29,6 +36,8 @@ pub struct Lanes {
 pub enum Heard {
     /// It belongs to this lane, which may have moved.
     On(LaneId),
+    /// Its lane is new, and there are [`LANES_MAX`] already: nothing waits for it, and it was counted.
+    Unwatched,
     /// It is dated more than [`FUTURE_MAX`] ahead of now: skip it, it moved nothing.
     Future,
 }
@@ -96,6 +105,8 @@ impl Lanes {
             ids: FxHashMap::default(),
             lanes: Vec::new(),
             now: EventTime::from_micros(i64::MIN),
+            changed: BTreeSet::new(),
+            refused: 0,
         }
     }
 
@@ -105,15 +116,17 @@ impl Lanes {
         if time > shift(self.now, FUTURE_MAX) {
             return Heard::Future;
         }
-        Heard::On(self.advance(Progress { lane, to: time, evidence: Evidence::Event }, now))
+        let heard = self.advance(Progress { lane, to: time, evidence: Evidence::Event }, now);
+        heard.map_or(Heard::Unwatched, Heard::On)
     }
 
-    /// Takes news of a lane. What is dated after now counts as of now.
-    pub fn advance(&mut self, progress: Progress, now: EventTime) -> LaneId {
+    /// Takes news of a lane. What is dated after now counts as of now. None where there are too many lanes for another one.
+    pub fn advance(&mut self, progress: Progress, now: EventTime) -> Option<LaneId> {
         self.now = self.now.max(now);
         let to = Some(progress.to.min(self.now));
-        let id = self.id(progress.lane);
+        let id = self.id(progress.lane)?;
         if let Some(known) = self.lanes.get_mut(id.0 as usize) {
+            self.changed.insert(id.0);
             known.live = true;
             if progress.evidence == Evidence::Assumed {
                 known.assumed = known.assumed.max(to);
@@ -122,7 +135,7 @@ impl Lanes {
                 known.heard = self.now;
             }
         }
-        id
+        Some(id)
     }
 
     /// The lanes that have proved nothing for `after`: those of which progress may be assumed.
@@ -136,8 +149,10 @@ impl Lanes {
 
     /// Waits for a lane no longer: its account left, its region was switched off. It lives again when it is heard again.
     pub fn retire(&mut self, lane: Lane) {
-        if let Some(known) = self.ids.get(&lane).and_then(|id| self.lanes.get_mut(id.0 as usize)) {
+        let Some(id) = self.ids.get(&lane).copied() else { return };
+        if let Some(known) = self.lanes.get_mut(id.0 as usize) {
             known.live = false;
+            self.changed.insert(id.0);
         }
     }
 
@@ -146,6 +161,24 @@ impl Lanes {
         let live = self.lanes.iter().filter(|known| known.live && carries(&known.lane));
         live.map(|known| self.of(known))
             .reduce(|a, b| Watermark { firm: a.firm.min(b.firm), assumed: a.assumed.min(b.assumed) })
+    }
+
+    /// The same over the lanes of these numbers.
+    pub(crate) fn watermark_of(&self, ids: &[LaneId]) -> Option<Watermark> {
+        let known = ids.iter().filter_map(|id| self.lanes.get(id.0 as usize)).filter(|known| known.live);
+        known
+            .map(|known| self.of(known))
+            .reduce(|a, b| Watermark { firm: a.firm.min(b.firm), assumed: a.assumed.min(b.assumed) })
+    }
+
+    /// How many lanes were ever heard of.
+    pub fn count(&self) -> usize {
+        self.lanes.len()
+    }
+
+    /// How many times news of a further lane was not taken, because there were [`LANES_MAX`] already.
+    pub fn refused(&self) -> u64 {
+        self.refused
     }
 
     /// All live lanes.
@@ -179,18 +212,39 @@ impl Lanes {
             return None;
         }
         let ids = state.lanes.iter().zip(0..).map(|(known, id)| (known.lane, LaneId(id))).collect();
-        Some(Lanes { lateness, ids, lanes: state.lanes, now: state.now })
+        Some(Lanes { ids, lanes: state.lanes, now: state.now, ..Lanes::new(lateness) })
     }
 
-    fn id(&mut self, lane: Lane) -> LaneId {
+    /// What changed since the last time: a lane's number, and its text to be stored.
+    pub(crate) fn changes(&mut self) -> Vec<(LaneId, Vec<u8>)> {
+        let changed = std::mem::take(&mut self.changed);
+        let known = changed.into_iter().filter_map(|id| Some((LaneId(id), self.lanes.get(id as usize)?)));
+        known.map(|(id, known)| (id, serde_json::to_vec(known).unwrap_or_default())).collect()
+    }
+
+    /// Goes on from what was stored of each lane, in the order of their numbers.
+    pub(crate) fn reopened<'r>(
+        lateness: Lateness,
+        now: EventTime,
+        lanes: impl IntoIterator<Item = &'r [u8]>,
+    ) -> Result<Self, serde_json::Error> {
+        let lanes: Vec<Known> = lanes.into_iter().map(serde_json::from_slice).collect::<Result<_, _>>()?;
+        let ids = lanes.iter().zip(0..).map(|(known, id)| (known.lane, LaneId(id))).collect();
+        Ok(Lanes { ids, lanes, now, ..Lanes::new(lateness) })
+    }
+
+    fn id(&mut self, lane: Lane) -> Option<LaneId> {
         if let Some(id) = self.ids.get(&lane) {
-            return *id;
+            return Some(*id);
         }
-        // There are fewer lanes than accounts times regions times three: far below 2³².
-        let id = LaneId(u32::try_from(self.lanes.len()).unwrap_or(u32::MAX));
+        if self.lanes.len() >= LANES_MAX {
+            self.refused += 1;
+            return None;
+        }
+        let id = LaneId(u32::try_from(self.lanes.len()).ok()?);
         self.ids.insert(lane, id);
         self.lanes.push(Known { lane, live: true, heard: self.now, firm: None, assumed: None });
-        id
+        Some(id)
     }
 
     fn of(&self, known: &Known) -> Watermark {

@@ -12,6 +12,8 @@
 
 mod lane;
 mod lanes;
+mod reach;
 
 pub use lane::{Evidence, Lane, LaneId, Lateness, Progress, SourceClass};
-pub use lanes::{FUTURE_MAX, Heard, Lanes, LanesState, Watermark};
+pub use lanes::{FUTURE_MAX, Heard, LANES_MAX, Lanes, LanesState, Watermark};
+pub(crate) use reach::{Reach, Role};

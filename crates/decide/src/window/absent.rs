@@ -20,13 +20,13 @@ use cloudtrail::{EventId, EventTime};
 use serde::{Deserialize, Serialize};
 
 use crate::finding::State;
-use crate::identity::Parts;
+use crate::identity::{FindingId, Parts};
 use crate::progress::Watermark;
 use crate::signal::{Signal, WindowKey};
 use crate::window::event::Entry;
 use crate::window::keyed::{Due, Keys, RestoreError, StateChange, StoredRow};
 use crate::window::occurrence::{Occurrence, Subject};
-use crate::window::windows::{Bounds, Taken};
+use crate::window::windows::{Bounds, Taken, in_order};
 
 /// What gives an absence its meaning.
 #[derive(Debug, Clone)]
@@ -78,7 +78,7 @@ struct Run {
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct Told {
-    id: String,
+    id: FindingId,
     from: i64,
     revision: u32,
     state: Answer,
@@ -199,11 +199,17 @@ impl Absent {
 
     fn decide(&mut self, now: i64, watermark: impl Fn(&WindowKey) -> Watermark, said: &mut Vec<Occurrence>) {
         let terms = &self.terms;
-        self.keys.settle_due(now, |name, runs| {
+        let (first, mut told) = (said.len(), Vec::new());
+        self.keys.settle_due(now, |time, name, runs| {
+            let before = said.len();
             let key = WindowKey::from_text(&String::from_utf8_lossy(name));
             runs.decide(terms, terms.subject(key.text()), watermark(&key), now, said);
+            if said.len() > before {
+                told.push((time, before));
+            }
             runs.due(terms.within)
         });
+        in_order(said, first, told);
     }
 }
 
@@ -329,8 +335,7 @@ impl Runs {
             Answer::Firing => State::Firing,
             Answer::Unknown => State::Unknown,
         };
-        let mut one =
-            subject.occurrence(told.id.clone(), (from, from.saturating_add(terms.within)), state, []);
+        let mut one = subject.occurrence(told.id, (from, from.saturating_add(terms.within)), state, []);
         (one.revision, one.settled) = (told.revision, answer == Answer::Firing);
         said.push(one);
         self.told = Some(Box::new(told));

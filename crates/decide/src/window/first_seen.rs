@@ -15,19 +15,20 @@
 //! Early: a new value is said at once. An earlier sighting that arrives afterwards moves the occurrence to it, or joins
 //! the value to what was known before; then the settled revision says `resolved`: it was not new after all.
 
-use std::borrow::Cow;
+use std::sync::Arc;
 use std::time::Duration;
 
 use cloudtrail::EventTime;
 use serde::{Deserialize, Serialize};
 
 use crate::finding::State;
-use crate::identity::Parts;
+use crate::identity::{FindingId, Parts};
 use crate::signal::Signal;
 use crate::window::event::{Entry, insert, strong_hash};
-use crate::window::keyed::{Due, RestoreError, StateChange, StoredRow};
+use crate::window::keyed::{Due, KEYS_MAX, RestoreError, StateChange, StoredRow};
+use crate::window::known::{Known, ValueName};
 use crate::window::occurrence::{Occurrence, Subject};
-use crate::window::windows::{Bounds, Kind, Taken, Turn, Windows};
+use crate::window::windows::{Bounds, Kind, Name, Taken, Turn, Windows};
 
 /// What gives a first-seen rule its meaning.
 #[derive(Debug, Clone)]
@@ -48,36 +49,30 @@ pub struct FirstSeenDefinition {
     pub early: bool,
 }
 
-/// A value not seen before: the definition with spans in microseconds.
-#[derive(Debug, Clone)]
+/// A value not seen before: the definition with spans in microseconds, and the values that are known.
+#[derive(Debug)]
 pub struct FirstSeen {
     definition: FirstSeenDefinition,
     forget: i64,
     learnt: i64,
-    history: History,
+    /// When the history begins that the rule was told beforehand.
+    history: Option<i64>,
+    known: Arc<Known>,
+    /// What of this was stored last.
+    stored: Own,
 }
 
-/// The history the rule was told beforehand.
-#[derive(Debug, Clone, Copy, Default)]
-struct History {
-    /// When it begins.
-    from: Option<i64>,
-    /// Whether that has to be stored.
-    changed: bool,
-}
+/// What is stored of the rule beside its values: when the history from before begins, and how many values were given up.
+type Own = (Option<i64>, u64);
 
-/// The row of the history from before, beside those of [`Keys`](crate::window::Keys): the time it begins at, in microseconds.
-const HISTORY_ROW: &[u8] = b"h";
+/// The row of that.
+const OWN_ROW: &[u8] = b"h";
 /// The format of that row.
-const HISTORY_VERSION: u32 = 1;
+const OWN_VERSION: u32 = 1;
 
-/// What is known of one value.
+/// What is not settled of one value; most values have nothing of the kind, and only their last sighting is [known](Known).
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Value {
-    /// The last sighting of which it is settled whether it was new.
-    #[serde(rename = "s")]
-    seen: Option<i64>,
-    /// What is not settled; most values have nothing of the kind.
     #[serde(rename = "o", default, skip_serializing_if = "Option::is_none")]
     open: Option<Box<Open>>,
 }
@@ -93,9 +88,9 @@ struct Open {
 struct Sighting {
     #[serde(flatten)]
     entry: Entry,
-    /// The id under which it was said, as a number: it is a UUID.
-    #[serde(default, skip_serializing_if = "Option::is_none", with = "written_uuid")]
-    said: Option<[u8; 16]>,
+    /// The id under which it was said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    said: Option<FindingId>,
     /// Whether it was told as known.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     known: bool,
@@ -112,13 +107,59 @@ impl Kind for FirstSeen {
     }
 
     /// As short for a long ARN as for a word.
-    fn name<'k>(&self, key: &'k str) -> Cow<'k, [u8]> {
-        Cow::Owned(strong_hash(key).to_be_bytes().to_vec())
+    fn name<'k>(&self, key: &'k str) -> Name<'k> {
+        Name::Hash(name_of(key))
     }
 
     /// A sighting before the last one known changes nothing, however late it comes.
     fn keep(&self) -> i64 {
         i64::MAX
+    }
+
+    fn bind(&mut self, bounds: Bounds) {
+        self.known = Arc::new(Known::new(self.forget, bounds.keys_max, bounds.durable));
+    }
+
+    fn keys_beside(&self) -> usize {
+        self.known.len()
+    }
+
+    fn evicted_beside(&self) -> u64 {
+        self.known.evicted()
+    }
+
+    fn pass(&self, watermark: i64) {
+        self.known.forget(watermark);
+    }
+
+    fn own_changes(&mut self) -> Vec<StateChange> {
+        let mut changes = self.known.changes();
+        let own = (self.history, self.known.evicted());
+        if own != self.stored {
+            self.stored = own;
+            let value = serde_json::to_vec(&own).unwrap_or_default();
+            changes.push(StateChange { key: OWN_ROW.to_vec(), value: Some((OWN_VERSION, value)) });
+        }
+        changes
+    }
+
+    fn restore_own(&mut self, row: StoredRow<'_>) -> Result<(), RestoreError> {
+        let (key, version, value) = row;
+        if key != OWN_ROW {
+            return self.known.restore(row);
+        }
+        if version > OWN_VERSION {
+            return Err(RestoreError::Version { version });
+        }
+        self.stored = serde_json::from_slice(value).map_err(|source| {
+            let key = String::from_utf8_lossy(key).into_owned();
+            RestoreError::Damaged { key, source }
+        })?;
+        if let Some(from) = self.stored.0 {
+            self.remember_from(from);
+        }
+        self.known.count_evicted(self.stored.1);
+        Ok(())
     }
 
     fn create(&self) -> Value {
@@ -129,32 +170,35 @@ impl Kind for FirstSeen {
         value.take(self, self.subject(signal.key.text()), signal, turn)
     }
 
-    fn settle(&self, value: &mut Value, _name: &[u8], turn: &mut Turn<'_>) {
-        value.settle(self, turn);
-        // What is forgotten by now goes.
-        if value.open.is_none()
-            && value.seen.is_some_and(|seen| seen.saturating_add(self.forget) <= turn.watermark)
-        {
-            value.seen = None;
+    fn settle(&self, value: &mut Value, name: &[u8], turn: &mut Turn<'_>) {
+        // Every name is one of `name_of`.
+        if let Ok(name) = ValueName::try_from(name) {
+            value.settle(self, &name, turn);
         }
     }
 
     fn due(&self, value: &Value) -> Due {
         let first = value.open.as_ref().and_then(|open| open.sightings.first());
-        let settles = first.map(|one| one.entry.time.saturating_add(1));
-        let forgotten = value.seen.map(|seen| seen.saturating_add(self.forget));
-        settles.or(forgotten).map_or(Due::Never, Due::By)
+        first.map_or(Due::Never, |one| Due::By(one.entry.time.saturating_add(1)))
     }
+}
+
+/// What a value is known by.
+pub(crate) fn name_of(key: &str) -> ValueName {
+    strong_hash(key).to_be_bytes()
 }
 
 impl FirstSeen {
     /// Checks nothing: what is out of range is brought into it.
     pub fn new(definition: FirstSeenDefinition) -> Self {
         let micros = |span: Duration| i64::try_from(span.as_micros()).unwrap_or(i64::MAX);
+        let forget = micros(definition.forget).max(1);
         FirstSeen {
-            forget: micros(definition.forget).max(1),
+            forget,
             learnt: definition.begin.as_micros().saturating_add(micros(definition.learn)),
-            history: History::default(),
+            history: None,
+            known: Arc::new(Known::new(forget, KEYS_MAX, false)),
+            stored: Own::default(),
             definition,
         }
     }
@@ -162,12 +206,17 @@ impl FirstSeen {
     /// The learning time counts from here on, if that is earlier than what it counts from.
     fn remember_from(&mut self, from: i64) {
         let learn = i64::try_from(self.definition.learn.as_micros()).unwrap_or(i64::MAX);
-        self.history.from = Some(self.history.from.map_or(from, |before| before.min(from)));
+        self.history = Some(self.history.map_or(from, |before| before.min(from)));
         self.learnt = self.learnt.min(from.saturating_add(learn));
     }
 
     fn subject<'a>(&'a self, key: &'a str) -> Subject<'a> {
         Subject { rule: &self.definition.rule, by: &self.definition.of, key }
+    }
+
+    /// The values that are known, for whoever meets sightings before they become signals.
+    pub(crate) fn known(&self) -> &Arc<Known> {
+        &self.known
     }
 
     /// Whether a sighting this long after another is a new one.
@@ -182,7 +231,7 @@ impl FirstSeen {
     fn occurrence(
         &self,
         subject: Subject<'_>,
-        id: String,
+        id: FindingId,
         sighting: &Entry,
         state: State,
         turn: &Turn<'_>,
@@ -198,20 +247,17 @@ impl Windows<FirstSeen> {
     /// Takes a sighting as known, whatever else is known, and says nothing. The order of such sightings changes nothing. Gives whether
     /// nothing was known of the value before.
     pub fn learn(&mut self, signal: &Signal) -> bool {
-        self.with_state(signal, |value, watermark| {
-            let new = value.seen.is_none() && value.open.is_none();
-            value.learn(signal, watermark);
+        self.with_state(signal, |kind, value, watermark| {
+            let name = name_of(signal.key.text());
+            let new = value.open.is_none() && kind.known.seen(&name).is_none();
+            value.learn(kind, &name, signal, watermark);
             new
         })
     }
 
     /// The history whose sightings were learned begins here: the learning time counts from then on.
     pub fn remember_from(&mut self, from: EventTime) {
-        let kind = self.kind_mut();
-        if kind.history.from.is_none_or(|before| from.as_micros() < before) {
-            kind.remember_from(from.as_micros());
-            kind.history.changed = true;
-        }
+        self.kind_mut().remember_from(from.as_micros());
     }
 
     /// From when on new values are said.
@@ -219,46 +265,19 @@ impl Windows<FirstSeen> {
         EventTime::from_micros(self.kind().learnt)
     }
 
-    /// What has to be stored since the last time, beside [`Windows::changes`].
-    pub(crate) fn history_change(&mut self) -> Option<StateChange> {
-        let history = &mut self.kind_mut().history;
-        let from = history.from.filter(|_| std::mem::take(&mut history.changed))?;
-        let value = from.to_string().into_bytes();
-        Some(StateChange { key: HISTORY_ROW.to_vec(), value: Some((HISTORY_VERSION, value)) })
-    }
-
-    /// Goes on from all that is stored, the history from before included.
-    pub(crate) fn restore_with_history<'r>(
-        mut kind: FirstSeen,
-        bounds: Bounds,
-        rows: impl IntoIterator<Item = StoredRow<'r>>,
-    ) -> Result<Self, RestoreError> {
-        let mut history = None;
-        let rows = rows.into_iter().inspect(|(key, _, value)| {
-            if *key == HISTORY_ROW {
-                history = Some(serde_json::from_slice::<i64>(value));
-            }
-        });
-        let mut windows = Windows::restore(kind.clone(), bounds, rows)?;
-        let from = history.transpose().map_err(|source| RestoreError::Damaged {
-            key: String::from_utf8_lossy(HISTORY_ROW).into_owned(),
-            source,
-        })?;
-        if let Some(from) = from {
-            kind.remember_from(from);
-            *windows.kind_mut() = kind;
-        }
-        Ok(windows)
+    /// Whether the value was seen and is not forgotten.
+    pub(crate) fn is_known(&self, key: &str) -> bool {
+        self.kind().known.seen(&name_of(key)).is_some() || self.get(key).is_some()
     }
 }
 
 impl Value {
     /// Takes a sighting as known.
-    fn learn(&mut self, signal: &Signal, watermark: i64) {
+    fn learn(&mut self, terms: &FirstSeen, name: &ValueName, signal: &Signal, watermark: i64) {
         let time = signal.time.as_micros();
         let Some(open) = self.open.as_mut().filter(|_| time >= watermark) else {
             // What is open happened later: it was not the first.
-            self.seen = self.seen.max(Some(time));
+            terms.known.note(name, time);
             return;
         };
         let entry = Entry::of(signal);
@@ -274,24 +293,19 @@ impl Value {
         signal: &Signal,
         turn: &mut Turn<'_>,
     ) -> Taken {
-        let time = signal.time.as_micros();
-        if let Some(seen) = self.seen {
-            if time <= seen {
-                return Taken::Absorbed;
-            }
-            if self.open.is_none() && !terms.apart(seen, time) {
-                // Known, and so is whatever arrives later and happened between the two.
-                self.seen = Some(time);
-                return Taken::Absorbed;
-            }
+        let (time, name) = (signal.time.as_micros(), name_of(subject.key));
+        // Known, and so is whatever arrives later and happened between the two.
+        if terms.known.is_known(&name, time) {
+            return Taken::Absorbed;
         }
+        let seen = terms.known.seen(&name);
         let open =
             self.open.get_or_insert_with(|| Box::new(Open { key: subject.key.into(), ..Open::default() }));
         let entry = Entry::of(signal);
         let place = open.sightings.binary_search_by(|one| one.entry.order().cmp(&entry.order()));
         let Err(place) = place else { return Taken::Duplicate };
         let before = place.checked_sub(1).and_then(|at| open.sightings.get(at)).map(|one| one.entry.time);
-        let known = before.max(self.seen).is_some_and(|before| !terms.apart(before, time));
+        let known = before.max(seen).is_some_and(|before| !terms.apart(before, time));
         let near = |one: &Sighting| {
             one.said.is_some() && one.entry.time.abs_diff(time) < terms.forget.unsigned_abs()
         };
@@ -304,24 +318,27 @@ impl Value {
         let mut said = None;
         if tell {
             let id = subject.mint(&entry);
-            said = written_uuid::bytes(&id);
+            said = Some(id);
             let mut one = terms.occurrence(subject, id, &entry, State::Firing, turn);
             one.settled = false;
             turn.said.push(one);
         }
         insert(&mut open.sightings, place, Sighting { entry, said, known: false });
+        open.thin_out(terms, place);
         if time < turn.watermark {
-            self.settle(terms, turn);
+            self.settle(terms, &name, turn);
         }
         if turn.said.len() > first { Taken::Fired } else { Taken::Absorbed }
     }
 
-    fn settle(&mut self, terms: &FirstSeen, turn: &mut Turn<'_>) {
+    fn settle(&mut self, terms: &FirstSeen, name: &ValueName, turn: &mut Turn<'_>) {
         let Some(mut open) = self.open.take() else { return };
+        let before = terms.known.seen(name);
+        let mut seen = before;
         let settled = open.sightings.partition_point(|one| one.entry.time < turn.watermark);
         let subject = terms.subject(&open.key);
         // Ids that were said for sightings which follow closely on a new one go to that one; the others were not new.
-        let mut ids: Vec<(Entry, [u8; 16])> = Vec::new();
+        let mut ids: Vec<(Entry, FindingId)> = Vec::new();
         for one in &mut open.sightings {
             if let Some(id) = one.said {
                 ids.push((one.entry.clone(), id));
@@ -329,8 +346,8 @@ impl Value {
         }
         for sighting in open.sightings.get(..settled).unwrap_or_default() {
             let entry = &sighting.entry;
-            let known = self.seen.is_some_and(|seen| !terms.apart(seen, entry.time));
-            self.seen = self.seen.max(Some(entry.time));
+            let known = seen.is_some_and(|seen| !terms.apart(seen, entry.time));
+            seen = seen.max(Some(entry.time));
             if known || sighting.known || !terms.said_at(entry.time) {
                 continue;
             }
@@ -338,7 +355,7 @@ impl Value {
                 |(said, _): &(Entry, _)| said.time >= entry.time && !terms.apart(entry.time, said.time);
             let one = if let Some(at) = ids.iter().position(joined) {
                 let (_, id) = ids.remove(at);
-                let mut one = terms.occurrence(subject, written_uuid::text(&id), entry, State::Firing, turn);
+                let mut one = terms.occurrence(subject, id, entry, State::Firing, turn);
                 one.revision = 1;
                 one
             } else {
@@ -349,9 +366,12 @@ impl Value {
         // Those still waited for keep theirs.
         let passed = ids.partition_point(|(said, _)| said.time < turn.watermark);
         for (said, id) in ids.drain(..passed) {
-            let mut one = terms.occurrence(subject, written_uuid::text(&id), &said, State::Resolved, turn);
+            let mut one = terms.occurrence(subject, id, &said, State::Resolved, turn);
             one.revision = 1;
             turn.said.push(one);
+        }
+        if let Some(last) = seen.filter(|_| seen != before) {
+            terms.known.note(name, last);
         }
         open.sightings.drain(..settled);
         for one in open.sightings.iter_mut().filter(|one| one.said.is_some()) {
@@ -366,33 +386,21 @@ impl Value {
     }
 }
 
-/// A UUID as sixteen bytes in memory and as text in storage.
-mod written_uuid {
-    use cloudtrail::EventId;
-    use serde::{Deserialize, Deserializer, Serializer, de::Error};
-
-    pub(super) fn bytes(text: &str) -> Option<[u8; 16]> {
-        match EventId::new(text) {
-            EventId::Uuid(number) => Some(number.to_be_bytes()),
-            EventId::Text(_) | EventId::Content(_) => None,
+impl Open {
+    /// Drops what lies between two sightings that are close enough to each other: it is not new whatever else arrives, and
+    /// joins nothing that they do not. So a new value that is seen a million times before it is settled is two sightings.
+    fn thin_out(&mut self, terms: &FirstSeen, place: usize) {
+        for middle in [place + 1, place, place.wrapping_sub(1)] {
+            let time = |at: usize| self.sightings.get(at).map(|one| one.entry.time);
+            let Some((before, after)) =
+                middle.checked_sub(1).and_then(time).zip(time(middle.saturating_add(1)))
+            else {
+                continue;
+            };
+            let is_silent = |one: &Sighting| one.said.is_none() && !one.known;
+            if !terms.apart(before, after) && self.sightings.get(middle).is_some_and(is_silent) {
+                self.sightings.remove(middle);
+            }
         }
-    }
-
-    pub(super) fn text(bytes: &[u8; 16]) -> String {
-        EventId::Uuid(u128::from_be_bytes(*bytes)).to_string()
-    }
-
-    pub(super) fn serialize<S: Serializer>(id: &Option<[u8; 16]>, serializer: S) -> Result<S::Ok, S::Error> {
-        match id {
-            Some(id) => serializer.serialize_str(&text(id)),
-            None => serializer.serialize_none(),
-        }
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<Option<[u8; 16]>, D::Error> {
-        let Some(text) = Option::<String>::deserialize(deserializer)? else { return Ok(None) };
-        bytes(&text).map(Some).ok_or_else(|| D::Error::custom("the id of a finding is a UUID"))
     }
 }

@@ -1,21 +1,19 @@
 //! State by key: bounded, with a time at which each key wants attention, and a list of what changed.
 //!
 //! ```text
-//!  index   hash of a key ─▶ place           4 bytes a key and a byte of hash
-//!  slots   place ─▶ key, time, state        one row of memory, no node of a tree
-//!  heap    (time, place), earliest first    may hold times that no longer count
+//!  index      hash of a key ─▶ place                 4 bytes a key and a byte of hash
+//!  slots      place ─▶ key, time, state              one row of memory, no node of a tree
+//!  timetable  second ─▶ places                       4 bytes a key; may hold places that no longer count
 //! ```
 //!
-//! Invariants: each key's time is in the heap; that time is never after the one at which the key really has something to
-//! do, but may be before it, so that most signals leave the heap alone. An entry of the heap counts only while it shows the
-//! slot's own time. At the limit the key that is due first makes room, which is counted: it is the one whose state would have
-//! ended soonest. Nothing that is said depends on places, so going on from stored state says the same as going on.
+//! Invariants: each key's place is in the timetable at the key's time; that time is never after the one at which the key really
+//! has something to do, but may be before it, so that most signals leave the timetable alone. A place that stands at another time
+//! than its slot's own does not count. At the limit the key that is due first makes room, which is counted: it is the one whose
+//! state would have ended soonest. Nothing that is said depends on places, so going on from stored state says the same as going on.
 //!
 //! The index is hashed with a seed of its own: keys are an attacker's to choose, and without one they could be made to collide. What
 //! orders ties has none, so that two runs over the same data give up the same keys.
 
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
 use std::hash::{BuildHasher as _, Hasher as _};
 
 use foldhash::fast::RandomState;
@@ -23,6 +21,8 @@ use hashbrown::HashTable;
 use rustc_hash::FxHasher;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+
+use crate::window::timetable::Timetable;
 
 /// How many keys a rule keeps unless it says otherwise.
 pub const KEYS_MAX: usize = 1_000_000;
@@ -82,8 +82,7 @@ pub(crate) struct Keys<S> {
     slots: Vec<Slot<S>>,
     /// Places of slots that are empty.
     free: Vec<u32>,
-    /// Time, a hash of the key so that ties do not depend on places, and the place.
-    due: BinaryHeap<Reverse<(i64, u32, u32)>>,
+    due: Timetable,
     /// Places of keys that changed since the last [`Keys::changes`].
     changed: Vec<u32>,
     /// Keys that went since then.
@@ -100,16 +99,27 @@ pub(crate) struct Keys<S> {
 struct Slot<S> {
     key: Box<[u8]>,
     due: i64,
+    /// Of the key: so that the index grows without a look at all keys.
+    hash: u32,
     changed: bool,
     /// None while the slot is free.
     state: Option<S>,
 }
 
 impl<S> Slot<S> {
-    fn is_due_at(&self, time: i64) -> bool {
-        self.state.is_some() && self.due == time
+    /// When it is due, and what orders it among others due then; none if nothing is in it.
+    fn order(&self) -> Option<(i64, u32)> {
+        self.state.as_ref().map(|_| (self.due, tie(&self.key)))
     }
 }
+
+/// Half of a hash, spread over all bits again.
+fn spread(hash: u32) -> u64 {
+    u64::from(hash).wrapping_mul(0x9E37_79B9_7F4A_7C15)
+}
+
+/// Seconds: CloudTrail's own grain.
+const SPAN: i64 = 1_000_000;
 
 /// A slot as it is stored.
 #[derive(Serialize)]
@@ -140,7 +150,7 @@ impl<S: Serialize + DeserializeOwned> Keys<S> {
             hasher: RandomState::default(),
             slots: Vec::new(),
             free: Vec::new(),
-            due: BinaryHeap::new(),
+            due: Timetable::new(SPAN),
             changed: Vec::new(),
             gone: Vec::new(),
             limit: limit.clamp(1, u32::MAX as usize),
@@ -165,7 +175,7 @@ impl<S: Serialize + DeserializeOwned> Keys<S> {
     }
 
     pub(crate) fn get(&self, key: &[u8]) -> Option<&S> {
-        let place = self.place(self.hasher.hash_one(key), key)?;
+        let place = self.place(self.hash(key), key)?;
         self.slot(place)?.state.as_ref()
     }
 
@@ -176,7 +186,7 @@ impl<S: Serialize + DeserializeOwned> Keys<S> {
         create: impl FnOnce() -> S,
         act: impl FnOnce(&mut S) -> (R, Due),
     ) -> R {
-        let hash = self.hasher.hash_one(key);
+        let hash = self.hash(key);
         let Some(place) = self.place(hash, key) else {
             let mut state = create();
             let (result, due) = act(&mut state);
@@ -195,58 +205,38 @@ impl<S: Serialize + DeserializeOwned> Keys<S> {
         match due {
             Due::By(time) => {
                 if time < slot.due {
+                    let moves = !self.due.is_together(time, slot.due);
                     slot.due = time;
-                    push(&mut self.due, time, key, place);
+                    self.due.hasten(time, place, moves, || tie(key));
                 }
             }
-            Due::Never => self.remove(hash, place),
+            Due::Never => self.remove(place),
         }
         result
     }
 
-    /// Has every key looked at that is due by `now`, once, in the order of time and then of key; `act` says when it is due
-    /// again.
-    pub(crate) fn settle_due(&mut self, now: i64, mut act: impl FnMut(&[u8], &mut S) -> Due) {
-        let mut places = self.take_due(now);
+    /// Has every key looked at that is due by `now`, once, in the order of memory: whoever says something of them puts that in
+    /// order, by the time that `act` is told and by key. `act` says when it is due again.
+    pub(crate) fn settle_due(&mut self, now: i64, mut act: impl FnMut(i64, &[u8], &mut S) -> Due) {
+        if self.next_due().is_none_or(|due| due > now) {
+            return;
+        }
         let slots = &self.slots;
-        places.retain(|(time, place)| slots.get(*place as usize).is_some_and(|slot| slot.is_due_at(*time)));
-        let key = |place: u32| slots.get(place as usize).map(|slot| &slot.key);
-        places.sort_by(|a, b| a.0.cmp(&b.0).then_with(|| key(a.1).cmp(&key(b.1))));
-        // A slot that was hastened to the same time twice is there twice.
+        let mut places = self.due.take(now, |place| slots.get(place as usize)?.order());
+        places.sort_unstable();
         places.dedup();
-        for (_, place) in places {
-            self.settle(place, &mut act);
-        }
-    }
-
-    /// The same in the order of time only, `act` being told the time: for whoever has little to say of many keys, and puts
-    /// that in order, not the keys.
-    pub(crate) fn settle_by_time(&mut self, now: i64, mut act: impl FnMut(i64, &[u8], &mut S) -> Due) {
-        for (time, place) in self.take_due(now) {
-            // One that is there twice is due at another time once it was looked at.
-            if self.slot(place).is_some_and(|slot| slot.is_due_at(time)) {
-                self.settle(place, |key, state| act(time, key, state));
+        for place in places {
+            // One that was put off, or is another key's now, stands at its own time too.
+            if self.slot(place).is_some_and(|slot| slot.state.is_some() && slot.due <= now) {
+                self.settle(place, &mut act);
             }
         }
     }
 
-    /// Places that were to be looked at by `now`. Of those some went since, are due at another time, or are there twice.
-    fn take_due(&mut self, now: i64) -> Vec<(i64, u32)> {
-        let mut places = Vec::new();
-        while let Some(Reverse((time, _, place))) = self.due.peek().copied() {
-            if time > now {
-                break;
-            }
-            self.due.pop();
-            places.push((time, place));
-        }
-        places
-    }
-
-    fn settle(&mut self, place: u32, act: impl FnOnce(&[u8], &mut S) -> Due) {
+    fn settle(&mut self, place: u32, act: impl FnOnce(i64, &[u8], &mut S) -> Due) {
         let Some(slot) = self.slots.get_mut(place as usize) else { return };
         let Some(state) = &mut slot.state else { return };
-        let due = act(&slot.key, state);
+        let due = act(slot.due, &slot.key, state);
         if self.durable && !slot.changed {
             slot.changed = true;
             self.changed.push(place);
@@ -254,23 +244,25 @@ impl<S: Serialize + DeserializeOwned> Keys<S> {
         match due {
             Due::By(time) => {
                 slot.due = time;
-                push(&mut self.due, time, &slot.key, place);
+                self.due.push(time, place, || tie(&slot.key));
             }
-            Due::Never => {
-                let hash = self.hasher.hash_one(&*slot.key);
-                self.remove(hash, place);
-            }
+            Due::Never => self.remove(place),
         }
     }
 
     /// The earliest time at which a key may want attention.
     pub(crate) fn next_due(&self) -> Option<i64> {
-        self.due.peek().map(|Reverse((time, ..))| *time)
+        self.due.first()
     }
 
-    fn place(&self, hash: u64, key: &[u8]) -> Option<u32> {
-        let is_it = |place: &u32| self.slot(*place).is_some_and(|slot| *slot.key == *key);
-        self.index.find(hash, is_it).copied()
+    fn hash(&self, key: &[u8]) -> u32 {
+        (self.hasher.hash_one(key) >> 32) as u32
+    }
+
+    fn place(&self, hash: u32, key: &[u8]) -> Option<u32> {
+        let is_it =
+            |place: &u32| self.slot(*place).is_some_and(|slot| slot.hash == hash && *slot.key == *key);
+        self.index.find(spread(hash), is_it).copied()
     }
 
     fn slot(&self, place: u32) -> Option<&Slot<S>> {
@@ -278,18 +270,19 @@ impl<S: Serialize + DeserializeOwned> Keys<S> {
     }
 
     /// Puts in a key that is not in.
-    fn put(&mut self, hash: u64, key: &[u8], state: S, due: i64) {
+    fn put(&mut self, hash: u32, key: &[u8], state: S, due: i64) {
         while self.index.len() >= self.limit {
-            let Some(Reverse((time, _, place))) = self.due.pop() else { break };
-            let oldest = self.slot(place).filter(|slot| slot.is_due_at(time));
-            let lost = oldest.and_then(|slot| slot.state.as_ref()).map_or(0, self.pending);
-            if let Some(hash) = oldest.map(|slot| self.hasher.hash_one(&*slot.key)) {
+            let slots = &self.slots;
+            let first = self.due.pop_first(|place| slots.get(place as usize)?.order(), false);
+            let Some((time, place)) = first else { break };
+            let state = self.slot(place).filter(|slot| slot.due == time).and_then(|slot| slot.state.as_ref());
+            if let Some(lost) = state.map(self.pending) {
                 self.evicted += 1;
                 self.lost += lost;
-                self.remove(hash, place);
+                self.remove(place);
             }
         }
-        let slot = Slot { key: key.into(), due, changed: self.durable, state: Some(state) };
+        let slot = Slot { key: key.into(), due, hash, changed: self.durable, state: Some(state) };
         let place = match self.free.pop() {
             Some(place) => {
                 if let Some(free) = self.slots.get_mut(place as usize) {
@@ -307,20 +300,20 @@ impl<S: Serialize + DeserializeOwned> Keys<S> {
                 place
             }
         };
-        let (slots, hasher) = (&self.slots, &self.hasher);
-        let rehash = |place: &u32| slots.get(*place as usize).map_or(0, |slot| hasher.hash_one(&*slot.key));
-        self.index.insert_unique(hash, place, rehash);
-        push(&mut self.due, due, key, place);
+        let slots = &self.slots;
+        let rehash = |place: &u32| slots.get(*place as usize).map_or(0, |slot| spread(slot.hash));
+        self.index.insert_unique(spread(hash), place, rehash);
+        self.due.push(due, place, || tie(key));
         if self.durable {
             self.changed.push(place);
         }
     }
 
-    fn remove(&mut self, hash: u64, place: u32) {
-        if let Ok(entry) = self.index.find_entry(hash, |other| *other == place) {
-            entry.remove();
-        }
+    fn remove(&mut self, place: u32) {
         if let Some(slot) = self.slots.get_mut(place as usize) {
+            if let Ok(entry) = self.index.find_entry(spread(slot.hash), |other| *other == place) {
+                entry.remove();
+            }
             slot.state = None;
             let key = std::mem::take(&mut slot.key);
             if self.durable {
@@ -380,7 +373,7 @@ impl<S: Serialize + DeserializeOwned> Keys<S> {
                 (evicted, lost, rule) = (own.0, own.1, Some(own.2));
             } else if let Some(key) = row.strip_prefix(&[KEY_ROW]) {
                 let slot: Read<S> = serde_json::from_slice(value).map_err(damaged)?;
-                keys.put(keys.hasher.hash_one(key), key, slot.state, slot.due);
+                keys.put(keys.hash(key), key, slot.state, slot.due);
             }
         }
         keys.durable = durable;
@@ -388,13 +381,6 @@ impl<S: Serialize + DeserializeOwned> Keys<S> {
         keys.lost += lost;
         Ok((keys, rule))
     }
-}
-
-fn push(heap: &mut BinaryHeap<Reverse<(i64, u32, u32)>>, time: i64, key: &[u8], place: u32) {
-    if heap.len() == heap.capacity() {
-        heap.reserve_exact((heap.len() / 8).max(4));
-    }
-    heap.push(Reverse((time, tie(key), place)));
 }
 
 fn row(key: &[u8]) -> Vec<u8> {

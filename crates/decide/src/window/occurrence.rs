@@ -4,7 +4,7 @@ use cloudtrail::{EventId, EventTime};
 use rules::Severity;
 
 use crate::finding::{EVENT_IDS_MAX, RECORDS_MAX, State};
-use crate::identity::Parts;
+use crate::identity::{FindingId, Parts};
 use crate::signal::{RecordHandle, WindowKey, named};
 use crate::window::event::Entry;
 
@@ -67,7 +67,7 @@ pub(crate) struct Subject<'a> {
 
 impl Subject<'_> {
     /// The id of what `event` made.
-    pub(crate) fn mint(&self, event: &Entry) -> String {
+    pub(crate) fn mint(&self, event: &Entry) -> FindingId {
         let mut parts = Parts::of("finding");
         parts.text(self.rule);
         parts.key(named(self.by, self.key));
@@ -78,7 +78,7 @@ impl Subject<'_> {
     /// An exact occurrence of these events in this window: settled, revision 0.
     pub(crate) fn occurrence<'e>(
         &self,
-        id: String,
+        id: FindingId,
         (from, end): (i64, i64),
         state: State,
         events: impl IntoIterator<Item = &'e Entry>,
@@ -94,7 +94,11 @@ impl Subject<'_> {
             State::Resolved => parts.text("resolved"),
             State::Unknown => parts.text("unknown"),
         }
-        let (mut count, mut event_ids, mut records) = (0, Vec::new(), Vec::new());
+        let events = events.into_iter();
+        let expected = events.size_hint().0;
+        let mut event_ids = Vec::with_capacity(expected.min(EVENT_IDS_MAX));
+        let mut records = Vec::with_capacity(expected.min(RECORDS_MAX));
+        let mut count = 0;
         let (mut first_time, mut last_time, mut severity) = (None, None, None);
         for entry in events {
             parts.stored_event(entry.time, &entry.event);
@@ -111,7 +115,7 @@ impl Subject<'_> {
             }
         }
         Occurrence {
-            id,
+            id: id.text(),
             revision: 0,
             settled: true,
             state,
@@ -130,11 +134,4 @@ impl Subject<'_> {
             last_time,
         }
     }
-}
-
-/// Another id where one key's windows moved so that two would have been made by the same event.
-pub(crate) fn again(id: &str) -> String {
-    let mut parts = Parts::of("finding again");
-    parts.text(id);
-    parts.uuid()
 }

@@ -21,11 +21,11 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::finding::State;
-use crate::identity::Parts;
+use crate::identity::{FindingId, Parts};
 use crate::signal::{Part, Signal};
 use crate::window::event::{Entry, insert};
 use crate::window::keyed::Due;
-use crate::window::occurrence::{Occurrence, Subject, again};
+use crate::window::occurrence::{Occurrence, Subject};
 use crate::window::windows::{Kind, Taken, Turn};
 
 /// Up to how many events of a key are kept.
@@ -113,7 +113,7 @@ impl Mark {
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct Told {
-    id: String,
+    id: FindingId,
     from: i64,
     end: i64,
     revision: u32,
@@ -137,7 +137,7 @@ impl Kind for Sequence {
         self.keep
     }
 
-    fn wants(&self, signal: &Signal, _known: bool) -> bool {
+    fn wants(&self, signal: &Signal) -> bool {
         signal.part.step() <= self.last_step()
     }
 
@@ -382,7 +382,8 @@ impl Attempts {
         let begin = self.events.get(start)?.time;
         let second = begin.div_euclid(SECOND).saturating_mul(SECOND);
         let end = begin.saturating_add(terms.within);
-        let (mut found, mut before) = (vec![start], begin);
+        let (mut found, mut before) = (Vec::with_capacity(usize::from(terms.steps)), begin);
+        found.push(start);
         for step in 1..=terms.last_step() {
             // A step may stand before the one it follows only within its second.
             let earliest = second.max(before.div_euclid(SECOND).saturating_mul(SECOND));
@@ -410,7 +411,8 @@ impl Attempts {
     }
 
     fn entries(&self, found: &[usize]) -> Vec<Entry> {
-        let mut entries: Vec<_> = found.iter().filter_map(|at| self.events.get(*at)).cloned().collect();
+        let mut entries = Vec::with_capacity(found.len());
+        entries.extend(found.iter().filter_map(|at| self.events.get(*at)).cloned());
         entries.sort_by(|a, b| a.order().cmp(&b.order()));
         entries
     }
@@ -482,7 +484,7 @@ impl Attempts {
         let decided = self.undecided(terms).unwrap_or(watermark.saturating_add(1));
         while let Some(mut told) = self.early.pop_front_if(|told| told.end < decided) {
             let over = |other: &&Told| other.from < told.end && other.end > told.from;
-            if let Some(over) = self.told.iter().rfind(over) {
+            if let Some(over) = self.told_since(terms, told.from).rfind(over) {
                 (told.from, told.end, told.events) = (over.from, over.end, over.events.clone());
             }
             (told.settled, told.revision) = (true, told.revision + 1);
@@ -530,14 +532,14 @@ impl Attempts {
     }
 
     /// An id from the last of the events, which made it.
-    fn mint(&mut self, subject: Subject<'_>, events: &[Entry]) -> String {
-        let Some(last) = events.last() else { return String::new() };
+    fn mint(&mut self, subject: Subject<'_>, events: &[Entry]) -> FindingId {
+        let Some(last) = events.last() else { return FindingId::default() };
         let mut id = subject.mint(last);
         let at = self.events.partition_point(|other| other.order() < last.order());
         if let Some(mark) = self.marks.get_mut(at) {
             if mark.is(Mark::MINTED) {
                 while self.told.iter().chain(&self.early).any(|told| told.id == id) {
-                    id = again(&id);
+                    id = id.again();
                 }
             }
             mark.0 |= Mark::MINTED;
@@ -555,9 +557,20 @@ impl Attempts {
         }
     }
 
+    /// The place of the first settled sequence that may end after a time: none is longer than the span and a second.
+    fn told_from(&self, terms: &Sequence, time: i64) -> usize {
+        let since = terms.since(time);
+        self.told.partition_point(|told| told.from < since)
+    }
+
+    fn told_since(&self, terms: &Sequence, time: i64) -> impl DoubleEndedIterator<Item = &Told> {
+        self.told.range(self.told_from(terms, time)..)
+    }
+
     /// What must not follow did, but arrived after that was settled.
     fn resolve(&mut self, terms: &Sequence, subject: Subject<'_>, time: i64, said: &mut Vec<Occurrence>) {
-        for told in self.told.iter_mut().filter(|told| !told.resolved) {
+        let first = self.told_from(terms, time);
+        for told in self.told.range_mut(first..).filter(|told| !told.resolved) {
             let last = told.events.last().map_or(told.from, |last| last.time);
             if terms.follows(last, time) && time < told.end {
                 (told.resolved, told.revision) = (true, told.revision + 1);
@@ -581,7 +594,7 @@ impl Attempts {
 impl Told {
     fn occurrence(&self, subject: Subject<'_>) -> Occurrence {
         let state = if self.resolved { State::Resolved } else { State::Firing };
-        let mut one = subject.occurrence(self.id.clone(), (self.from, self.end), state, &self.events);
+        let mut one = subject.occurrence(self.id, (self.from, self.end), state, &self.events);
         (one.revision, one.settled) = (self.revision, self.settled);
         one
     }

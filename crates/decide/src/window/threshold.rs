@@ -12,7 +12,8 @@
 //!
 //! Early: as soon as enough events are there, an occurrence is said unsettled. No later arrival can undo that so many were
 //! seen; it can move the window, and then the settled occurrence that overlaps takes over the early one's id. Where two
-//! early ones end up in one window, both ids are settled with that window's fingerprint.
+//! early ones end up in one window, both ids are settled with that window's fingerprint. What arrives before the beginning of an early
+//! one and would overlap it is not said by itself: mostly it is the same, which began earlier.
 //!
 //! Exact up to [`EXACT_MAX`] events a key, or four times the count if that is more. Beyond it events that are told already
 //! are only counted, distinct values by a sketch, and the occurrence says that it is not exact.
@@ -24,11 +25,11 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use serde::{Deserialize, Serialize};
 
 use crate::finding::{EVENT_IDS_MAX, State};
-use crate::identity::Parts;
+use crate::identity::{FindingId, Parts};
 use crate::signal::Signal;
 use crate::window::event::{Entry, insert};
 use crate::window::keyed::Due;
-use crate::window::occurrence::{DistinctCount, Occurrence, Subject, again};
+use crate::window::occurrence::{DistinctCount, Occurrence, Subject};
 use crate::window::sketch::Sketch;
 use crate::window::windows::{Kind, Taken, Turn};
 
@@ -81,7 +82,7 @@ pub struct Window {
 /// An occurrence that was said.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct Told {
-    id: String,
+    id: FindingId,
     from: i64,
     end: i64,
     revision: u32,
@@ -291,8 +292,9 @@ impl Window {
         // What is told bounds the span on both sides.
         let ended = self.told_before(terms, time, terms.within).filter(|(_, told)| told.end <= time);
         let after = ended.map(|(_, told)| told.end).max();
-        let until = self.told.get(self.told.partition_point(|told| told.from <= time)).map(|told| told.from);
-        let (after, until) = (after.unwrap_or(i64::MIN), until.unwrap_or(i64::MAX));
+        let next = self.told.get(self.told.partition_point(|told| told.from <= time));
+        let waits = next.is_some_and(|told| !told.settled);
+        let (after, until) = (after.unwrap_or(i64::MIN), next.map_or(i64::MAX, |told| told.from));
         let open = |entry: &Entry| after <= entry.time && entry.time < until;
         let start = if terms.definition.distinct {
             self.start_of_distinct(terms, place, value, open)
@@ -306,11 +308,15 @@ impl Window {
         let Some(from) = start.and_then(|start| self.entries.get(start)).map(|entry| entry.time) else {
             return false;
         };
+        let end = from.saturating_add(terms.within);
+        if waits && until < end {
+            // It moves the beginning of one that was said, or is told when that is settled: not twice.
+            return false;
+        }
         let mut id = subject.mint(made_by);
         while self.told.iter().any(|told| told.id == id) {
-            id = again(&id);
+            id = id.again();
         }
-        let end = from.saturating_add(terms.within);
         let told = Told { id, from, end, revision: 0, settled: false, folded: None };
         said.push(self.occurrence(terms, subject, &told));
         let at = self.told.partition_point(|other| other.from <= from);
@@ -399,7 +405,7 @@ impl Window {
         terms: &Threshold,
         subject: Subject<'_>,
         (from, end): (i64, i64),
-        mut id: String,
+        mut id: FindingId,
         said: &mut Vec<Occurrence>,
     ) {
         let early = self.told.iter().position(|told| !told.settled && told.from < end && told.end > from);
@@ -408,7 +414,7 @@ impl Window {
             Told { from, end, revision: told.revision + 1, settled: true, ..told }
         } else {
             while self.told.iter().any(|told| told.id == id) {
-                id = again(&id);
+                id = id.again();
             }
             Told { id, from, end, revision: 0, settled: true, folded: None }
         };
@@ -523,7 +529,7 @@ impl Window {
         let last = self.entries.partition_point(|entry| entry.time < told.end);
         let entries = self.entries.get(first..last).unwrap_or_default();
         let window = (told.from, told.end);
-        let mut occurrence = subject.occurrence(told.id.clone(), window, State::Firing, entries);
+        let mut occurrence = subject.occurrence(told.id, window, State::Firing, entries);
         (occurrence.revision, occurrence.settled) = (told.revision, told.settled);
         if terms.definition.distinct {
             let values = distinct(entries) as u64;

@@ -3,8 +3,8 @@
 //! A kind says what one key's state is, what a signal does to it, and what is decided when the watermark moves; [`Windows`]
 //! does the rest once for all of them.
 
-use std::borrow::Cow;
 use std::fmt::Debug;
+use std::ops::Deref;
 
 use cloudtrail::EventTime;
 use serde::Serialize;
@@ -46,21 +46,51 @@ pub trait Kind: Debug {
     fn meaning(&self) -> [u8; 32];
 
     /// Under which bytes a key's state is kept.
-    fn name<'k>(&self, key: &'k str) -> Cow<'k, [u8]> {
-        Cow::Borrowed(key.as_bytes())
+    fn name<'k>(&self, key: &'k str) -> Name<'k> {
+        Name::Text(key)
     }
 
     /// For how long behind the watermark, in microseconds, an event can still change anything.
     fn keep(&self) -> i64;
 
     /// Whether the kind takes a signal at all; else it is absorbed.
-    fn wants(&self, _signal: &Signal, _known: bool) -> bool {
+    fn wants(&self, _signal: &Signal) -> bool {
         true
     }
 
     /// Of how many events in a key's state nothing has come yet: those that are lost with it.
     fn pending(_state: &Self::State) -> u64 {
         0
+    }
+
+    /// Learns within which bounds it will be kept.
+    fn bind(&mut self, _bounds: Bounds) {}
+
+    /// How many keys the kind holds beside those with a state.
+    fn keys_beside(&self) -> usize {
+        0
+    }
+
+    /// How many of them it had to give up.
+    fn evicted_beside(&self) -> u64 {
+        0
+    }
+
+    /// Time has come to a watermark, and all that was due is settled.
+    fn pass(&self, _watermark: i64) {}
+
+    /// What the kind has to store beside the states of keys since the last time.
+    fn own_changes(&mut self) -> Vec<StateChange> {
+        Vec::new()
+    }
+
+    /// Takes a stored row, which may be one of [`Kind::own_changes`].
+    ///
+    /// # Errors
+    ///
+    /// When it is, and is damaged.
+    fn restore_own(&mut self, _row: StoredRow<'_>) -> Result<(), RestoreError> {
+        Ok(())
     }
 
     /// Nothing known.
@@ -82,6 +112,26 @@ pub trait Kind: Debug {
     }
 }
 
+/// What a key's state is kept under.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Name<'k> {
+    /// The key's text.
+    Text(&'k str),
+    /// A hash of it.
+    Hash([u8; 16]),
+}
+
+impl Deref for Name<'_> {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        match self {
+            Name::Text(text) => text.as_bytes(),
+            Name::Hash(hash) => hash,
+        }
+    }
+}
+
 /// What a kind may use of what surrounds a key.
 #[derive(Debug)]
 pub struct Turn<'a> {
@@ -96,7 +146,7 @@ pub struct Turn<'a> {
 }
 
 /// One rule of some kind with the state of its keys.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Windows<K: Kind> {
     kind: K,
     keys: Keys<K::State>,
@@ -106,7 +156,8 @@ pub struct Windows<K: Kind> {
 
 impl<K: Kind> Windows<K> {
     /// With no event seen.
-    pub fn new(kind: K, bounds: Bounds) -> Self {
+    pub fn new(mut kind: K, bounds: Bounds) -> Self {
+        kind.bind(bounds);
         Windows {
             kind,
             keys: Keys::new(bounds.keys_max, bounds.durable, K::pending),
@@ -127,10 +178,11 @@ impl<K: Kind> Windows<K> {
             return Taken::Late;
         }
         let name = self.kind.name(signal.key.text());
-        if !self.kind.wants(signal, self.keys.get(&name).is_some()) {
+        if !self.kind.wants(signal) {
             return Taken::Absorbed;
         }
-        let (kind, watermark, evicted) = (&self.kind, self.watermark, self.keys.evicted());
+        let evicted = self.evicted();
+        let (kind, watermark) = (&self.kind, self.watermark);
         let dropped = &mut self.dropped;
         self.keys.with(
             &name,
@@ -143,15 +195,19 @@ impl<K: Kind> Windows<K> {
         )
     }
 
-    /// Changes the state of a signal's key in place; `act` is given the watermark too.
-    pub(crate) fn with_state<R>(&mut self, signal: &Signal, act: impl FnOnce(&mut K::State, i64) -> R) -> R {
+    /// Changes the state of a signal's key in place; `act` is given the kind and the watermark too.
+    pub(crate) fn with_state<R>(
+        &mut self,
+        signal: &Signal,
+        act: impl FnOnce(&K, &mut K::State, i64) -> R,
+    ) -> R {
         let (kind, watermark) = (&self.kind, self.watermark);
         let name = kind.name(signal.key.text());
         self.keys.with(
             &name,
             || kind.create(),
             |state| {
-                let result = act(state, watermark);
+                let result = act(kind, state, watermark);
                 (result, kind.due(state))
             },
         )
@@ -168,11 +224,19 @@ impl<K: Kind> Windows<K> {
             return;
         }
         self.watermark = watermark;
-        let (kind, dropped, evicted) = (&self.kind, &mut self.dropped, self.keys.evicted());
-        self.keys.settle_due(watermark, |name, state| {
+        let evicted = self.evicted();
+        let (kind, dropped) = (&self.kind, &mut self.dropped);
+        let (first, mut told) = (said.len(), Vec::new());
+        self.keys.settle_due(watermark, |time, name, state| {
+            let before = said.len();
             kind.settle(state, name, &mut Turn { watermark, dropped, evicted, said });
+            if said.len() > before {
+                told.push((time, before));
+            }
             kind.due(state)
         });
+        in_order(said, first, told);
+        self.kind.pass(watermark);
     }
 
     /// Settles everything: the end of a history.
@@ -192,7 +256,7 @@ impl<K: Kind> Windows<K> {
 
     /// How many keys have state.
     pub fn keys(&self) -> usize {
-        self.keys.len()
+        self.keys.len() + self.kind.keys_beside()
     }
 
     /// The state of a key.
@@ -202,7 +266,7 @@ impl<K: Kind> Windows<K> {
 
     /// How many keys lost their state because there were too many.
     pub fn evicted(&self) -> u64 {
-        self.keys.evicted()
+        self.keys.evicted() + self.kind.evicted_beside()
     }
 
     /// How many events were lost with those keys, before anything came of them.
@@ -217,7 +281,9 @@ impl<K: Kind> Windows<K> {
 
     /// What has to be stored since the last time this was asked.
     pub fn changes(&mut self) -> Vec<StateChange> {
-        self.keys.changes(&(self.watermark, self.dropped))
+        let mut changes = self.keys.changes(&(self.watermark, self.dropped));
+        changes.extend(self.kind.own_changes());
+        changes
     }
 
     /// Goes on from all that is stored.
@@ -226,12 +292,36 @@ impl<K: Kind> Windows<K> {
     ///
     /// When a row was written by a later version, or is damaged.
     pub fn restore<'r>(
-        kind: K,
+        mut kind: K,
         bounds: Bounds,
         rows: impl IntoIterator<Item = StoredRow<'r>>,
     ) -> Result<Self, RestoreError> {
+        kind.bind(bounds);
+        let mut failed = None;
+        let rows = rows.into_iter().inspect(|row| failed = failed.take().or(kind.restore_own(*row).err()));
         let (keys, rule) = Keys::restore(bounds.keys_max, bounds.durable, K::pending, rows)?;
+        if let Some(failed) = failed {
+            return Err(failed);
+        }
         let (watermark, dropped) = rule.unwrap_or((i64::MIN, 0));
         Ok(Windows { kind, keys, watermark, dropped })
+    }
+}
+
+/// Puts what was said from `first` on into order: by time, then by key, then as it was said. `told` says when each key was due
+/// and where its words begin.
+pub(crate) fn in_order(said: &mut Vec<Occurrence>, first: usize, told: Vec<(i64, usize)>) {
+    let key = |begin: usize| said.get(begin).map(|one| one.key.text());
+    let order = |a: &(i64, usize), b: &(i64, usize)| (a.0, key(a.1)).cmp(&(b.0, key(b.1)));
+    if told.is_sorted_by(|a, b| order(a, b).is_le()) {
+        return;
+    }
+    let ends = told.iter().skip(1).map(|(_, begin)| *begin).chain([said.len()]).collect::<Vec<_>>();
+    let mut ranges: Vec<_> = told.into_iter().zip(ends).collect();
+    ranges.sort_by(|a, b| order(&a.0, &b.0));
+    let mut words: Vec<Option<Occurrence>> = said.drain(first..).map(Some).collect();
+    for ((_, begin), end) in ranges {
+        let words = words.get_mut(begin - first..end - first).unwrap_or_default();
+        said.extend(words.iter_mut().filter_map(Option::take));
     }
 }

@@ -138,9 +138,10 @@ fn firing(said: &[Incident]) -> BTreeSet<(usize, i64)> {
     firing.map(|one| (account(one), one.window_from.as_seconds())).collect()
 }
 
-/// Each case has the schedules of three accounts: 21,000 in all, or 102,000 in a soak (`TRAILHOUND_SOAK=1`).
+/// 21,000 schedules, or as many as `cargo xtask soak --schedules` asks for. Each case has those of three accounts.
 fn cases() -> ProptestConfig {
-    ProptestConfig::with_cases(if std::env::var("TRAILHOUND_SOAK").is_ok() { 34_000 } else { 7_000 })
+    let schedules = std::env::var("TRAILHOUND_SCHEDULES").ok().and_then(|number| number.parse::<u32>().ok());
+    ProptestConfig::with_cases(schedules.unwrap_or(21_000).div_ceil(3))
 }
 
 proptest! {

@@ -1,7 +1,9 @@
 //! Bad input: clocks that jump back, equal times, copies, more keys than there is room for.
 
 use context::Context;
-use decide::{Engine, Heard, Part, RecordHandle, Settings, Signal, SignalOutcome, WindowKey};
+use decide::{
+    Engine, Heard, Judge, Judgement, Part, RecordHandle, Settings, Signal, SignalOutcome, WindowKey,
+};
 
 use crate::harness::{at, lane, live_settings, load};
 
@@ -39,6 +41,72 @@ fn a_key_of_a_million_values_is_bounded_and_counted() {
     tally.check().unwrap();
     assert_eq!(tally.count(SignalOutcome::Evicted), 99_000, "nothing vanishes");
     assert_eq!(tally.count(SignalOutcome::Absorbed), 1_000);
+}
+
+#[test]
+fn a_dimension_of_a_million_values_is_bounded_and_counted() {
+    let rules = load(
+        r#"
+id: loud
+title: loud
+severity: low
+pattern: { source: [a] }
+alarm:
+  metric: { value: 1, dimensions: { who: $.who } }
+  statistic: Sum
+  period: 60
+  evaluation_periods: 1
+  comparison_operator: GreaterThanOrEqualToThreshold
+  threshold: 3
+  treat_missing_data: notBreaching
+"#,
+    );
+    let settings = Settings { keys_max: 1_000, ..live_settings() };
+    let mut engine = Engine::new(&rules, &Context::empty(), settings);
+    for n in 0..50_000 {
+        let sample = signal(n / 100, u128::try_from(n).unwrap(), &format!("session-{n}"));
+        engine.take(Signal { part: Part::Sample(1.0), ..sample });
+    }
+    let (_, holding) = engine.holdings().next().unwrap();
+    assert_eq!((holding.keys, holding.evicted), (1_000, 49_000));
+    engine.tally().check().unwrap();
+    assert_eq!(engine.tally().count(SignalOutcome::Evicted), 49_000, "nothing vanishes");
+}
+
+#[test]
+fn what_lacks_a_value_of_its_key_is_counted_and_decides_nothing() {
+    let event = |who: &str| {
+        format!(
+            r#"{{"Records":[{{"eventVersion":"1.08","eventTime":"2026-11-03T02:15:00Z","eventSource":"iam.amazonaws.com","eventName":"CreateUser","awsRegion":"us-east-1","recipientAccountId":"111122223333","eventID":"9f2f5a3c-0000-4000-8000-00000000abcd","requestParameters":{{{who}}}}}]}}"#
+        )
+    };
+    let rules = load(
+        r#"
+id: by-user
+title: by user
+severity: low
+pattern: { source: [aws.iam] }
+threshold: { count: 1, within: 10m, by: [detail.requestParameters.userName] }
+"#,
+    );
+    let outcome = |who: &str| {
+        let (text, context, mut outcomes) = (event(who), Context::empty(), Vec::new());
+        cloudtrail::Decoder::default().decode(text.as_bytes(), None, |item| {
+            if let cloudtrail::Item::Event(event) = item {
+                let judge = Judge { rules: &rules, context: &context, known: None };
+                outcomes.extend(judge.judge(&event, &[matcher::RuleId(0)]));
+            }
+        });
+        match outcomes.pop() {
+            Some((0, Judgement::Ends(outcome))) => Some(outcome),
+            Some((0, Judgement::Fires { .. })) => None,
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(outcome(r#""userName":"alice""#), None);
+    for lacks in ["", r#""userName":null"#, r#""userName":"""#, r#""username":"alice""#] {
+        assert_eq!(outcome(lacks), Some(SignalOutcome::FieldMissing), "{lacks}");
+    }
 }
 
 #[test]

@@ -242,8 +242,12 @@ pub(crate) fn live(rules: &RuleSet, events: &[(Event, i64)], stops: &BTreeSet<us
         }
         engine.advance();
         if engine.hear(lane(event.account), at(event.time), at(arrival)) != Heard::Future {
+            // As a service does: what is known already becomes no signal.
+            let known = engine.known_values();
             for signal in event.signals(rules) {
-                engine.take(signal);
+                if !known.takes(signal.rule, &signal.key, signal.time) {
+                    engine.take(signal);
+                }
             }
         }
         said.extend(engine.drain());

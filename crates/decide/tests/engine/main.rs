@@ -6,4 +6,6 @@ mod absences;
 mod alarms;
 mod bad_input;
 mod harness;
+mod known_values;
+mod lanes;
 mod properties;

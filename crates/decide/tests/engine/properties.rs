@@ -19,10 +19,10 @@ fn events() -> impl Strategy<Value = Vec<(Event, i64)>> {
     })
 }
 
-/// Cases of a property: a few hundred, or as many as a soak asks for.
+/// Cases of a property: a few hundred, or a tenth of the schedules that `cargo xtask soak --schedules` asks for.
 fn cases(usual: u32) -> ProptestConfig {
-    let soak = std::env::var("TRAILHOUND_SOAK").is_ok();
-    ProptestConfig::with_cases(if soak { usual * 50 } else { usual })
+    let schedules = std::env::var("TRAILHOUND_SCHEDULES").ok().and_then(|number| number.parse::<u32>().ok());
+    ProptestConfig::with_cases(schedules.map_or(usual, |schedules| schedules.div_ceil(10)))
 }
 
 proptest! {

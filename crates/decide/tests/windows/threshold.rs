@@ -77,6 +77,20 @@ fn it_is_said_early_then_settled_once_then_revised_by_what_is_late() {
 }
 
 #[test]
+fn an_event_that_begins_what_was_said_already_is_not_said_twice() {
+    let mut rule = windows(definition(1, false));
+    let mut said = Vec::new();
+    assert_eq!(rule.take(&signal(101, 1, "alice"), &mut said), Taken::Fired);
+    assert_eq!(rule.take(&signal(98, 1, "alice"), &mut said), Taken::Absorbed);
+    assert_eq!(rule.take(&signal(80, 1, "alice"), &mut said), Taken::Fired, "far before it is another one");
+    rule.finish(&mut said);
+    let mut last: Vec<_> =
+        last_words(&said).into_values().map(|one| (one.from.as_seconds(), one.count, one.revision)).collect();
+    last.sort_unstable();
+    assert_eq!(last, [(80, 1, 1), (98, 2, 1)]);
+}
+
+#[test]
 fn a_late_event_can_make_a_window_of_what_was_too_few() {
     let mut rule = windows(definition(3, false));
     let mut said = Vec::new();

@@ -10,7 +10,7 @@ use std::sync::{Condvar, Mutex, PoisonError, mpsc};
 use cloudtrail::outcome::{RejectReason, SkipReason};
 use cloudtrail::{Decoded, Decoder, Event, Item, LogKey};
 use context::Handover;
-use decide::{Judgement, SignalOutcome};
+use decide::{Judge, Judgement};
 use matcher::Scratch;
 use rules::EventInPlace;
 
@@ -222,7 +222,8 @@ fn take_event(event: &Event<'_>, loaded: &Loaded, span: Span, scratch: &mut Scra
             return;
         }
     };
-    let judgements = judge(event, matched, loaded);
+    let judge = Judge { rules: &loaded.rules, context: &loaded.context, known: None };
+    let judgements = judge.judge(event, matched);
     let fires = judgements.iter().any(|(_, judgement)| matches!(judgement, Judgement::Fires { .. }));
     if fires && EventInPlace::new(event).check().is_err() {
         batch.rejected.push((event.offset, RejectReason::Unreadable));
@@ -248,25 +249,6 @@ fn take_event(event: &Event<'_>, loaded: &Loaded, span: Span, scratch: &mut Scra
 /// The minute since 1970 in which an event happened.
 fn minute(time: cloudtrail::EventTime) -> i64 {
     time.as_seconds().div_euclid(60)
-}
-
-/// Asks each rule, where the event stands.
-fn judge(event: &Event<'_>, matched: &[matcher::RuleId], loaded: &Loaded) -> Vec<(u32, Judgement)> {
-    if matched.is_empty() {
-        return Vec::new();
-    }
-    let in_place = EventInPlace::new(event);
-    let judge = |rule: &rules::Rule, step| {
-        if decide::is_delivered(rule, step, event) {
-            decide::judge(rule, step, &in_place, &loaded.context)
-        } else {
-            Judgement::Ends(SignalOutcome::Undelivered)
-        }
-    };
-    let selections = loaded.rules.selections();
-    let selected = matched.iter().filter_map(|id| selections.get(usize::try_from(id.0).ok()?));
-    let selected = selected.filter_map(|selection| Some((selection, loaded.rule(selection.rule)?)));
-    selected.map(|(selection, rule)| (selection.rule, judge(rule, selection.step))).collect()
 }
 
 /// What the file's name says of it, if it is one of CloudTrail's.
