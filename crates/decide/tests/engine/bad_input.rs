@@ -91,12 +91,13 @@ threshold: { count: 1, within: 10m, by: [detail.requestParameters.userName] }
     );
     let outcome = |who: &str| {
         let (text, context, mut outcomes) = (event(who), Context::empty(), Vec::new());
-        cloudtrail::Decoder::default().decode(text.as_bytes(), None, |item| {
+        let decoded = cloudtrail::Decoder::default().decode(text.as_bytes(), None, |item| {
             if let cloudtrail::Item::Event(event) = item {
                 let judge = Judge { rules: &rules, context: &context, known: None };
                 outcomes.extend(judge.judge(&event, &[matcher::RuleId(0)]));
             }
         });
+        assert!(decoded.trouble.is_none());
         match outcomes.pop() {
             Some((0, Judgement::Ends(outcome))) => Some(outcome),
             Some((0, Judgement::Fires { .. })) => None,
