@@ -304,6 +304,7 @@ impl<K: Kind> Windows<K> {
             return Err(failed);
         }
         let (watermark, dropped) = rule.unwrap_or((i64::MIN, 0));
+        kind.pass(watermark);
         Ok(Windows { kind, keys, watermark, dropped })
     }
 }
