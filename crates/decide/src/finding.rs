@@ -94,6 +94,7 @@ impl Finding {
             account: AccountDetail {
                 name: known.and_then(|account| account.name.as_deref()).map(owned),
                 ou: known.and_then(|account| account.ou.as_deref()).map(owned),
+                owner: known.and_then(|account| account.owner.as_deref()).map(owned),
                 tags: known
                     .into_iter()
                     .flat_map(|account| &account.tags)
@@ -226,6 +227,9 @@ pub struct AccountDetail {
     pub name: Option<String>,
     /// Its organizational unit, from the root.
     pub ou: Option<String>,
+    /// Who answers for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub owner: Option<String>,
     /// Its tags.
     pub tags: BTreeMap<String, String>,
 }

@@ -29,8 +29,8 @@ mod window;
 
 pub use engine::{Engine, Explanation, Holding, Namespace, Settings};
 pub use finding::{
-    AccountDetail, DETAIL_TYPE, Detail, EVENT_IDS_MAX, Finding, PrincipalDetail, RECORDS_MAX, SOURCE, State,
-    Window,
+    AccountDetail, DETAIL_TYPE, Detail, EVENT_IDS_MAX, Finding, PrincipalDetail, RECORDS_MAX, SOURCE,
+    SourceDetail, State, Window,
 };
 pub use group::{Grouping, Groups};
 pub use incident::{AlarmNews, Basis, Incident};

@@ -38,6 +38,7 @@ fn finding(severity: rules::Severity, state: decide::State) -> Finding {
                 name: Some(text("payments")),
                 ou: Some(text("Prod")),
                 tags: BTreeMap::new(),
+                owner: Some(text("team-payments")),
             },
             principal: PrincipalDetail {
                 kind: text("user"),
@@ -47,6 +48,8 @@ fn finding(severity: rules::Severity, state: decide::State) -> Finding {
                 human: Some(text("Alice")),
             },
             source_ip: Some(text("203.0.113.7")),
+            source: None,
+            context: None,
             key: BTreeMap::from([(text("account"), text("111122223333"))]),
             window: Window { from: text("2026-11-03T02:41:09Z"), to: text("2026-11-03T03:41:09Z") },
             count: 3,

@@ -67,7 +67,10 @@ impl Enrichment {
                 open.push(place);
             }
         }
-        if open.is_empty() || self.resting_until.is_some_and(|until| now < until) {
+        if open.is_empty() {
+            return;
+        }
+        if self.resting_until.is_some_and(|until| now < until) {
             batch.count("enrich/left-out", open.len() as u64);
             return;
         }

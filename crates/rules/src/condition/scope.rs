@@ -49,7 +49,7 @@ pub(super) const VARIABLES: [&str; 12] = [
 /// The fields of the variables whose fields are known; `detail` and `event` may hold anything.
 pub(super) fn fields_of(variable: &str) -> Option<&'static [&'static str]> {
     match variable {
-        "account" => Some(&["id", "name", "ou", "tags"]),
+        "account" => Some(&["id", "name", "ou", "tags", "owner"]),
         "principal" => Some(&["kind", "name", "arn", "session", "human"]),
         // The service's name as a whole; where the call came from in parts.
         "source" => Some(&["country", "city", "asn", "org"]),
@@ -73,6 +73,7 @@ impl<'a> Scope<'a> {
                     ("name", self.account_name(&id)),
                     ("id", string(id)),
                     ("ou", text(ou)),
+                    ("owner", text(known.and_then(|account| account.owner.as_deref()).unwrap_or_default())),
                     ("tags", tags(known)),
                 ]))
             }
@@ -112,6 +113,10 @@ impl<'a> Scope<'a> {
                     ("name", next) => whole(self.account_name(&id), next),
                     ("ou", next) => {
                         whole(text(known.and_then(|account| account.ou.as_deref()).unwrap_or_default()), next)
+                    }
+                    ("owner", next) => {
+                        let owner = known.and_then(|account| account.owner.as_deref());
+                        whole(text(owner.unwrap_or_default()), next)
                     }
                     ("tags", None) => Ok(tags(known)),
                     ("tags", Some(tag)) => {

@@ -10,7 +10,12 @@ use serde_json::{Value as Json, json};
 fn organization() -> Context {
     let mut accounts = Accounts::default();
     let tags = [("env".into(), "sandbox".into())].into_iter().collect();
-    let account = Account { name: Some("play".into()), ou: Some("Sandboxes".into()), tags, owner: None };
+    let account = Account {
+        name: Some("play".into()),
+        ou: Some("Sandboxes".into()),
+        tags,
+        owner: Some("team-play".into()),
+    };
     accounts.insert("111122223333".parse().unwrap(), account);
     let mut lists = Lists::standard();
     lists.insert("automation_roles", ["deploy-*"].into_iter().collect());
@@ -122,6 +127,9 @@ fn conditions_that_hold() {
         "policy_is_public(detail.requestParameters.bucketPolicy)",
         "in_hours(time, 'business')",
         "in_hours('business')",
+        "account.owner == 'team-play'",
+        "!has(source.country)",
+        "source == 'aws.ec2'",
         "in_change_window()",
         "in_change_window('net*')",
         "!in_change_window('payments')",
