@@ -43,7 +43,7 @@ impl AlarmNotice {
         let finding: Finding = serde_json::from_str(finding.json()).ok()?;
         let notification = Notification::of(&finding, topic)?;
         let state = &notification.new_state_value;
-        let (name, region) = (plain(&notification.alarm_name), notification.region);
+        let (name, region) = (plain(notification.alarm_name), notification.region);
         let beside = format!("{state}: \"\" in {region}").len();
         Some(AlarmNotice {
             subject: format!(
@@ -365,7 +365,7 @@ fn url_encoded(name: &str) -> String {
     for byte in name.bytes() {
         match byte {
             b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => {
-                encoded.push(char::from(byte))
+                encoded.push(char::from(byte));
             }
             // Writing to a String cannot fail.
             _ => {

@@ -45,9 +45,9 @@ pub(super) fn permitted(text: &str) -> Cow<'_, str> {
     }
     let escaped = text.chars().fold(String::with_capacity(text.len() + 16), |mut escaped, c| {
         if is_refused(c) {
-            escaped.push_str(&format!("\\u{:04x}", u32::from(c)))
+            escaped.push_str(&format!("\\u{:04x}", u32::from(c)));
         } else {
-            escaped.push(c)
+            escaped.push(c);
         }
         escaped
     });

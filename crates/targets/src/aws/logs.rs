@@ -5,6 +5,8 @@
 //! retention and its key.
 
 use aws_sdk_cloudwatchlogs::Client;
+use aws_sdk_cloudwatchlogs::operation::create_log_stream::CreateLogStreamError;
+use aws_sdk_cloudwatchlogs::operation::put_log_events::PutLogEventsError;
 use aws_sdk_cloudwatchlogs::types::InputLogEvent;
 
 use super::connection::Connection;
@@ -48,10 +50,11 @@ impl Logs {
             call.log_events(event.clone()).send()
         };
         let mut answer = call().await;
-        let missing = |error: &aws_sdk_cloudwatchlogs::operation::put_log_events::PutLogEventsError| {
-            error.is_resource_not_found_exception()
-        };
-        if self.create && answer.as_ref().is_err_and(|error| error.as_service_error().is_some_and(missing)) {
+        if self.create
+            && answer.as_ref().is_err_and(|error| {
+                error.as_service_error().is_some_and(PutLogEventsError::is_resource_not_found_exception)
+            })
+        {
             self.create_stream(client).await?;
             answer = call().await;
         }
@@ -72,7 +75,7 @@ impl Logs {
             Err(error)
                 if error
                     .as_service_error()
-                    .is_some_and(|error| error.is_resource_already_exists_exception()) =>
+                    .is_some_and(CreateLogStreamError::is_resource_already_exists_exception) =>
             {
                 Ok(())
             }
