@@ -132,6 +132,10 @@ fn steps(python: &str) -> Vec<Step> {
             &["cargo", "deny", "--locked", "check", "licenses", "bans", "sources"],
         ),
         Step::new("the binary", &["cargo", "build", "--release", "--locked"]),
+        Step::new(
+            "instructions per record",
+            &["cargo", "run", "--quiet", "--locked", "--package", "xtask", "--", "bench", "--budget"],
+        ),
         Step::new("rule pack: check", &[&binary, "check", "--strict", "rules/aws"]),
         Step::new("rule pack: tests", &[&binary, "test", "rules/aws"]),
         Step::new(
@@ -203,8 +207,8 @@ fn check_advisories() -> Result<(), String> {
 /// Installs what the steps call and the machine lacks.
 fn install_missing() -> Result<(), String> {
     // The independent counts that the scan is held against are written in Python; libmimalloc and SQLite build with a C compiler;
-    // the manual's examples take findings apart with jq.
-    let debian = [("python3", "python3"), ("cc", "gcc"), ("jq", "jq")];
+    // the manual's examples take findings apart with jq; callgrind counts what a record costs.
+    let debian = [("python3", "python3"), ("cc", "gcc"), ("jq", "jq"), ("valgrind", "valgrind")];
     let missing: Vec<&str> = debian
         .iter()
         .filter(|(program, _)| !runs(program, ["--version"]))

@@ -2,6 +2,8 @@
 //!
 //! Everything is measured in one run on one machine, so the ratios mean something where the figures do not.
 
+mod budget;
+mod peers;
 mod serve;
 
 use std::fs;
@@ -23,6 +25,12 @@ pub(crate) struct Arguments {
     /// How often each figure is taken; the median is printed
     #[arg(long, default_value_t = 3)]
     runs: usize,
+    /// Set other people's tools beside the matcher and the scanner, and write docs/benchmarks.md
+    #[arg(long, conflicts_with = "budget")]
+    peers: bool,
+    /// Count the instructions that a record costs and hold them against xtask/budget.json
+    #[arg(long)]
+    budget: bool,
 }
 
 #[derive(clap::Subcommand)]
@@ -34,6 +42,14 @@ enum What {
 pub(crate) fn run(arguments: &Arguments) -> Outcome {
     if let Some(What::Serve(arguments)) = &arguments.what {
         return serve::run(arguments);
+    }
+    if arguments.peers {
+        peers::run(arguments.runs.max(5))?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    if arguments.budget {
+        budget::run()?;
+        return Ok(ExitCode::SUCCESS);
     }
     let folder = data::target().join(format!("corpus-{}", arguments.events));
     if !folder.join("complete").is_file() {
