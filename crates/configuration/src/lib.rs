@@ -130,6 +130,13 @@ impl Configuration {
     }
 }
 
+/// Reads what is told, to whom and when, from the configuration that `files` have at `path`, for somebody who only wants to know that. No
+/// secret is looked up.
+#[must_use]
+pub fn read_policy(path: &str, files: &dyn Files) -> Read<Policy> {
+    read::policy(path, files)
+}
+
 impl State {
     /// Reads where the state is from the configuration that `files` have at `path`, for somebody who looks into it beside the service.
     /// No secret is looked up, and what is wrong elsewhere in the file is told and does not hinder.

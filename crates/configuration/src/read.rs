@@ -148,6 +148,13 @@ pub(crate) fn analysis(path: &str, files: &dyn Files) -> Read<Analysis> {
     read(path, files, None, Needs::Nothing).right().map(|whole| Some(whole.analysis))
 }
 
+pub(crate) fn policy(path: &str, files: &dyn Files) -> Read<route::Policy> {
+    read(path, files, None, Needs::WhatItBegins).right().map(|whole| {
+        let suppressions = whole.analysis.suppressions().cloned().collect();
+        Some(route::Policy { routes: whole.routes?, suppressions, fold: whole.fold })
+    })
+}
+
 pub(crate) fn state(path: &str, files: &dyn Files) -> Read<State> {
     read(path, files, None, Needs::State).map(|whole| whole.state)
 }
@@ -290,8 +297,7 @@ impl Reader<'_, '_> {
         }
         let (routes, routed) = routing.map_or((None, Vec::new()), |routing| (routing.routes, routing.rules));
         let mut fold = fold?;
-        let folding = targets.iter().flat_map(|targets| &targets.targets).filter(|target| target.fold);
-        fold.targets.extend(folding.map(|target| target.name.clone()));
+        fold.targets.extend(targets.iter().flat_map(|targets| &targets.folding).cloned());
         Some(Whole {
             analysis: Analysis {
                 organization,

@@ -107,6 +107,8 @@ const TIMEOUT_MAX: Duration = Duration::from_secs(600);
 pub(crate) struct Targets<'n> {
     /// All that could be read and of which the secrets are known.
     pub(crate) targets: Vec<Target>,
+    /// The names of those that are told of conversations, whether their secrets are known or not.
+    pub(crate) folding: Vec<TargetName>,
     /// The names of all of them, right or wrong, with the place of each.
     pub(crate) names: Vec<(TargetName, &'n rules::yaml::Entry)>,
     /// Names that are none, so that routes to them are not complained about as well.
@@ -124,7 +126,8 @@ impl Reader<'_, '_> {
             let message = "`targets` is empty: nobody would be told";
             self.complaints.add(Check::MissingKey, node.range.clone(), message);
         }
-        let mut read = Targets { targets: Vec::new(), names: Vec::new(), not_names: Vec::new() };
+        let mut read =
+            Targets { targets: Vec::new(), folding: Vec::new(), names: Vec::new(), not_names: Vec::new() };
         for entry in entries {
             let Some(name) = TargetName::new(&entry.key) else {
                 let message = format!("`{}` cannot be the name of a target", shown(&entry.key));
@@ -142,14 +145,19 @@ impl Reader<'_, '_> {
                 continue;
             }
             read.names.push((name.clone(), entry));
-            if let Some(Found::Value(target)) = self.target(&entry.value, name) {
+            let Some((target, fold)) = self.target(&entry.value, name.clone()) else { continue };
+            if fold {
+                read.folding.push(name);
+            }
+            if let Found::Value(target) = target {
                 read.targets.push(target);
             }
         }
         Some(read)
     }
 
-    fn target(&mut self, node: &Node, name: TargetName) -> Option<Found<Target>> {
+    /// The target, and whether it is told of conversations.
+    fn target(&mut self, node: &Node, name: TargetName) -> Option<(Found<Target>, bool)> {
         let (kind, settings, fields) = self.one_of_kinds(node, "a target", &KINDS, &NOT_BUILT, &BESIDE)?;
         let policy = fields.get("retry").map_or(Some(Policy::default()), |node| self.policy(node));
         let network = fields.get("network").map_or(Some(Network::default()), |node| self.network_use(node));
@@ -181,7 +189,7 @@ impl Reader<'_, '_> {
         };
         let (policy, fold, kind, zone) = (policy?, fold?, kind?, zone?);
         network?;
-        unused.is_none().then(|| kind.map(|kind| Target { name, kind, policy, fold, zone }))
+        unused.is_none().then(|| (kind.map(|kind| Target { name, kind, policy, fold, zone }), fold))
     }
 
     fn zone(&mut self, node: &Node) -> Option<TimeZone> {

@@ -43,7 +43,7 @@ pub use progress::{
 };
 pub use record::take_apart;
 pub use signal::{Part, RecordHandle, Signal, WindowKey};
-pub use trial::{explain_over_time, run_test};
+pub use trial::{explain_over_time, findings_of, run_test, test_findings};
 pub use window::{
     Absent, AbsentDefinition, Bounds, DistinctCount, Due, FirstSeen, FirstSeenDefinition, KEYS_MAX, Kind,
     Name, Occurrence, RestoreError, Sequence, SequenceDefinition, StateChange, StoredRow, Taken, Threshold,

@@ -60,6 +60,43 @@ impl Telling {
     }
 }
 
+impl Telling {
+    /// A finding's JSON with its place in the conversation as `detail.conversation`.
+    ///
+    /// ```
+    /// use route::{Kind, Telling};
+    ///
+    /// let telling = Telling {
+    ///     conversation: "8f2c".to_owned(), number: 1, kind: Kind::Update, findings: 3, folded: 2, since: None, note: None,
+    /// };
+    /// assert_eq!(
+    ///     telling.within(r#"{"id":"9a11","detail":{"rule":"root-use"}}"#),
+    ///     r#"{"id":"9a11","detail":{"conversation":{"id":"8f2c","number":1,"kind":"update","findings":3,"folded":2},"rule":"root-use"}}"#
+    /// );
+    /// ```
+    #[must_use]
+    pub fn within(&self, finding: &str) -> String {
+        #[derive(Serialize)]
+        struct Place<'t> {
+            id: &'t str,
+            number: u32,
+            kind: Kind,
+            findings: u64,
+            folded: u64,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            since: Option<Timestamp>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            note: Option<&'t str>,
+        }
+        let Telling { conversation, number, kind, findings, folded, since, note } = self;
+        let (number, kind, findings, folded, since) = (*number, *kind, *findings, *folded, *since);
+        let place = Place { id: conversation, number, kind, findings, folded, since, note: note.as_deref() };
+        let Ok(place) = serde_json::to_string(&place) else { return finding.to_owned() };
+        // Our own JSON: before the detail there are no objects, and in a text a quote has a backslash before it.
+        finding.replacen("\"detail\":{", &format!("\"detail\":{{\"conversation\":{place},"), 1)
+    }
+}
+
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
 fn is_zero(number: &u64) -> bool {
     *number == 0

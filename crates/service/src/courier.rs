@@ -309,7 +309,12 @@ fn job(due: Due, attempt: Attempt, now: Timestamp) -> Result<Box<Job<Tag>>, (Att
     let read = || -> Result<(targets::Delivery, About), String> {
         let payload = entry.payload.as_deref().ok_or("its message is gone")?;
         let parcel = Parcel::unpack(payload).map_err(|error| error.to_string())?;
-        let finding = FindingEvent::parse(parcel.finding.get()).map_err(|error| error.to_string())?;
+        let json = parcel.finding.get();
+        let finding = match &parcel.telling {
+            Some(telling) => FindingEvent::parse(&telling.within(json)),
+            None => FindingEvent::parse(json),
+        };
+        let finding = finding.map_err(|error| error.to_string())?;
         let target = TargetName::new(entry.key.target()).ok_or("its target has no possible name")?;
         let about = About { class: parcel.class, received: parcel.received, happened: parcel.happened };
         let telling = parcel.telling.unwrap_or_else(|| Telling::alone(&finding));

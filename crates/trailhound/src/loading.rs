@@ -9,6 +9,7 @@ use std::sync::Arc;
 use configuration::{Analysis, Read, RulesFrom, Secrets};
 use context::{Accounts, Context, List};
 use matcher::{Builder, Matcher, RuleId};
+use route::Suppression;
 use rules::{BuiltIn, Decision, Diagnostic, Files, Organization, Rule, RuleSet, Selector};
 use walkdir::WalkDir;
 
@@ -28,6 +29,8 @@ pub(crate) struct Loaded {
     pub(crate) rules: RuleSet,
     pub(crate) context: Context,
     pub(crate) matcher: Matcher,
+    /// Findings that are known to be good.
+    pub(crate) suppressions: Vec<Suppression>,
     counts_unmatched: bool,
     watches_lanes: bool,
 }
@@ -39,7 +42,7 @@ impl Loaded {
         let default = |rule: &Rule| rule.publishes().is_some_and(|of| of.definition.default_value.is_some());
         let counts_unmatched = rules.iter().any(|rule| default(rule));
         let watches_lanes = rules.iter().any(|rule| matches!(rule.decision, Decision::Absent(_)));
-        Loaded { rules, context, matcher, counts_unmatched, watches_lanes }
+        Loaded { rules, context, matcher, suppressions: Vec::new(), counts_unmatched, watches_lanes }
     }
 
     /// The rule of that number: its place in the set.
@@ -142,7 +145,8 @@ impl Knowledge {
 pub(crate) fn load(choice: &RuleChoice, talk: Talk) -> Result<Loaded, Failure> {
     let knowledge = Knowledge::of(&choice.known, talk)?;
     let (rules, _) = rule_set(&choice.rules, &knowledge, talk)?;
-    Ok(Loaded::of(rules, knowledge.context))
+    let suppressions = knowledge.analysis().map(|analysis| analysis.suppressions().cloned().collect());
+    Ok(Loaded { suppressions: suppressions.unwrap_or_default(), ..Loaded::of(rules, knowledge.context) })
 }
 /// The rules at `paths` (without any, those of the configuration or the built-in pack) with what the configuration overrides, for a
 /// command that can only go on with good ones.

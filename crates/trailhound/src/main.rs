@@ -15,7 +15,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use arguments::{Arguments, Command, Rules};
+use arguments::{Arguments, Command, Route, Rules};
 use exit_code::Exit;
 use talk::Talk;
 
@@ -49,6 +49,10 @@ fn main() -> ExitCode {
         Command::Findings(arguments) => commands::findings::run(&arguments, talk),
         Command::Deliveries(arguments) => commands::deliveries::run(&arguments, talk),
         Command::Audit(arguments) => commands::audit::run(&arguments, talk),
+        Command::Route(Route::Test(arguments)) => commands::route::test(&arguments, talk),
+        Command::Suppressions(arguments) => commands::suppressions::run(&arguments, talk),
+        Command::Silence(arguments) => commands::orders::silences(&arguments, talk),
+        Command::Ack(arguments) => commands::orders::acknowledge(&arguments, talk),
         Command::Schema { of } => commands::schema::run(of, talk),
         Command::Completions { shell } => commands::completions::run(shell, talk),
     };

@@ -162,6 +162,96 @@ fn it_serves_and_the_commands_beside_it_see_what_it_did() {
     assert!(status.stdout.starts_with("service     not running"), "{status}");
 }
 
+/// What is silenced, folded, suppressed and acknowledged, through the commands beside a running service.
+#[test]
+fn people_are_told_once_and_say_what_they_know() {
+    let site = Site::new("{ file: { path: out.ndjson }, fold: true }");
+    let rule =
+        "id: stopped\ntitle: stopped\nseverity: high\npattern: { detail: { eventName: [StopLogging] } }\n";
+    fs::write(site.path().join("rules.yaml"), rule).unwrap();
+    let mut file = OpenOptions::new().append(true).open(site.path().join("trailhound.yaml")).unwrap();
+    file.write_all(
+        b"rules: [rules.yaml]\nsuppressions:\n  - { id: carols-job, reason: it does, owner: ops, expires: 2099-01-31, pattern: { detail: { principal: { name: [carol] } } } }\n",
+    )
+    .unwrap();
+    let mut child = site.start();
+    let out = || {
+        let text = fs::read_to_string(site.path().join("out.ndjson")).unwrap_or_default();
+        let lines = text.lines().map(|line| serde_json::from_str(line).unwrap());
+        lines.collect::<Vec<serde_json::Value>>()
+    };
+    let metric = |line: &str| {
+        ask(site.operations, "GET", "/metrics", "")
+            .is_some_and(|(_, text)| text.lines().any(|one| one == line))
+    };
+
+    site.push(&stop_logging("e-1", &now()));
+    until("the first is told", || out().len() == 1);
+    let id = out()[0]["id"].as_str().unwrap().to_owned();
+    assert_eq!(out()[0]["detail"].get("conversation"), None, "a finding by itself");
+
+    let silenced = run(
+        site.path(),
+        &[
+            "silence",
+            "add",
+            "trailhound.yaml",
+            "--finding",
+            &id,
+            "--for",
+            "1h",
+            "--reason",
+            "a test",
+            "--by",
+            "alice",
+        ],
+    );
+    let silence = silenced.stdout.trim().to_owned();
+    assert_eq!((silenced.code, silence.len()), (0, 8), "{silenced}");
+    site.push(&stop_logging("e-2", &now()));
+    until("the second is silenced", || metric("trailhound_findings_total{outcome=\"silenced\"} 1"));
+    let list = run(site.path(), &["silence", "list", "state"]);
+    assert!(list.stdout.contains("hid 1 finding") && list.stdout.contains("alice: a test"), "{list}");
+    assert_eq!(run(site.path(), &["silence", "remove", "state", &silence]).code, 0);
+    assert_eq!(run(site.path(), &["silence", "remove", "state", &silence]).code, 3);
+
+    site.push(&stop_logging("e-3", &now()));
+    until("the third is folded", || metric("trailhound_findings_total{outcome=\"folded\"} 1"));
+    assert_eq!(out().len(), 1);
+    let acknowledged = run(site.path(), &["ack", "trailhound.yaml", &id, "--by", "alice"]);
+    assert_eq!(acknowledged.code, 0, "{acknowledged}");
+    until("that is told", || out().len() == 2);
+    let conversation = out()[1]["detail"]["conversation"].clone();
+    assert_eq!(
+        (&conversation["id"], &conversation["findings"], &conversation["note"]),
+        (&id.as_str().into(), &2.into(), &"acknowledged by alice".into())
+    );
+    assert_eq!(run(site.path(), &["ack", "state", "no-such-finding"]).code, 3);
+
+    site.push(&stop_logging("e-4", &now()).replace("mallory", "carol"));
+    until("the fourth is suppressed", || metric("trailhound_findings_total{outcome=\"suppressed\"} 1"));
+    let suppressions = run(site.path(), &["suppressions", "trailhound.yaml"]);
+    assert!(suppressions.stdout.contains("carols-job  hid 1 finding since "), "{suppressions}");
+    let hidden = run(site.path(), &["suppressions", "trailhound.yaml", "carols-job"]).findings();
+    assert_eq!((hidden.len(), &hidden[0]["detail"]["event_ids"][0]), (1, &"e-4".into()));
+    assert!(metric("trailhound_unaccounted 0"));
+
+    // What is kept outlives the process.
+    signal(&child, "-KILL");
+    child.wait().unwrap();
+    let beside = run(
+        site.path(),
+        &["silence", "add", "state", "--rule", "stopped", "--until", "2099-01-01", "--reason", "none runs"],
+    );
+    assert_eq!(beside.code, 0, "{beside}");
+    let mut child = site.start();
+    site.push(&stop_logging("e-5", &now()));
+    until("the fifth is silenced", || metric("trailhound_findings_total{outcome=\"silenced\"} 2"));
+    assert_eq!(out().len(), 2);
+    signal(&child, "-TERM");
+    child.wait().unwrap();
+}
+
 /// A webhook that says *too many requests* for a while, as Slack does.
 #[test]
 fn a_storm_of_429_is_waited_out() {

@@ -83,6 +83,7 @@ fn measure(binary: &Path, case: &Case, arguments: &Arguments) -> Result<(), Box<
         receiver: receiver.address,
         durability: &arguments.durability,
         directory: false,
+        people: false,
     };
     let site = Site::new(binary, folder.path(), &wanted)?;
     let mut running = site.start()?;

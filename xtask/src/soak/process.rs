@@ -24,6 +24,29 @@ pub(crate) struct Wanted<'a> {
     pub(crate) receiver: SocketAddr,
     pub(crate) durability: &'a str,
     pub(crate) directory: bool,
+    /// Whether people are told as well, see [`people`].
+    pub(crate) people: bool,
+}
+
+/// Targets that fold, as the configuration has them, with their routes. `told` is told at once, and `unanswered` when nobody acknowledges, which
+/// nobody does. `held` waits for a minute of the week, and `repeated` is told when that repeats.
+fn people(receiver: SocketAddr) -> (String, &'static str) {
+    let targets =
+        ["told", "unanswered", "held", "repeated"].map(|name| hook(name, receiver, "    fold: true\n"));
+    let routes = "fold: { every: 1s, quiet: 2s }\n\
+        hours: { seldom: { days: wed, from: \"03:33\", to: \"03:34\", zone: UTC } }\n\
+        routes:\n  - { to: [hook], continue: true }\n  \
+        - { to: [told], continue: true, ack_within: 1s, then: [unanswered] }\n  \
+        - { to: [held], during: seldom, otherwise: hold, escalate: { repeats: 3, to: [repeated] } }\n";
+    (targets.concat(), routes)
+}
+
+fn hook(name: &str, receiver: SocketAddr, more: &str) -> String {
+    format!(
+        "  {name}:\n    webhook: {{ url: \"http://{receiver}/\", signing_keys: [\"${{HOOK_KEY}}\"] }}\n    \
+         network: {{ allow: [127.0.0.0/8], plain_http: true }}\n    \
+         retry: {{ delay: 50ms, delay_max: 200ms }}\n{more}"
+    )
 }
 
 impl Site {
@@ -39,18 +62,20 @@ impl Site {
             fs::write(folder.join("rules.yaml"), wanted.rules)?;
             "rules.yaml"
         };
+        let (targets, routes) = if wanted.people {
+            people(wanted.receiver)
+        } else {
+            (String::new(), "routes: [{ to: [hook] }]\n")
+        };
         let configuration = format!(
             "state: {{ folder: state, durability: {durability} }}\n\
              rules: [{rules}]\n\
              sources:\n  - http: {{ listen: \"{push}\" }}{directory}\n\
              lateness: {{ eventbridge: 2m, logs: 2m, s3: 2m }}\n\
              http: {{ listen: \"{operations}\" }}\n\
-             targets:\n  hook:\n    webhook: {{ url: \"http://{receiver}/\", signing_keys: [\"${{HOOK_KEY}}\"] }}\n    \
-             network: {{ allow: [127.0.0.0/8], plain_http: true }}\n    \
-             retry: {{ delay: 50ms, delay_max: 200ms }}\n\
-             routes: [{{ to: [hook] }}]\n",
+             targets:\n{own}{targets}{routes}",
             durability = wanted.durability,
-            receiver = wanted.receiver,
+            own = hook("hook", wanted.receiver, ""),
         );
         fs::write(folder.join("trailhound.yaml"), configuration)?;
         Ok(Site { binary: binary.to_owned(), folder: folder.to_owned(), push, operations })

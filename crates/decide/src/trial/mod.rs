@@ -6,6 +6,7 @@
 
 mod compare;
 mod explain;
+mod findings;
 
 use std::time::Duration;
 
@@ -28,6 +29,7 @@ use crate::signal::{RecordHandle, Signal};
 use crate::trial::compare::Said;
 
 pub use explain::explain_over_time;
+pub use findings::{findings_of, test_findings};
 
 /// The most events a test may let happen: a test that takes longer is no test.
 const EVENTS_MAX: u32 = 200_000;
@@ -109,6 +111,8 @@ struct Trial<'t> {
     /// All that was said, for a person.
     lines: Vec<String>,
     failures: Vec<String>,
+    /// All findings, where somebody wants them.
+    told: Option<Vec<Finding>>,
 }
 
 impl<'t> Trial<'t> {
@@ -137,6 +141,7 @@ impl<'t> Trial<'t> {
             fresh: Vec::new(),
             lines: Vec::new(),
             failures: Vec::new(),
+            told: None,
         }
     }
 
@@ -258,7 +263,11 @@ impl<'t> Trial<'t> {
             if incident.rule != self.place {
                 continue;
             }
-            let said = self.said(&incident);
+            let finding = self.finding(&incident);
+            if let Some(told) = &mut self.told {
+                told.push(finding.clone());
+            }
+            let said = Said::of(finding);
             self.lines.push(format!("{clock} {said}"));
             match self.fresh.iter_mut().find(|earlier| earlier.id == said.id) {
                 Some(earlier) => *earlier = said,
@@ -267,7 +276,7 @@ impl<'t> Trial<'t> {
         }
     }
 
-    fn said(&self, incident: &Incident) -> Said {
+    fn finding(&self, incident: &Incident) -> Finding {
         let views: Vec<&EventView> =
             incident.records.iter().filter_map(|record| self.records.get(&record.0)).collect();
         let records = views.iter().filter_map(|view| {
@@ -275,7 +284,7 @@ impl<'t> Trial<'t> {
             RawValue::from_string(text).ok()
         });
         let records = records.collect();
-        Said::of(Finding::new(incident, self.rule, views.first().copied(), records, self.context))
+        Finding::new(incident, self.rule, views.first().copied(), records, self.context)
     }
 
     fn time(&self, offset: Duration) -> EventTime {

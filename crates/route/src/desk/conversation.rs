@@ -140,12 +140,9 @@ impl Conversation {
     /// Begins anew with a finding after having been closed, as another conversation if it is another finding.
     pub(super) fn begin_again(&mut self, finding: &FindingEvent, now: Timestamp) {
         if finding.id() == self.id {
-            self.closed = None;
-            self.findings = 0;
-            self.known.remove(finding.id());
-            (self.said, self.acknowledged, self.waiting) = (None, None, None);
-            (self.severity, self.said_severity) = (Severity::Info, Severity::Info);
-            self.beyond = 0;
+            (self.closed, self.said, self.acknowledged, self.waiting) = (None, None, None, None);
+            (self.severity, self.said_severity) = (finding.severity(), Severity::Info);
+            self.news = true;
             self.hear(finding, now);
             return;
         }

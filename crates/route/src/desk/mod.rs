@@ -245,6 +245,11 @@ impl Desk {
                 continue;
             }
             for (target, note) in due.others {
+                // Whoever waits for an answer at two targets is told once.
+                let there = self.conversations.get(&format!("{}/{target}", thread_of(&key)));
+                if there.is_some_and(|there| there.said == Some(now)) {
+                    continue;
+                }
                 errands.extend(self.pass_on(policy, &key, &target, &note, now));
             }
             self.wind(&key, policy, now);

@@ -36,11 +36,15 @@ pub(crate) fn run(arguments: &Check, talk: Talk) -> Outcome {
         if rule_paths.is_empty() && !loaded.has_errors() {
             diagnostics.extend(about_rules);
             let place = |list: &str| analysis.organization.list_places.get(list).cloned();
+            let tested = super::suppressions::firing_tests(&rules, &knowledge.context, &files);
+            diagnostics.extend(analysis.hiding_tests(&tested));
             diagnostics.extend(rules::unused_lists(&rules, knowledge.context.lists(), place));
         }
     }
     let of_configuration = diagnostics.iter().filter(|diagnostic| diagnostic.is_error()).count();
     let today = clock::now().to_zoned(jiff::tz::TimeZone::UTC).date();
+    let expired = knowledge.analysis().map(|analysis| analysis.expired_suppressions(today));
+    diagnostics.extend(expired.unwrap_or_default());
     diagnostics.extend(loaded.diagnostics);
     diagnostics.extend(rules::expired_exceptions(&loaded.rules, today));
     diagnostics.extend(rules::missing_events(&loaded.rules, &files));

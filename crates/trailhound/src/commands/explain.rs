@@ -3,6 +3,7 @@
 
 use cloudtrail::{Decoder, Item};
 use matcher::Scratch;
+use route::{FindingEvent, Suppression};
 use rules::{EventView, Rule, RuleSet};
 
 use crate::arguments::{CheckFormat, Explain};
@@ -22,32 +23,55 @@ pub(crate) fn run(arguments: &Explain, talk: Talk) -> Outcome {
     let mut history = before;
     history.push(event);
     let over_time = decide::explain_over_time(&rules, rule, &history, context);
+    let events = history.len();
+    let suppressed = suppressed(&knowledge, &rules, rule, history);
     print(talk, |out| match arguments.format {
         CheckFormat::Text => {
             writeln!(out, "{place}\n{}", plain_lines(&explanation.to_string()))?;
             if let Some(over_time) = &over_time {
-                let events = if history.len() == 1 {
-                    "1 event".to_owned()
-                } else {
-                    format!("{} events", history.len())
-                };
+                let events = if events == 1 { "1 event".to_owned() } else { format!("{events} events") };
                 writeln!(out, "  after {events}:")?;
                 for line in over_time.lines() {
                     writeln!(out, "      {}", plain(line))?;
                 }
             }
+            if let Some(one) = &suppressed {
+                let (id, owner, reason) = (&one.id, plain(&one.owner), plain(&one.reason));
+                writeln!(
+                    out,
+                    "  told to nobody: the suppression `{id}` hides it until {} ({owner}: {reason})",
+                    one.expires
+                )?;
+            }
             Ok(())
         }
         CheckFormat::Json => {
             let mut json = serde_json::to_value(&explanation)?;
-            if let (Some(over_time), Some(members)) = (&over_time, json.as_object_mut()) {
-                members.insert("over_time".to_owned(), over_time.as_str().into());
+            if let Some(members) = json.as_object_mut() {
+                members.extend(over_time.as_deref().map(|text| ("over_time".to_owned(), text.into())));
+                members.extend(suppressed.map(|one| ("suppressed_by".to_owned(), (*one.id).into())));
             }
             serde_json::to_writer_pretty(&mut *out, &json)?;
             writeln!(out)
         }
     })?;
     Ok(Exit::Fine)
+}
+
+/// The suppression that hides what the rule says of the events.
+fn suppressed<'k>(
+    knowledge: &'k Knowledge,
+    rules: &RuleSet,
+    rule: &Rule,
+    events: Vec<EventView>,
+) -> Option<&'k Suppression> {
+    let suppressions = &knowledge.analysis()?.suppressions;
+    if suppressions.is_empty() {
+        return None;
+    }
+    let said = decide::findings_of(rules, rule, events, &knowledge.context);
+    let finding = FindingEvent::parse(&serde_json::to_string(said.last()?).ok()?).ok()?;
+    suppressions.iter().map(|(one, _)| one).find(|one| one.hides(&finding))
 }
 
 /// There is no rule of that id; which one may have been meant.

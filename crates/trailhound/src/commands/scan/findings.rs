@@ -5,9 +5,10 @@ use std::fs::File;
 use std::io::{BufWriter, Write};
 
 use cloudtrail::Decoder;
-use context::People;
+use context::{Context, People};
 use decide::{Basis, Finding, Holding, Incident, SignalTally};
-use rules::{EventView, Severity};
+use route::{FindingEvent, Suppression};
+use rules::{EventView, Rule, Severity};
 use serde_json::value::RawValue;
 
 use super::history::History;
@@ -21,6 +22,8 @@ use crate::talk::Talk;
 pub(super) struct Told {
     /// Findings by rule.
     pub(super) findings: BTreeMap<String, u64>,
+    /// Findings that are known to be good, by suppression. They are not counted among the others.
+    pub(super) suppressed: BTreeMap<String, u64>,
     /// What became of the signals that fired.
     pub(super) signals: SignalTally,
     /// Rules that had to forget something.
@@ -33,6 +36,10 @@ pub(super) struct Told {
 impl Told {
     /// Tells what had to be forgotten.
     pub(super) fn report(&self, loaded: &Loaded, talk: Talk) {
+        for (id, count) in &self.suppressed {
+            let what = if *count == 1 { "1 finding".to_owned() } else { format!("{count} findings") };
+            talk.note(format_args!("{what} not told: the suppression `{id}` hides them"));
+        }
         for (rule, holding) in &self.forgot {
             let rule = loaded.rule(*rule).map(|rule| rule.id.as_str()).unwrap_or_default();
             if holding.evicted > 0 {
@@ -83,6 +90,7 @@ pub(super) fn tell(
     }
     let mut told = Told {
         findings: BTreeMap::new(),
+        suppressed: BTreeMap::new(),
         signals: decided.tally,
         forgot: decided.forgot,
         worst: None,
@@ -94,6 +102,15 @@ pub(super) fn tell(
     let mut records = Records { spool, decoder: Decoder::default(), text: Vec::new() };
     for incident in incidents {
         let Some(rule) = loaded.rule(incident.rule) else { continue };
+        let mut made = None;
+        if !loaded.suppressions.is_empty() {
+            let finding = records.finding(&incident, rule, &people, &loaded.context)?;
+            if let Some(by) = hides(&loaded.suppressions, &finding) {
+                *told.suppressed.entry(by.id.to_string()).or_default() += u64::from(incident.revision == 0);
+                continue;
+            }
+            made = Some(finding);
+        }
         // A finding that is resolved was counted when it fired.
         if incident.revision == 0 {
             *told.findings.entry(rule.id.to_string()).or_default() += 1;
@@ -102,18 +119,22 @@ pub(super) fn tell(
         if incident.severity < least || told.printed.is_err() {
             continue;
         }
-        let (first, sample) = records.of(&incident)?;
-        let first = first.map(|first| {
-            let person = people.behind(first.principal());
-            first.with_human(person.as_deref())
-        });
-        let finding = Finding::new(&incident, rule, first.as_ref(), sample, &loaded.context);
+        let finding = match made {
+            Some(finding) => finding,
+            None => records.finding(&incident, rule, &people, &loaded.context)?,
+        };
         told.printed = written(output.finding(&finding));
     }
     if told.printed.is_ok() {
         told.printed = written(output.finish());
     }
     Ok(told)
+}
+
+/// The suppression that hides a finding.
+fn hides<'s>(suppressions: &'s [Suppression], finding: &Finding) -> Option<&'s Suppression> {
+    let event = FindingEvent::parse(&serde_json::to_string(finding).ok()?).ok()?;
+    suppressions.iter().find(|one| one.hides(&event))
 }
 
 fn cannot_write_ids(error: &std::io::Error) -> Failure {
@@ -128,6 +149,22 @@ struct Records {
 }
 
 impl Records {
+    /// An incident as it is told, with the person behind its principal.
+    fn finding(
+        &mut self,
+        incident: &Incident,
+        rule: &Rule,
+        people: &People,
+        context: &Context,
+    ) -> Result<Finding, Failure> {
+        let (first, sample) = self.of(incident)?;
+        let first = first.map(|first| {
+            let person = people.behind(first.principal());
+            first.with_human(person.as_deref())
+        });
+        Ok(Finding::new(incident, rule, first.as_ref(), sample, context))
+    }
+
     /// The first record taken apart, and the texts of the sample; none of either where nothing happened.
     fn of(&mut self, incident: &Incident) -> Result<(Option<EventView>, Vec<Box<RawValue>>), Failure> {
         let mut first = None;

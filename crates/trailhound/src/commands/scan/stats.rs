@@ -21,6 +21,9 @@ pub(super) struct Stats {
     /// What became of the signals: one rule that wanted one event each.
     signals: BTreeMap<&'static str, u64>,
     findings: BTreeMap<String, u64>,
+    /// Findings that are known to be good, by suppression; not among `findings`.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    suppressed: BTreeMap<String, u64>,
     seconds: f64,
 }
 
@@ -73,6 +76,7 @@ impl Stats {
                 .collect(),
             signals: signals.collect(),
             findings: told.findings.clone(),
+            suppressed: told.suppressed.clone(),
             seconds: took.as_secs_f64(),
         }
     }

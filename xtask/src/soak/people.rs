@@ -1,0 +1,62 @@
+//! What people were told, out of the outbox: conversations without gaps, in which every finding is counted once.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+use store::Delivery;
+
+use super::Failure;
+
+/// Messages by target and conversation: by number, how many findings each stands for.
+#[derive(Default)]
+pub(super) struct People(BTreeMap<(String, String), BTreeMap<u32, u64>>);
+
+impl People {
+    /// Takes note of an outbox entry.
+    pub(super) fn note(&mut self, entry: &Delivery) -> Result<(), Failure> {
+        if entry.key.target() == "hook" {
+            return Ok(());
+        }
+        let payload = entry.payload.as_deref().ok_or_else(|| format!("{} has no message", entry.key))?;
+        let parcel: Value = serde_json::from_slice(payload)?;
+        let findings = parcel["telling"]["findings"].as_u64().unwrap_or(1);
+        let place = (entry.key.target().to_owned(), entry.key.finding().to_owned());
+        self.0.entry(place).or_default().insert(entry.key.revision(), findings);
+        Ok(())
+    }
+
+    /// Holds it against the findings there are, and says what there was.
+    pub(super) fn check(&self, findings: &BTreeMap<(String, u32), String>) -> Result<String, Failure> {
+        let ids: BTreeSet<&String> = findings.keys().map(|(id, _)| id).collect();
+        for ((target, id), messages) in &self.0 {
+            let gap =
+                messages.keys().zip(messages.keys().skip(1)).find(|(before, after)| **before + 1 != **after);
+            if let Some((before, after)) = gap {
+                return Err(format!(
+                    "conversation {id} at {target} has no message between {before} and {after}"
+                )
+                .into());
+            }
+        }
+        let at = |name: &str| self.0.iter().filter(move |((target, _), _)| target == name);
+        let told: u64 = at("told").filter_map(|(_, messages)| messages.values().max()).sum();
+        if told != ids.len() as u64 {
+            return Err(format!("{} findings were made, and people were told of {told}", ids.len()).into());
+        }
+        for name in ["told", "unanswered", "repeated"] {
+            if at(name).next().is_none() {
+                return Err(format!("{name} was told nothing").into());
+            }
+        }
+        if let Some(((_, id), _)) = at("held").next() {
+            return Err(format!("{id} was told although it is held").into());
+        }
+        let (conversations, messages) =
+            (at("told").count(), at("told").map(|(_, all)| all.len()).sum::<usize>());
+        let (unanswered, repeated) = (at("unanswered").count(), at("repeated").count());
+        Ok(format!(
+            "people were told of them in {conversations} conversations with {messages} messages, {unanswered} of which went on unanswered, \
+             and {repeated} that were held and repeated"
+        ))
+    }
+}
