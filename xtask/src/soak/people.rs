@@ -38,7 +38,7 @@ impl People {
                 .into());
             }
         }
-        let at = |name: &str| self.0.iter().filter(move |((target, _), _)| target == name);
+        let at = |name: &'static str| self.0.iter().filter(move |((target, _), _)| target == name);
         let told: u64 = at("told").filter_map(|(_, messages)| messages.values().max()).sum();
         if told != ids.len() as u64 {
             return Err(format!("{} findings were made, and people were told of {told}", ids.len()).into());
