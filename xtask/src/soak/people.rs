@@ -38,25 +38,29 @@ impl People {
                 .into());
             }
         }
-        let at = |name: &'static str| self.0.iter().filter(move |((target, _), _)| target == name);
-        let told: u64 = at("told").filter_map(|(_, messages)| messages.values().max()).sum();
+        let told: u64 = self.at("told").filter_map(|(_, messages)| messages.values().max()).sum();
         if told != ids.len() as u64 {
             return Err(format!("{} findings were made, and people were told of {told}", ids.len()).into());
         }
         for name in ["told", "unanswered", "repeated"] {
-            if at(name).next().is_none() {
+            if self.at(name).next().is_none() {
                 return Err(format!("{name} was told nothing").into());
             }
         }
-        if let Some(((_, id), _)) = at("held").next() {
+        if let Some(((_, id), _)) = self.at("held").next() {
             return Err(format!("{id} was told although it is held").into());
         }
         let (conversations, messages) =
-            (at("told").count(), at("told").map(|(_, all)| all.len()).sum::<usize>());
-        let (unanswered, repeated) = (at("unanswered").count(), at("repeated").count());
+            (self.at("told").count(), self.at("told").map(|(_, all)| all.len()).sum::<usize>());
+        let (unanswered, repeated) = (self.at("unanswered").count(), self.at("repeated").count());
         Ok(format!(
             "people were told of them in {conversations} conversations with {messages} messages, {unanswered} of which went on unanswered, \
              and {repeated} that were held and repeated"
         ))
+    }
+
+    /// The conversations at one target.
+    fn at(&self, name: &'static str) -> impl Iterator<Item = (&(String, String), &BTreeMap<u32, u64>)> {
+        self.0.iter().filter(move |((target, _), _)| target == name)
     }
 }

@@ -104,7 +104,7 @@ pub(super) fn tell(
         let Some(rule) = loaded.rule(incident.rule) else { continue };
         let mut made = None;
         if !loaded.suppressions.is_empty() {
-            let finding = records.finding(&incident, rule, &people, &loaded.context)?;
+            let finding = records.finding(&incident, rule, people, &loaded.context)?;
             if let Some(by) = hides(&loaded.suppressions, &finding) {
                 *told.suppressed.entry(by.id.to_string()).or_default() += u64::from(incident.revision == 0);
                 continue;
@@ -121,7 +121,7 @@ pub(super) fn tell(
         }
         let finding = match made {
             Some(finding) => finding,
-            None => records.finding(&incident, rule, &people, &loaded.context)?,
+            None => records.finding(&incident, rule, people, &loaded.context)?,
         };
         told.printed = written(output.finding(&finding));
     }
