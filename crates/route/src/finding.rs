@@ -99,6 +99,7 @@ pub(crate) struct Detail {
     pub(crate) account: Option<Account>,
     pub(crate) principal: Option<Principal>,
     pub(crate) source_ip: Option<String>,
+    pub(crate) source: Option<Place>,
     pub(crate) key: Option<BTreeMap<String, String>>,
     pub(crate) count: u64,
     pub(crate) first_time: Option<String>,
@@ -118,6 +119,16 @@ pub(crate) struct Detail {
 pub(crate) struct Account {
     pub(crate) name: Option<String>,
     pub(crate) ou: Option<String>,
+}
+
+/// Where an address is, and whose.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Place {
+    pub(crate) country: Option<String>,
+    pub(crate) city: Option<String>,
+    pub(crate) asn: Option<u32>,
+    pub(crate) org: Option<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]

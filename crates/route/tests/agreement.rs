@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use decide::{AccountDetail, DETAIL_TYPE, Detail, Finding, PrincipalDetail, SOURCE, Window};
+use decide::{AccountDetail, DETAIL_TYPE, Detail, Finding, PrincipalDetail, SOURCE, SourceDetail, Window};
 use route::{FindingEvent, Message, Severity, State};
 use serde_json::value::to_raw_value;
 
@@ -48,7 +48,12 @@ fn finding(severity: rules::Severity, state: decide::State) -> Finding {
                 human: Some(text("Alice")),
             },
             source_ip: Some(text("203.0.113.7")),
-            source: None,
+            source: Some(SourceDetail {
+                country: Some(text("DE")),
+                city: Some(text("Berlin")),
+                asn: Some(64_500),
+                org: Some(text("Example")),
+            }),
             context: None,
             key: BTreeMap::from([(text("account"), text("111122223333"))]),
             window: Window { from: text("2026-11-03T02:41:09Z"), to: text("2026-11-03T03:41:09Z") },

@@ -5,7 +5,7 @@ use jiff::tz::TimeZone;
 use serde_json::Value;
 
 use super::{FACTS_MAX, Fact, PROSE_MAX, text_at};
-use crate::finding::{Principal, Told};
+use crate::finding::{Place, Principal, Told};
 use crate::printable::line;
 use crate::{Kind, Telling};
 
@@ -28,7 +28,7 @@ pub(super) fn of(
     add("Findings", findings(telling).filter(|_| is_first));
     add("Who", principal.and_then(who));
     add("Identity", principal.and_then(|principal| principal.arn.clone()).filter(|_| is_first));
-    add("From", from(detail.source_ip.as_deref(), record));
+    add("From", from(detail.source_ip.as_deref(), detail.source.as_ref(), record));
     add("Account", account(told));
     add("Region", Some(told.region.clone()));
     add("When", when(told, zone));
@@ -70,9 +70,17 @@ fn who(principal: &Principal) -> Option<String> {
     Some(if more.is_empty() { first } else { format!("{first} ({})", more.join(", ")) })
 }
 
-fn from(source_ip: Option<&str>, record: Option<&Value>) -> Option<String> {
+/// `203.0.113.7 (Frankfurt am Main, DE, AS64500 Example) with aws-cli/2.31.0`.
+fn from(source_ip: Option<&str>, place: Option<&Place>, record: Option<&Value>) -> Option<String> {
     let agent = text_at(record, "/userAgent").map(|agent| format!("with {}", line(agent, 200)));
-    let parts: Vec<String> = source_ip.map(str::to_owned).into_iter().chain(agent).collect();
+    let place = place.map(|place| {
+        let system = place.asn.map(|number| format!("AS{number}"));
+        let system: Vec<String> = system.into_iter().chain(place.org.clone()).collect();
+        let parts = place.city.clone().into_iter().chain(place.country.clone());
+        parts.chain((!system.is_empty()).then(|| system.join(" "))).collect::<Vec<_>>().join(", ")
+    });
+    let place = place.filter(|place| !place.is_empty()).map(|place| format!("({place})"));
+    let parts: Vec<String> = source_ip.map(str::to_owned).into_iter().chain(place).chain(agent).collect();
     (!parts.is_empty()).then(|| parts.join(" "))
 }
 
@@ -125,6 +133,22 @@ fn call(record: Option<&Value>) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_address_is_somewhere_and_somebodys() {
+        let some = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+        for (country, city, asn, org, expected) in [
+            ("DE", "Berlin", Some(64500), "Example", "203.0.113.7 (Berlin, DE, AS64500 Example) with x"),
+            ("DE", "", None, "", "203.0.113.7 (DE) with x"),
+            ("", "", Some(64500), "", "203.0.113.7 (AS64500) with x"),
+            ("", "", None, "", "203.0.113.7 with x"),
+        ] {
+            let place = Place { country: some(country), city: some(city), asn, org: some(org) };
+            let record = serde_json::json!({ "userAgent": "x" });
+            assert_eq!(from(Some("203.0.113.7"), Some(&place), Some(&record)).as_deref(), Some(expected));
+        }
+        assert_eq!(from(None, None, None), None);
+    }
 
     #[test]
     fn the_person_comes_first() {
