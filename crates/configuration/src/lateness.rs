@@ -15,6 +15,8 @@ pub struct Lateness {
     pub logs: Duration,
     /// Of events in log files.
     pub s3: Duration,
+    /// How long an account and region may say nothing until it is taken to have nothing to say, beyond the lateness.
+    pub idle: Duration,
 }
 
 impl Default for Lateness {
@@ -24,11 +26,12 @@ impl Default for Lateness {
             eventbridge: Duration::from_secs(2 * 60),
             logs: Duration::from_secs(20 * 60),
             s3: Duration::from_secs(60 * 60),
+            idle: Duration::from_secs(15 * 60),
         }
     }
 }
 
-pub(crate) const KEYS: [&str; 3] = ["eventbridge", "logs", "s3"];
+pub(crate) const KEYS: [&str; 4] = ["eventbridge", "logs", "s3", "idle"];
 
 /// Beyond a day, windows would stay open longer than anybody waits for a finding.
 const LATENESS_MAX: Duration = Duration::from_secs(24 * 3600);
@@ -42,6 +45,7 @@ impl Reader<'_, '_> {
         };
         let (eventbridge, logs, s3) =
             (of("eventbridge", defaults.eventbridge), of("logs", defaults.logs), of("s3", defaults.s3));
-        Some(Lateness { eventbridge: eventbridge?, logs: logs?, s3: s3? })
+        let idle = of("idle", defaults.idle);
+        Some(Lateness { eventbridge: eventbridge?, logs: logs?, s3: s3?, idle: idle? })
     }
 }

@@ -192,6 +192,7 @@ fn lateness() -> Value {
             "eventbridge": duration("Of events that EventBridge delivers.", "2m"),
             "logs": duration("Of events that CloudWatch Logs delivers.", "20m"),
             "s3": duration("Of events in log files.", "60m"),
+            "idle": duration("How long an account and region may say nothing until it is taken to have nothing to say.", "15m"),
         }),
     )
 }

@@ -26,10 +26,8 @@ use crate::people::{StoredPeople, Waiting};
 use crate::records::{Record, Records};
 use crate::{Journal, Program};
 
-/// A lane that has told nothing for so long is assumed to have nothing to tell, beyond its lateness.
-const SILENT: Duration = Duration::from_secs(15 * 60);
-/// How often silence is looked for.
-const LOOK: jiff::SignedDuration = jiff::SignedDuration::from_secs(10);
+/// How often silence is looked for, at most.
+const LOOK: Duration = Duration::from_secs(10);
 
 /// A finding with the way its last event came by.
 pub(crate) struct Told {
@@ -199,10 +197,11 @@ impl Deliberation {
 
     /// Settles what is due. Lanes that have been silent for long are assumed to have nothing to tell.
     pub(crate) fn advance(&mut self, now: Timestamp, journal: &Journal) {
-        if now.duration_since(self.looked).abs() >= LOOK {
+        let idle = self.program.idle;
+        if now.duration_since(self.looked).unsigned_abs() >= LOOK.min(idle / 4) {
             self.looked = now;
             self.losses.tell(&self.engine, &self.program, now, journal);
-            let silent: Vec<Lane> = self.engine.lanes().silent(SILENT).collect();
+            let silent: Vec<Lane> = self.engine.lanes().silent(idle, event_time(now)).collect();
             for lane in silent {
                 let progress = Progress { lane, to: event_time(now), evidence: Evidence::Assumed };
                 self.engine.progress(progress, event_time(now));

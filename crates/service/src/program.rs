@@ -29,8 +29,13 @@ pub struct Program {
     pub lateness: Lateness,
     /// What findings are responded to.
     pub responses: Responses,
+    /// A lane that has told nothing for so long is assumed to have nothing to tell, beyond its lateness. A quarter of an hour, unless set.
+    pub idle: Duration,
     enrichers: Vec<(Arc<Enricher>, Duration)>,
 }
+
+/// How long most lanes are silent at times, without anything being wrong.
+const IDLE: Duration = Duration::from_secs(15 * 60);
 
 impl Program {
     /// Compiles rules into one index.
@@ -56,6 +61,7 @@ impl Program {
             context,
             policy: policy.into(),
             lateness,
+            idle: IDLE,
             responses: Responses::default(),
             enrichers: Vec::new(),
         }

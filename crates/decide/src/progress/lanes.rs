@@ -138,9 +138,9 @@ impl Lanes {
         Some(id)
     }
 
-    /// The lanes that have proved nothing for `after`: those of which progress may be assumed.
-    pub fn silent(&self, after: Duration) -> impl Iterator<Item = Lane> + '_ {
-        let since = self.now.as_micros().saturating_sub(micros(after));
+    /// The lanes that have proved nothing for `after`, as of `now`: those of which progress may be assumed.
+    pub fn silent(&self, after: Duration, now: EventTime) -> impl Iterator<Item = Lane> + '_ {
+        let since = self.now.max(now).as_micros().saturating_sub(micros(after));
         self.lanes
             .iter()
             .filter(move |known| known.live && known.heard.as_micros() <= since)
@@ -358,7 +358,10 @@ mod tests {
         lanes.hear(a, at(0), at(0));
         lanes.hear(b, at(0), at(500));
         lanes.advance(Progress { lane: a, to: at(600), evidence: Evidence::Assumed }, at(600));
-        assert_eq!(lanes.silent(Duration::from_secs(600)).collect::<Vec<_>>(), [a]);
+        let silent = |now| lanes.silent(Duration::from_secs(600), at(now)).collect::<Vec<_>>();
+        assert_eq!(silent(0), [a]);
+        assert_eq!(silent(1_099), [a]);
+        assert_eq!(silent(1_100), [a, b], "time goes on when nothing comes at all");
     }
 
     proptest! {

@@ -114,7 +114,7 @@ fn live(rules: &RuleSet, world: &World) -> Vec<Incident> {
         if expected {
             engine.take(sighting(account, time));
         }
-        let silent: Vec<_> = engine.lanes().silent(seconds(60)).collect();
+        let silent: Vec<_> = engine.lanes().silent(seconds(60), now).collect();
         for lane in silent {
             let to = engine.lanes().now();
             engine.progress(Progress { lane, to, evidence: Evidence::Assumed }, now);

@@ -192,7 +192,7 @@ fn live(world: &World) -> Vec<Occurrence> {
             rule.take(&signal(time, 0, &name(account)), &mut said);
         }
         lanes.hear(lane(account), at(time), now);
-        let silent: Vec<_> = lanes.silent(Duration::from_secs(60)).collect();
+        let silent: Vec<_> = lanes.silent(Duration::from_secs(60), now).collect();
         for lane in silent {
             lanes.advance(Progress { lane, to: lanes.now(), evidence: Evidence::Assumed }, now);
         }

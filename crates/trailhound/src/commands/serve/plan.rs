@@ -142,6 +142,7 @@ pub(super) fn load(path: &str, clock: &Clock) -> Result<Loaded, Faults> {
     program.responses = service::Responses::new(
         responses.map(|one| Response { lane: one.lane.clone(), pattern: one.pattern.clone() }).collect(),
     );
+    program.idle = configuration.lateness.idle;
     let plan = Plan {
         program,
         sources: configuration.sources.iter().map(source).collect::<Result<_, _>>()?,
@@ -151,6 +152,7 @@ pub(super) fn load(path: &str, clock: &Clock) -> Result<Loaded, Faults> {
             targets_of(configuration).flat_map(secrets_of),
         ),
         files: watched,
+        at_restart: Vec::new(),
     };
     Ok(Loaded {
         plan,
