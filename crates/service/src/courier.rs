@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use route::{FindingEvent, TargetName, Telling};
-use store::{Attempt, Attempts, Delivery, DeliveryKey, Outcome, Reader, Receipts, Store};
+use store::{Attempt, Attempts, Delivery, DeliveryKey, Outcome, Reader, Receipts, Rewind, Store};
 use targets::respond::AuditList;
 use targets::{Clock, Dispatcher, Fate, Job, Lane, Next, NotTaken, Report, Reports};
 use tokio::sync::{Notify, watch};
@@ -82,7 +82,16 @@ impl Courier {
     /// If the store cannot go on.
     pub(crate) async fn run(mut self) -> Result<(), store::Error> {
         let mut reader = self.store.reader()?;
+        let now_ms = (self.clock)().as_millisecond();
+        let brought = self.commit(|| Rewind { now_ms }).await?;
+        if brought > 0 {
+            let line = self
+                .journal
+                .warn("the clock was set back since the service last ran; retries keep their delay");
+            line.with("count", brought).done();
+        }
         let mut round = self.begin();
+        self.tell_of_strangers(&mut reader, &round)?;
         loop {
             if self.stop.borrow().is_some() {
                 break;
@@ -91,6 +100,7 @@ impl Courier {
                 // The old workers end what they have begun; nothing is offered to them any more.
                 self.end(round, Duration::from_secs(5)).await?;
                 round = self.begin();
+                self.tell_of_strangers(&mut reader, &round)?;
             }
             let now = (self.clock)();
             let (started, next_due) = self.start(&mut reader, &round, now).await?;
@@ -122,6 +132,21 @@ impl Courier {
         let names = lanes.iter().map(|(name, _)| name.clone()).collect();
         let (dispatcher, reports) = Dispatcher::start(lanes, &self.clock, &self.jitter);
         Round { dispatcher, reports, names }
+    }
+
+    /// Warns of what is owed to targets that there are no more: it waits until they are back.
+    fn tell_of_strangers(&self, reader: &mut Reader, round: &Round) -> Result<(), store::Error> {
+        for (target, count) in reader.snapshot()?.owed()? {
+            if round.names.iter().all(|name| name.as_str() != target) {
+                let line =
+                    self.journal.warn("deliveries are owed to a target that is not configured any more");
+                line.with("target", target)
+                    .with("count", count)
+                    .with("hint", "they wait until a target of that name is there again; `trailhound deliveries list` shows them")
+                    .done();
+            }
+        }
+        Ok(())
     }
 
     /// Starts what is due, as far as there is room; says when the next is due.

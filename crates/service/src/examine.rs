@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, mpsc as std_mpsc};
 
 use cloudtrail::outcome::{Outcome, RejectReason, SkipReason, Tally};
@@ -89,11 +89,18 @@ pub(crate) struct Entrance {
     /// The number of the next batch.
     next: AtomicU64,
     current: Current,
+    /// The latest time the clock showed, in microseconds.
+    latest: AtomicI64,
 }
 
 impl Entrance {
     pub(crate) fn new(arrivals: mpsc::Receiver<Arrival>, current: Current) -> Self {
-        Entrance { arrivals: Mutex::new(arrivals), next: AtomicU64::new(0), current }
+        Entrance {
+            arrivals: Mutex::new(arrivals),
+            next: AtomicU64::new(0),
+            current,
+            latest: AtomicI64::new(i64::MIN),
+        }
     }
 
     /// The next batch with its number and program; none when there will be no more.
@@ -103,6 +110,14 @@ impl Entrance {
         // Numbered first: see `program_of_nothing`. Under the lock, so a later number never has an earlier program.
         let number = self.next.fetch_add(1, Ordering::SeqCst);
         Some((number, arrival, self.program()))
+    }
+
+    /// Beyond this an event is dated in the future. It never goes back: what was in time a moment ago is not in the future because the
+    /// clock was set back, and what is left aside for that is acknowledged and does not come again.
+    fn horizon(&self, now: Timestamp) -> EventTime {
+        let latest = self.latest.fetch_max(now.as_microsecond(), Ordering::SeqCst).max(now.as_microsecond());
+        let future = i64::try_from(FUTURE_MAX.as_micros()).unwrap_or(i64::MAX);
+        EventTime::from_micros(latest.saturating_add(future))
     }
 
     fn program(&self) -> Arc<Program> {
@@ -122,10 +137,10 @@ pub(crate) fn work(entrance: &Entrance, decider: &std_mpsc::Sender<Input>, clock
     let mut examiner = Examiner { decoder: Decoder::default(), scratch: Scratch::new() };
     while let Some((number, arrival, program)) = entrance.next() {
         let Arrival { batch: Batch { source, content, acknowledge }, received } = arrival;
-        let now = clock();
+        let horizon = entrance.horizon(clock());
         // A defect met in one batch must not stop the others; the batch stays with its source.
         let parts = catch_unwind(AssertUnwindSafe(|| {
-            let examine = |payload| examiner.part(payload, &program, now);
+            let examine = |payload| examiner.part(payload, &program, horizon);
             content.payloads.into_iter().map(examine).collect::<Vec<_>>()
         }));
         let input = match parts {
@@ -167,7 +182,7 @@ struct Examiner {
 }
 
 impl Examiner {
-    fn part(&mut self, mut payload: Payload, program: &Program, now: Timestamp) -> Part {
+    fn part(&mut self, mut payload: Payload, program: &Program, horizon: EventTime) -> Part {
         let Examiner { decoder, scratch } = self;
         let mut part = Part {
             origin: std::mem::take(&mut payload.origin),
@@ -181,8 +196,6 @@ impl Examiner {
             rejected: None,
             trouble: None,
         };
-        let future = i64::try_from(FUTURE_MAX.as_micros()).unwrap_or(i64::MAX);
-        let horizon = EventTime::from_micros(now.as_microsecond().saturating_add(future));
         let known = program.known_values();
         let judge = Judge { rules: program.rules(), context: &program.context, known: Some(&known) };
         let decoded = payload.decode(decoder, |item| match item {

@@ -123,6 +123,15 @@ pub(crate) fn render(shown: &Shown<'_>) -> String {
                     *value,
                 );
             }
+            ("forgotten", ..) => {
+                add(
+                    "trailhound_forgotten_total",
+                    "counter",
+                    "Events that rules took in and had to forget, because they had too many keys or events.",
+                    String::new(),
+                    *value,
+                );
+            }
             ("rules", rule, _) => {
                 add(
                     "trailhound_rule_findings_total",

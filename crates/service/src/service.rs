@@ -97,6 +97,8 @@ pub struct Plan {
     pub targets: String,
     /// Files and folders whose change makes the service reload.
     pub files: Vec<PathBuf>,
+    /// Settings that are different from those the service runs with, and that it reads at its start only.
+    pub at_restart: Vec<&'static str>,
 }
 
 /// Loads the configuration again; the text says what is wrong with it.
@@ -351,7 +353,7 @@ impl Running {
         clock: Clock,
         jitter: Jitter,
     ) -> Result<Running, StartError> {
-        let Plan { program, sources, lanes, targets, files } = plan;
+        let Plan { program, sources, lanes, targets, files, at_restart: _ } = plan;
         let journal = settings.journal.clone();
         if store.interrupted() > 0 {
             let line = journal.warn("deliveries were under way when the service last ended; they are sent again under the same key");
@@ -517,7 +519,7 @@ impl Running {
                 return self.health.reload(State::Unhealthy { reason, next_step, since: (self.clock)() });
             }
         };
-        let Plan { program, sources, lanes, targets, files } = plan;
+        let Plan { program, sources, lanes, targets, files, at_restart } = plan;
         let rules = program.rules().len();
         *self.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(program);
         if targets != self.targets {
@@ -527,6 +529,10 @@ impl Running {
         self.exchange_sources(sources).await;
         self.watch = Watch::new(files);
         self.health.reload(State::Healthy);
+        if !at_restart.is_empty() {
+            let line = journal.warn("some settings were changed that take effect at the next start only");
+            line.with("settings", at_restart.join(", ")).done();
+        }
         journal
             .info("the configuration was reloaded")
             .with("rules", rules)

@@ -212,7 +212,7 @@ fn a_full_store_holds_input_back_and_loses_none() {
     until("the store is full", || {
         let lines: Vec<String> = (0..20).map(|n| record(&format!("{sent}-{n}"), "StopLogging")).collect();
         sent += 1;
-        verdicts.push(hand.lines(&lines));
+        verdicts.extend(hand.try_lines(&lines));
         matches!(service.health().told().1.first(), Some((_, State::Unhealthy { .. })))
     });
     assert!(!service.health().told().0);

@@ -99,6 +99,22 @@ impl Snapshot<'_> {
     }
 }
 
+impl Snapshot<'_> {
+    /// How many outbox entries each target is owed: pending or being sent. In the order of their names.
+    ///
+    /// # Errors
+    ///
+    /// When the database cannot be read.
+    pub fn owed(&self) -> Result<Vec<(String, u64)>, Error> {
+        self.read(|connection| {
+            let sql = "SELECT target, count(*) FROM delivery WHERE state IN ('pending', 'sending') GROUP BY target ORDER BY target";
+            let mut statement = connection.prepare_cached(sql)?;
+            let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get::<_, i64>(1)?.cast_unsigned())))?;
+            rows.collect()
+        })
+    }
+}
+
 fn count_findings(connection: &Connection) -> rusqlite::Result<FindingCounts> {
     let mut counts = FindingCounts {
         created: ledger(connection, "findings_created")?,

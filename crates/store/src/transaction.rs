@@ -2,7 +2,7 @@
 //!
 //! A [`Transaction`] is one caller's all-or-nothing: it is kept whole or not at all, whatever else shares its commit. The kinds
 //! are closed: [`Batch`](crate::Batch), [`Attempts`](crate::Attempts), [`Receipts`](crate::Receipts),
-//! [`DeadLetters`](crate::DeadLetters) and [`Prune`](crate::Prune).
+//! [`DeadLetters`](crate::DeadLetters), [`Rewind`](crate::Rewind) and [`Prune`](crate::Prune).
 
 use std::fmt;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};

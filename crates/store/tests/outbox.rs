@@ -318,3 +318,31 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn retries_keep_their_delay_when_the_clock_was_set_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    let hour = 3_600_000;
+    let mut batch = Batch::new(10 * hour);
+    // One that failed and is due in a minute, one that was never tried and is due at nine, one that is due already.
+    batch.deliver(key("a", 0, "x"), b"m".to_vec(), 10 * hour);
+    batch.deliver(key("b", 0, "x"), b"m".to_vec(), 19 * hour);
+    batch.deliver(key("c", 0, "x"), b"m".to_vec(), hour);
+    store.commit(batch).unwrap();
+    let granted = store.commit(Attempts::new(10 * hour, [key("a", 0, "x")])).unwrap();
+    let mut receipts = Receipts::new(10 * hour);
+    for attempt in granted {
+        let outcome = Outcome::Failed { error: "503".into(), due_ms: 10 * hour + 60_000 };
+        receipts.note(attempt.unwrap(), outcome);
+    }
+    store.commit(receipts).unwrap();
+    assert_eq!(store.commit(store::Rewind { now_ms: 10 * hour + 1 }).unwrap(), 0, "the clock went on");
+    assert_eq!(store.commit(store::Rewind { now_ms: 2 * hour }).unwrap(), 1);
+    let mut reader = store.reader().unwrap();
+    let snapshot = reader.snapshot().unwrap();
+    let pending = snapshot.deliveries(DeliveryState::Pending, 0, 10).unwrap();
+    let due: Vec<i64> = pending.iter().map(|entry| entry.due_ms).collect();
+    assert_eq!(due, [2 * hour + 60_000, 19 * hour, hour]);
+    assert_eq!(snapshot.owed().unwrap(), [("x".to_owned(), 3)]);
+}

@@ -87,6 +87,13 @@ impl Hand {
         self.content(content)
     }
 
+    /// Hands in lines if they are taken at once.
+    pub(crate) fn try_lines(&self, lines: &[String]) -> Option<oneshot::Receiver<Verdict>> {
+        let (sender, receiver) = oneshot::channel();
+        let content = Content::event_text("test", lines.join("\n").into_bytes());
+        self.0.try_send((content, sender)).is_ok().then_some(receiver)
+    }
+
     pub(crate) fn content(&self, content: Content) -> oneshot::Receiver<Verdict> {
         let (sender, receiver) = oneshot::channel();
         self.0.blocking_send((content, sender)).unwrap();
@@ -194,8 +201,15 @@ impl Wanted {
         move || plan(&rules, &target, &sources)
     }
 
+    pub(crate) fn start_at(&self, clock: &Clock) -> Service {
+        self.start_fully(Arc::new(self.plan_again()), clock)
+    }
+
     pub(crate) fn start_with(&self, loader: Loader) -> Service {
-        let clock = clock();
+        self.start_fully(loader, &clock())
+    }
+
+    fn start_fully(&self, loader: Loader, clock: &Clock) -> Service {
         let settings = Settings {
             state: self.state.clone(),
             store: self.store.clone(),
@@ -209,7 +223,7 @@ impl Wanted {
             journal: Journal::new(Said(Vec::new()), Level::Info, clock.clone()),
             version: "test",
         };
-        Service::start(settings, self.plan(), loader, clock, Arc::new(|| 0.5)).unwrap()
+        Service::start(settings, self.plan(), loader, clock.clone(), Arc::new(|| 0.5)).unwrap()
     }
 }
 
@@ -240,7 +254,14 @@ pub(crate) fn plan(rules: &str, target: &Recorder, sources: &[Arc<dyn Source>]) 
         definition: source.name().to_owned(),
     });
     let program = Program::new(loaded.rules, context, routes, Lateness::default());
-    Ok(Plan { program, sources: sources.collect(), lanes, targets: String::new(), files: Vec::new() })
+    Ok(Plan {
+        program,
+        sources: sources.collect(),
+        lanes,
+        targets: String::new(),
+        files: Vec::new(),
+        at_restart: Vec::new(),
+    })
 }
 
 /// Lines go to the test's output, a line at a time.
