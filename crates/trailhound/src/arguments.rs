@@ -148,6 +148,16 @@ pub(crate) enum Command {
   trailhound ack /var/lib/trailhound 8f2c… --by alice")]
     Ack(Acknowledge),
 
+    /// Copy a service's state to a file, also while it runs
+    #[command(after_help = "Example:
+  trailhound backup /var/lib/trailhound /backup/trailhound-monday.db")]
+    Backup(Backup),
+
+    /// Put a backup in the place of a service's state; the service must be stopped
+    #[command(after_help = "Example:
+  trailhound restore /backup/trailhound-monday.db /var/lib/trailhound")]
+    Restore(Restore),
+
     /// Print the JSON Schema of rule documents, of the configuration or of findings
     #[command(after_help = "Example:
   trailhound schema rule > rule.schema.json")]
@@ -473,6 +483,28 @@ pub(crate) struct Acknowledge {
     /// Who has it in hand [default: $USER]
     #[arg(long, value_name = "NAME")]
     pub(crate) by: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Backup {
+    /// The state folder, or the configuration that names it
+    #[arg(value_name = "STATE")]
+    pub(crate) state: PathBuf,
+
+    /// The copy: a file that is not there yet
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Restore {
+    /// The backup
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+
+    /// The state folder, which is made if need be, or the configuration that names it
+    #[arg(value_name = "STATE")]
+    pub(crate) state: PathBuf,
 }
 
 /// Which rules to use, and what they may ask about the organization.

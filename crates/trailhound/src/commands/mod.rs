@@ -1,6 +1,7 @@
 //! One file a command. Each resolves its arguments, calls the crates below, and prints.
 
 pub(crate) mod audit;
+pub(crate) mod backup;
 pub(crate) mod check;
 pub(crate) mod completions;
 pub(crate) mod coverage;

@@ -105,7 +105,7 @@ pub(crate) fn run(arguments: &Status, talk: Talk) -> Outcome {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "shown with one digit")]
-fn megabytes(bytes: u64) -> f64 {
+pub(super) fn megabytes(bytes: u64) -> f64 {
     bytes as f64 / 1e6
 }
 

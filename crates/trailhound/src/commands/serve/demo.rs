@@ -107,6 +107,7 @@ fn plan(http: Arc<dyn Source>, printed: &Arc<dyn Target>, jitter: &Jitter) -> Re
         lanes: Arc::new(move |_| vec![(name.clone(), lane())]),
         targets: String::new(),
         files: Vec::new(),
+        at_restart: Vec::new(),
     })
 }
 

@@ -8,6 +8,7 @@ mod plan;
 mod prints;
 
 use std::io;
+use std::net::SocketAddr;
 use std::num::NonZero;
 use std::path::Path;
 use std::sync::Arc;
@@ -45,6 +46,7 @@ fn from_file(config: &Path, arguments: &Serve, talk: Talk) -> Outcome {
     }
     let level = arguments.log.unwrap_or(loaded.level);
     let journal = Journal::new(io::stderr(), level, clock.clone());
+    let fixed = Fixed::of(&loaded);
     let settings = Settings {
         state: loaded.state.folder.clone(),
         store: loaded.state.options(),
@@ -54,18 +56,13 @@ fn from_file(config: &Path, arguments: &Serve, talk: Talk) -> Outcome {
         journal: journal.clone(),
         version: env!("CARGO_PKG_VERSION"),
     };
-    let fixed = (settings.state.clone(), settings.store.clone());
     let asked = organization::Asked::default();
     asked.set(loaded.organizations);
     let loader: Loader = {
         let (clock, asked) = (clock.clone(), asked.clone());
         Arc::new(move || {
-            let again = plan::load(&path, &clock).map_err(|faults| faults.to_string())?;
-            if (&again.state.folder, again.state.options().size_max_bytes)
-                != (&fixed.0, fixed.1.size_max_bytes)
-            {
-                return Err("`state` cannot change while the service runs: restart it".to_owned());
-            }
+            let mut again = plan::load(&path, &clock).map_err(|faults| faults.to_string())?;
+            again.plan.at_restart = fixed.changes(&Fixed::of(&again));
             asked.set(again.organizations);
             Ok(again.plan)
         })
@@ -79,6 +76,42 @@ fn from_file(config: &Path, arguments: &Serve, talk: Talk) -> Outcome {
     #[cfg(feature = "aws")]
     service.spawn(organization::ask(asked, journal.clone()));
     ended(service.wait())
+}
+
+/// What is read at the start only.
+struct Fixed {
+    state: configuration::State,
+    listen: Option<SocketAddr>,
+    /// Secrets: this is never shown.
+    keys: Vec<String>,
+    level: Level,
+}
+
+impl Fixed {
+    fn of(loaded: &plan::Loaded) -> Self {
+        let operations = loaded.operations.as_ref();
+        let keys = operations.into_iter().flat_map(|one| &one.keys);
+        Fixed {
+            state: loaded.state.clone(),
+            listen: operations.map(|one| one.listen),
+            keys: keys.map(|key| key.expose().to_owned()).collect(),
+            level: loaded.level,
+        }
+    }
+
+    /// What is different now, by the keys of the configuration.
+    fn changes(&self, now: &Fixed) -> Vec<&'static str> {
+        let settings = [
+            ("state.folder", self.state.folder == now.state.folder),
+            ("state.durability", self.state.durability == now.state.durability),
+            ("state.size_max", self.state.size_max_bytes == now.state.size_max_bytes),
+            ("state.retention", self.state.retention == now.state.retention),
+            ("http.listen", self.listen == now.listen),
+            ("http.keys", self.keys == now.keys),
+            ("log", self.level == now.level),
+        ];
+        settings.into_iter().filter(|(_, same)| !same).map(|(name, _)| name).collect()
+    }
 }
 
 fn start(
