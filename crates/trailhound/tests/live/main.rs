@@ -1,0 +1,175 @@
+//! What is decided live is what a scan decides: the real logs as they would be delivered, late, out of order and twice.
+
+#![cfg(unix)]
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+#[path = "../kit/mod.rs"]
+mod kit;
+#[cfg(feature = "aws")]
+mod queue;
+mod replay;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde_json::Value;
+
+/// Rules of every kind over what is frequent in the logs, beside those of the pack.
+const RULES: &str = r#"
+id: live-denied-hour
+title: "{{ principal.name }} is denied"
+severity: low
+pattern: { detail: { errorCode: [{ wildcard: "*Denied*" }] } }
+group: { by: [account, principal], for: 1h }
+---
+id: live-denied-often
+title: "{{ principal.name }} is denied often"
+severity: medium
+pattern: { detail: { errorCode: [{ wildcard: "*Denied*" }] } }
+threshold: { count: 3, within: 10m, by: [principal] }
+---
+id: live-many-calls
+title: "{{ principal.name }} looks around"
+severity: low
+pattern: { detail: { eventName: [{ prefix: List }, { prefix: Describe }, { prefix: Get }] } }
+threshold: { count: 5, within: 30m, by: [account, principal], distinct: detail.eventName }
+---
+id: live-role-then-read
+title: "{{ principal.name }} took a role and read"
+severity: low
+sequence:
+  within: 30m
+  by: [account, detail.sourceIPAddress]
+  steps:
+    - pattern: { detail: { eventName: [{ prefix: List }] } }
+    - pattern: { detail: { eventName: [{ prefix: Get }] } }
+---
+id: live-listed-and-left
+title: "{{ detail.sourceIPAddress }} listed and described nothing"
+severity: info
+sequence:
+  within: 20m
+  by: [account, detail.sourceIPAddress]
+  steps:
+    - pattern: { detail: { eventName: [{ prefix: List }] } }
+    - pattern: { detail: { eventName: [{ prefix: Get }] } }
+    - not: { pattern: { detail: { eventName: [{ prefix: Describe }] } } }
+---
+id: live-denied-alarm
+title: many calls are denied
+severity: medium
+pattern: { detail: { errorCode: [{ wildcard: "*Denied*" }] } }
+alarm:
+  metric: { value: 1, dimensions: { account: $.recipientAccountId } }
+  statistic: Sum
+  period: 300
+  evaluation_periods: 1
+  datapoints_to_alarm: 1
+  comparison_operator: GreaterThanOrEqualToThreshold
+  threshold: 2
+  treat_missing_data: notBreaching
+"#;
+
+/// Rules that count from the first start on: what they say of logs that are older than that, only a service says that began with them.
+const RULES_FROM_THE_START: &str = r#"
+id: live-new-caller
+title: "{{ principal.name }} was never seen"
+severity: low
+pattern: { detail: { eventName: [{ prefix: List }, { prefix: Get }] } }
+first_seen: { of: [account, principal], learn: 1h, forget: 30d }
+---
+kind: metric-filter
+id: live-reads
+filter_pattern: '{ $.readOnly IS TRUE }'
+metric_transformations: [{ metric_name: Reads, metric_namespace: Live, metric_value: 1, default_value: 0 }]
+---
+kind: alarm
+id: live-mostly-reads
+alarm_name: mostly-reads
+title: nearly all calls read
+severity: info
+namespace: Live
+metric_name: Reads
+statistic: Average
+period: 60
+evaluation_periods: 3
+datapoints_to_alarm: 2
+comparison_operator: GreaterThanThreshold
+threshold: 0.9
+treat_missing_data: notBreaching
+"#;
+
+/// What a scan says of the same files.
+fn scanned(folder: &Path, rules: &[&str], logs: &[&str]) -> Said {
+    let rules = rules.iter().flat_map(|rules| ["--rules", rules]);
+    let arguments: Vec<&str> =
+        ["scan"].into_iter().chain(logs.iter().copied()).chain(rules).chain(["--format", "ndjson"]).collect();
+    let seen = kit::run(folder, &arguments);
+    assert_eq!(seen.code, 0, "{}", seen.stderr);
+    let mut said = Said::default();
+    seen.findings().iter().for_each(|finding| said.add(finding));
+    said
+}
+
+/// Settled findings: what each rule said in which state under which fingerprint.
+///
+/// How often is left out: two events that arrive in the wrong order may both have been told at once as the first of their group, and then
+/// both are settled as what they turned out to be. With the window or time of each, for whoever looks into a difference.
+#[derive(Debug, Default)]
+struct Said(BTreeMap<(String, String, String), String>);
+
+impl Said {
+    fn add(&mut self, finding: &Value) {
+        let detail = &finding["detail"];
+        let of = |name: &str| detail[name].as_str().unwrap_or_default().to_owned();
+        // What a scan says of values it meets in a cold start, a service keeps to itself: it learns.
+        if of("reason").contains("cold start") {
+            return;
+        }
+        // Whether an absence cannot be decided depends on how long one waits, and a scan ends with its last event.
+        if detail["settled"] == true && of("state") != "unknown" {
+            let about = format!("{} {} {}", finding["time"], detail["window"], detail["key"]);
+            self.0.insert((of("rule"), of("state"), of("fingerprint")), about);
+        }
+    }
+
+    fn rules(&self) -> BTreeMap<&str, u32> {
+        let mut rules = BTreeMap::new();
+        for (rule, ..) in self.0.keys() {
+            *rules.entry(rule.as_str()).or_default() += 1;
+        }
+        rules
+    }
+
+    /// What is on one side only.
+    fn difference(&self, other: &Said) -> Vec<String> {
+        let lines = |sign: char, one: &Said, other: &Said| -> Vec<String> {
+            let missing = one.0.iter().filter(|(key, _)| !other.0.contains_key(*key));
+            missing.map(|((rule, state, _), about)| format!("{sign} {rule} {state} {about}")).collect()
+        };
+        [lines('-', self, other), lines('+', other, self)].concat()
+    }
+}
+
+/// All findings in a store, every revision.
+fn stored(state: &Path) -> Said {
+    let mut said = Said::default();
+    let filter = store::FindingFilter { replaced: true, ..store::FindingFilter::default() };
+    let mut reader = store::Reader::open(state).unwrap();
+    let snapshot = reader.snapshot().unwrap();
+    let mut after = None;
+    loop {
+        let page = snapshot.findings(&filter, after, 1_000).unwrap();
+        page.findings.iter().for_each(|found| said.add(&serde_json::from_slice(&found.body).unwrap()));
+        after = page.next;
+        if after.is_none() {
+            return said;
+        }
+    }
+}
+
+fn counter(state: &Path, wanted: &str) -> u64 {
+    let mut reader = store::Reader::open(state).unwrap();
+    let counters = reader.snapshot().unwrap().counters().unwrap();
+    counters.into_iter().find(|(name, _)| name == wanted).map_or(0, |(_, value)| value)
+}
