@@ -127,7 +127,7 @@ impl Site {
         let plan = Plan {
             program: program(rules.clone()),
             sources: vec![source],
-            lanes: Arc::new(Vec::new),
+            lanes: Arc::new(|_| Vec::new()),
             targets: String::new(),
             files: Vec::new(),
             at_restart: Vec::new(),
