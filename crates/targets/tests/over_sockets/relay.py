@@ -92,7 +92,7 @@ class Handler:
 def authenticate(server, session, envelope, mechanism, data):
     """One user, one password."""
     good = isinstance(data, LoginPassword) and (data.login, data.password) == (b"trailhound", b"hunter2-hunter2")
-    return AuthResult(success=good, auth_data=data)
+    return AuthResult(success=good, handled=False, auth_data=data)
 
 
 async def main():
