@@ -80,7 +80,7 @@ class Handler:
             "from": envelope.mail_from,
             "to": envelope.rcpt_tos,
             "hello": session.host_name,
-            "tls": session.ssl is not None,
+            "tls": server.transport.get_extra_info("sslcontext") is not None,
             "login": session.auth_data.login.decode() if session.auth_data else None,
             "mail": envelope.content.decode("ascii"),
         }
