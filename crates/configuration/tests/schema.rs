@@ -85,12 +85,11 @@ fn example_of(root: &Value, schema: &Value, key: &str) -> Value {
         "string" => match key {
             "queue" | "endpoint" => "https://sqs.us-east-1.amazonaws.com/111122223333/q".into(),
             "region" => "us-east-1".into(),
-            "topic" => "arn:aws:sns:us-east-1:111122223333:t".into(),
+            "topic" | "sns" => "arn:aws:sns:us-east-1:111122223333:t".into(),
             "role" => "arn:aws:iam::111122223333:role/trailhound".into(),
             "partition_key" => "$.account".into(),
             "listen" => "127.0.0.1:8080".into(),
             "allow" => "10.0.0.0/8".into(),
-            "sns" => "arn:aws:sns:us-east-1:111122223333:t".into(),
             "days" => "mon-fri".into(),
             "from" if schema.get("pattern").is_some() => "09:00".into(),
             "to" if schema.get("pattern").is_some() => "18:00".into(),

@@ -68,7 +68,7 @@ fn a_rule_waits_for_the_lanes_its_pattern_names_and_a_silent_lane_for_nobody_for
     engine.advance();
     assert!(engine.drain().is_empty(), "what was settled stays so over a restart");
 
-    let silent: Vec<Lane> = engine.lanes().silent(seconds(600)).collect();
+    let silent: Vec<Lane> = engine.lanes().silent(seconds(600), at(1_000)).collect();
     assert_eq!(silent, [lane(1)]);
     for lane in silent {
         engine.progress(Progress { lane, to: at(1_000), evidence: Evidence::Assumed }, at(1_000));

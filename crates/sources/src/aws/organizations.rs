@@ -53,21 +53,24 @@ pub async fn organization_accounts(
     // The service has one place in each partition; of AWS's ordinary one this is it.
     let config = aws_client::load(settings, Some("us-east-1"), Repeats::AsUsual).await;
     let client = Client::new(&config);
-    let roots = client.list_roots().into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;
+    let roots = client.list_roots().into_paginator().send().collect::<Result<Vec<_>, _>>().await;
     let roots = roots.map_err(|error| failed(&error, "cannot list the organization's roots"))?;
+    let roots = roots.into_iter().flat_map(|page| page.roots.unwrap_or_default());
     let mut parents: Vec<(String, Option<String>)> =
-        roots.into_iter().filter_map(|root| Some((root.id?, None))).collect();
+        roots.filter_map(|root| Some((root.id?, None))).collect();
     let mut accounts = BTreeMap::new();
     while let Some((parent, path)) = parents.pop() {
-        let units = client.list_organizational_units_for_parent().parent_id(&parent).into_paginator().items();
+        let units = client.list_organizational_units_for_parent().parent_id(&parent).into_paginator();
         let units = units.send().collect::<Result<Vec<_>, _>>().await;
-        for unit in units.map_err(|error| failed(&error, "cannot list organizational units"))? {
+        let units = units.map_err(|error| failed(&error, "cannot list organizational units"))?;
+        for unit in units.into_iter().flat_map(|page| page.organizational_units.unwrap_or_default()) {
             let (Some(id), Some(name)) = (unit.id, unit.name) else { continue };
             parents.push((id, Some(path.as_ref().map_or(name.clone(), |path| format!("{path}/{name}")))));
         }
-        let here = client.list_accounts_for_parent().parent_id(&parent).into_paginator().items();
+        let here = client.list_accounts_for_parent().parent_id(&parent).into_paginator();
         let here = here.send().collect::<Result<Vec<_>, _>>().await;
-        for account in here.map_err(|error| failed(&error, "cannot list accounts"))? {
+        let here = here.map_err(|error| failed(&error, "cannot list accounts"))?;
+        for account in here.into_iter().flat_map(|page| page.accounts.unwrap_or_default()) {
             let (Some(id), Some(name)) = (account.id, account.name) else { continue };
             let tags = client.list_tags_for_resource().resource_id(&id).into_paginator().items();
             let tags = tags.send().collect::<Result<Vec<_>, _>>().await;
