@@ -287,7 +287,7 @@ fn a_storm_of_429_is_waited_out() {
         }
     });
     let site = Site::new(&format!(
-        "{{ slack: {{ webhook: \"http://{address}/hook\" }}, network: {{ allow: [127.0.0.0/8], plain_http: true }}, retry: {{ delay: 20ms }} }}"
+        "{{ slack: {{ webhook: \"http://{address}/hook\" }}, network: {{ allow: [127.0.0.0/8], plain_http: true }}, retry: {{ delay: 20ms }}, fold: false }}"
     ));
     let mut child = site.start();
     for n in 0..5 {
