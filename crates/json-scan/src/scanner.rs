@@ -158,13 +158,16 @@ impl<'a> Scanner<'a> {
     }
 
     /// The same, and whether `name`, with its quotes, may stand at the beginning of an object inside the taken one: as the first member's
-    /// name of an object in it, or somewhere in a string that has brackets. Asking costs a few comparisons, not a search.
+    /// name of an object in it, or in or near a string that has brackets. Asking costs a few comparisons, not a search.
     ///
     /// ```
-    /// let mut scanner = json_scan::Scanner::new(br#"{"a":{"b":1}} {"a":{"a":1}} {"a":"{"}"#)?;
-    /// let mut asked = || scanner.object_watching(b"\"a\"").map(|(_, may_begin)| may_begin);
-    /// assert_eq!([asked()?, asked()?, asked()?], [false, true, true]);
-    /// # Ok::<(), json_scan::Malformed>(())
+    /// use json_scan::{Malformed, Scanner};
+    ///
+    /// let may_begin = |text: &[u8]| Ok::<_, Malformed>(Scanner::new(text)?.object_watching(b"\"a\"")?.1);
+    /// assert!(!may_begin(br#"{"a":{"b":1}}"#)?);
+    /// assert!(may_begin(br#"{"a":{"a":1}}"#)?);
+    /// assert!(may_begin(br#"{"a":"{"}"#)?);
+    /// # Ok::<(), Malformed>(())
     /// ```
     ///
     /// # Errors
