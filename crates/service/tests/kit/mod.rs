@@ -202,14 +202,19 @@ impl Wanted {
     }
 
     pub(crate) fn start_at(&self, clock: &Clock) -> Service {
-        self.start_fully(Arc::new(self.plan_again()), clock)
+        self.start_both(self.plan(), Arc::new(self.plan_again()), clock)
     }
 
     pub(crate) fn start_with(&self, loader: Loader) -> Service {
-        self.start_fully(loader, &clock())
+        self.start_both(self.plan(), loader, &clock())
     }
 
-    fn start_fully(&self, loader: Loader, clock: &Clock) -> Service {
+    /// Starts with a plan of the test's own.
+    pub(crate) fn start_plan(&self, plan: Plan) -> Service {
+        self.start_both(plan, Arc::new(|| Err("not again".to_owned())), &clock())
+    }
+
+    fn start_both(&self, plan: Plan, loader: Loader, clock: &Clock) -> Service {
         let settings = Settings {
             state: self.state.clone(),
             store: self.store.clone(),
@@ -223,7 +228,7 @@ impl Wanted {
             journal: Journal::new(Said(Vec::new()), Level::Info, clock.clone()),
             version: "test",
         };
-        Service::start(settings, self.plan(), loader, clock.clone(), Arc::new(|| 0.5)).unwrap()
+        Service::start(settings, plan, loader, clock.clone(), Arc::new(|| 0.5)).unwrap()
     }
 }
 
@@ -283,7 +288,7 @@ impl Write for Said {
 pub(crate) fn until(what: &str, mut holds: impl FnMut() -> bool) {
     let begun = Instant::now();
     while !holds() {
-        assert!(begun.elapsed() < Duration::from_secs(30), "waited in vain until {what}");
+        assert!(begun.elapsed() < Duration::from_secs(120), "waited in vain until {what}");
         std::thread::sleep(Duration::from_millis(5));
     }
 }
