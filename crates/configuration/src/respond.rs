@@ -36,7 +36,7 @@ pub struct Response {
 pub enum ResponseAction {
     /// A trail that was stopped is switched on again. `{account}` in the role stands for the account of the trail.
     StartLogging(AwsSettings),
-    /// The finding is handed to something that acts: a function, a webhook.
+    /// The finding is handed to something that acts: a function, a webhook, a command.
     Tell {
         /// What the action is called.
         name: &'static str,
@@ -45,7 +45,7 @@ pub enum ResponseAction {
     },
 }
 
-pub(crate) const KINDS: [&str; 3] = ["start-logging", "invoke-lambda", "webhook"];
+pub(crate) const KINDS: [&str; 4] = ["start-logging", "invoke-lambda", "webhook", "command"];
 const BESIDE: [&str; 5] = ["name", "match", "dry_run", "cool_down", "network"];
 const START_LOGGING_KEYS: [&str; 2] = ["role", "endpoint"];
 /// In front of a response's name, it is the name of its lane.
@@ -107,6 +107,9 @@ impl Reader<'_, '_> {
             "invoke-lambda" => self.aws_target("lambda", settings).map(|target| {
                 Found::Value(ResponseAction::Tell { name: kind, target: TargetKind::Aws(target) })
             }),
+            "command" => self
+                .command(settings)
+                .map(|found| found.map(|target| ResponseAction::Tell { name: kind, target })),
             _ => self
                 .webhook(settings, network.clone())
                 .map(|found| found.map(|target| ResponseAction::Tell { name: kind, target })),
@@ -180,6 +183,7 @@ pub(crate) fn schema(targets: &Json) -> Json {
                 "start-logging": start_logging,
                 "invoke-lambda": targets["lambda"],
                 "webhook": targets["webhook"],
+                "command": targets["command"],
                 "name": text("Its name, unique among the responses; it stands in the audit list. Without it, the kind."),
                 "match": { "description": "Which findings: an event pattern over the finding. Without it, all.", "type": ["object", "string"] },
                 "dry_run": { "description": "Whether it only says what it would do.", "type": "boolean", "default": true },
