@@ -1,6 +1,6 @@
 //! What clients of AWS have in common: where to, as whom, how long to wait, and what a failed call means.
 //!
-//! Whoever reads from AWS and whoever sends to it make their clients of the same [`SdkConfig`], so there is one TLS stack, one way to find
+//! Whoever reads from AWS and whoever sends to it make their clients of the same `SdkConfig`, so there is one TLS stack, one way to find
 //! credentials and one reading of errors. The settings exist in every build; the clients take minutes of building and need the feature
 //! `clients`.
 #![deny(missing_docs)]
