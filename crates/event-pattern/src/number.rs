@@ -4,7 +4,13 @@
 //! written. Such a number is *comparable*: `300`, `300.0` and `3.0e2` are one value. All others (`1e309`, a 20-digit
 //! identifier, `0.1234567890123456789`) have no value to compare; an integer among them still equals its own text.
 //!
+//! Numbers of usual lengths are decided in integers, without a detour over text (`short`).
+//!
 //! Invariant: [`comparable`] never returns a NaN, an infinity or a negative zero, so `==` on two results is the service's equality.
+
+mod short;
+
+use short::Short;
 
 /// The value a JSON number is compared by, or `None` if it is not exactly a double's shortest decimal form.
 ///
@@ -16,11 +22,15 @@
 /// ```
 #[must_use]
 pub fn comparable(text: &str) -> Option<f64> {
-    // Most numbers in events are short integers, and those are exact.
-    if text.len() <= 15 && is_integer(text) {
-        #[expect(clippy::cast_precision_loss, reason = "fifteen digits fit")]
-        return text.parse::<i64>().ok().map(|value| value as f64);
+    match Short::read(text) {
+        Some(number) => number.comparable().unwrap_or_else(|| comparable_in_full(text)),
+        None => comparable_in_full(text),
     }
+}
+
+/// The same for any number, by writing the double down and comparing digits.
+#[cold]
+fn comparable_in_full(text: &str) -> Option<f64> {
     let written = Decimal::parse(text)?;
     let value: f64 = text.parse().ok()?;
     if !value.is_finite() {
@@ -87,7 +97,8 @@ impl Decimal {
 
 #[cfg(test)]
 mod tests {
-    use super::comparable;
+    use super::{comparable, comparable_in_full};
+    use proptest::prelude::*;
 
     #[test]
     fn numbers_with_and_without_a_value() {
@@ -117,6 +128,49 @@ mod tests {
         ];
         for (text, wanted) in cases {
             assert_eq!(comparable(text), *wanted, "{text}");
+        }
+    }
+
+    /// The shortest form of a double, without an exponent.
+    fn plain(value: f64) -> String {
+        format!("{value}")
+    }
+
+    proptest! {
+        #[test]
+        fn what_a_double_is_written_as_is_comparable(value in -1e6..1e6_f64) {
+            prop_assert_eq!(comparable(&plain(value)), Some(value));
+        }
+
+        #[test]
+        fn both_ways_agree_beside_a_double(value in -1e9..1e9_f64, places in 0_usize..20, change in -3_i64..=3) {
+            let mut text = plain(value);
+            // As many places as there are, or others; then the last digits a little off.
+            if places % 2 == 0 {
+                text = format!("{value:.places$}");
+            }
+            let digits: String = text.chars().filter(char::is_ascii_digit).collect();
+            if let Ok(number) = digits.parse::<i64>() {
+                let changed = format!("{:0width$}", (number + change).max(0), width = digits.len());
+                let point = text.trim_start_matches('-').find('.').unwrap_or(changed.len()).min(changed.len());
+                let (whole, fraction) = changed.split_at(point);
+                let sign = if value < 0.0 { "-" } else { "" };
+                text = if fraction.is_empty() { format!("{sign}{whole}") } else { format!("{sign}{whole}.{fraction}") };
+            }
+            prop_assert_eq!(comparable(&text), comparable_in_full(&text), "{}", text);
+        }
+
+        #[test]
+        fn both_ways_agree_on_any_number(text in "-?(0|[1-9][0-9]{0,20})([.][0-9]{1,25})?([eE][+-]?[0-9]{1,3})?") {
+            prop_assert_eq!(comparable(&text), comparable_in_full(&text), "{}", text);
+        }
+
+        #[test]
+        fn both_ways_agree_at_powers_of_two(power in -20_i32..53, ulps in -2_i64..=2, places in 10_usize..18) {
+            let value = f64::from_bits(2_f64.powi(power).to_bits().saturating_add_signed(ulps));
+            for text in [plain(value), format!("{value:.places$}")] {
+                prop_assert_eq!(comparable(&text), comparable_in_full(&text), "{}", text);
+            }
         }
     }
 }

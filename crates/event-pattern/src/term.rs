@@ -124,20 +124,32 @@ impl Term {
             | (Term::True, Leaf::True)
             | (Term::False, Leaf::False)
             | (Term::Null, Leaf::Null) => true,
+            (term, Leaf::Number(text)) => term.accepts_number(text, || comparable(text)),
             (Term::AnythingBut(excluded), leaf) => !excluded.excludes(leaf),
             (Term::Equals(text), Leaf::String(value)) => **text == *value,
             (Term::Address(range) | Term::Cidr(range), Leaf::String(value)) => range.holds_literal(value),
-            (Term::Address(range) | Term::Cidr(range), Leaf::Number(text)) => range.holds_number(text),
-            (Term::Number(number), Leaf::Number(text)) => number.equals(text),
-            (Term::Numeric(range), Leaf::Number(text)) => {
-                comparable(text).is_some_and(|value| range.holds(value))
-            }
             (Term::Prefix(text), Leaf::String(value)) => value.starts_with(&**text),
             (Term::Suffix(text), Leaf::String(value)) => value.ends_with(&**text),
             (Term::PrefixIgnoreCase(text), Leaf::String(value)) => text.is_prefix_of(value),
             (Term::SuffixIgnoreCase(text), Leaf::String(value)) => text.is_suffix_of(value),
             (Term::EqualsIgnoreCase(text), Leaf::String(value)) => text.equals(value),
             (Term::Wildcard(wildcard), Leaf::String(value)) => wildcard.matches(value),
+            _ => false,
+        }
+    }
+
+    /// What [`Term::accepts`] says of the number with this source text, for somebody who asks many terms: `value` gives its
+    /// [`comparable`] value, and is asked only where that matters.
+    #[must_use]
+    pub fn accepts_number(&self, text: &str, value: impl FnOnce() -> Option<f64>) -> bool {
+        match self {
+            Term::AnythingBut(excluded @ AnythingBut::Numbers(_)) => {
+                !value().is_some_and(|value| excluded.excludes_number(value))
+            }
+            Term::Exists | Term::AnythingBut(_) => true,
+            Term::Address(range) | Term::Cidr(range) => range.holds_number(text),
+            Term::Number(number) => number.is(text, value),
+            Term::Numeric(range) => value().is_some_and(|value| range.holds(value)),
             _ => false,
         }
     }
@@ -163,8 +175,12 @@ impl Number {
     /// Whether a number with this source text is the same number.
     #[must_use]
     pub fn equals(&self, text: &str) -> bool {
+        self.is(text, || comparable(text))
+    }
+
+    fn is(&self, text: &str, value_of_text: impl FnOnce() -> Option<f64>) -> bool {
         match self.value {
-            Some(value) => comparable(text) == Some(value),
+            Some(value) => value_of_text() == Some(value),
             None => crate::number::is_integer(&self.text) && *self.text == *text,
         }
     }
@@ -182,13 +198,17 @@ impl NumericRange {
 }
 
 impl AnythingBut {
+    fn excludes_number(&self, value: f64) -> bool {
+        matches!(self, AnythingBut::Numbers(numbers) if numbers.contains(&value))
+    }
+
     /// Whether this leaf is one of those excluded.
     #[must_use]
     pub fn excludes(&self, leaf: Leaf<'_>) -> bool {
         match (self, leaf) {
             (AnythingBut::Strings(texts), Leaf::String(value)) => texts.iter().any(|text| **text == *value),
-            (AnythingBut::Numbers(numbers), Leaf::Number(text)) => {
-                comparable(text).is_some_and(|value| numbers.contains(&value))
+            (AnythingBut::Numbers(_), Leaf::Number(text)) => {
+                comparable(text).is_some_and(|value| self.excludes_number(value))
             }
             (AnythingBut::Prefixes(texts), Leaf::String(value)) => {
                 texts.iter().any(|text| value.starts_with(&**text))

@@ -13,7 +13,7 @@ use json_scan::{Malformed, Object};
 use crate::leaves::{Leaves, Scalar};
 use crate::selectors::{Resolved, SelectorId, Selectors};
 use crate::trie::{FieldId, NodeId};
-use crate::witness::{Clause, cost, of_alternative, of_expression, of_field, path_of};
+use crate::witness::{Needs, cost, of_alternative, of_field, of_filter, path_of};
 
 /// Something that makes rules match by itself.
 #[derive(Debug)]
@@ -65,11 +65,11 @@ struct Asked {
 }
 
 impl Check {
-    /// The checks of a pattern, one per alternative, each with its clauses.
+    /// The checks of a pattern, one per alternative, each with what it needs.
     pub(crate) fn of_pattern<'p>(
         pattern: &'p Arc<Pattern>,
         field: &'p mut impl FnMut(&str) -> FieldId,
-    ) -> impl Iterator<Item = (Check, Vec<Clause>)> + 'p {
+    ) -> impl Iterator<Item = (Check, Needs)> + 'p {
         pattern.alternatives().iter().enumerate().map(move |(number, alternative)| {
             let fields = alternative.fields().iter().map(|asked| field(asked.path().as_str())).collect();
             let order = by_cost(alternative);
@@ -79,19 +79,19 @@ impl Check {
         })
     }
 
-    /// A filter's check and its clauses.
+    /// A filter's check and what it needs.
     pub(crate) fn of_filter(
         filter: &Arc<Filter>,
         selectors: &mut Selectors,
         field: &mut impl FnMut(&str) -> FieldId,
-    ) -> (Check, Vec<Clause>) {
+    ) -> (Check, Needs) {
         match filter.kind() {
-            Kind::Everything => (Check::Record, Vec::new()),
+            Kind::Everything => (Check::Record, Needs::default()),
             Kind::Json(expr) => {
                 let check = ExpressionCheck { expr: number(expr, selectors, field) };
-                (Check::Expression(check), of_expression(expr))
+                (Check::Expression(check), of_filter(expr))
             }
-            Kind::Terms(_) | Kind::Fields(_) => (Check::Text(Arc::clone(filter)), Vec::new()),
+            Kind::Terms(_) | Kind::Fields(_) => (Check::Text(Arc::clone(filter)), Needs::default()),
         }
     }
 }
@@ -139,7 +139,7 @@ impl PatternCheck {
 
     fn is_accepted(&self, asked: &Field, field: FieldId, leaves: &Leaves<'_>) -> Result<bool, Malformed> {
         for leaf in leaves.of(field) {
-            if with_leaf(leaves, leaf.value, |leaf| accepts(asked, leaf))? {
+            if accepts(asked, leaves, leaf.value)? {
                 return Ok(true);
             }
         }
@@ -156,10 +156,7 @@ impl PatternCheck {
             for leaf in leaves.of(field) {
                 is_present = true;
                 is_scoped |= leaf.scope.is_some();
-                if !is_free
-                    && (leaf.scope.is_none() || !is_accepted)
-                    && with_leaf(leaves, leaf.value, |leaf| accepts(asked, leaf))?
-                {
+                if !is_free && (leaf.scope.is_none() || !is_accepted) && accepts(asked, leaves, leaf.value)? {
                     is_accepted = true;
                     is_free = leaf.scope.is_none();
                 }
@@ -217,24 +214,19 @@ impl Found<'_> {
     }
 }
 
-fn accepts(asked: &Field, leaf: Leaf<'_>) -> bool {
-    asked.terms().iter().any(|term| term.accepts(leaf))
-}
-
-/// Hands the leaf to `ask` as patterns know leaves.
-fn with_leaf<R>(
-    leaves: &Leaves<'_>,
-    value: Scalar<'_>,
-    ask: impl FnOnce(Leaf<'_>) -> R,
-) -> Result<R, Malformed> {
+fn accepts(asked: &Field, leaves: &Leaves<'_>, value: Scalar<'_>) -> Result<bool, Malformed> {
+    if let Scalar::Number(number) = value {
+        return Ok(asked.terms().iter().any(|term| term.accepts_number(number.text, || number.comparable)));
+    }
     let text = leaves.text(value)?;
-    Ok(ask(as_leaf(value, text.as_deref())))
+    let leaf = as_leaf(value, text.as_deref());
+    Ok(asked.terms().iter().any(|term| term.accepts(leaf)))
 }
 
 fn as_leaf<'l>(value: Scalar<'l>, text: Option<&'l str>) -> Leaf<'l> {
     match value {
         Scalar::String(_) | Scalar::Derived { .. } => Leaf::String(text.unwrap_or_default()),
-        Scalar::Number(text) => Leaf::Number(text),
+        Scalar::Number(number) => Leaf::Number(number.text),
         Scalar::True => Leaf::True,
         Scalar::False => Leaf::False,
         Scalar::Null => Leaf::Null,

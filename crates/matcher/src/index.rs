@@ -17,6 +17,8 @@
 //! an event's name. One clause of every entry is looked at on every way to it, so an entry that is not reached has an unmet necessary condition; that is
 //! all the proof there is. Visiting is driven by the event's leaves: fields it does not have cost nothing.
 //!
+//! Where an entry asks for nothing but clauses whose keys are exact, and all of them stand on the way to it, reaching it is the answer.
+//!
 //! Filing by one most telling value and then refining was weighed against counting satisfied conditions (a common condition
 //! such as one source touches every rule that has it) and against bit sets per field (their length is the number of rules, on every event).
 
@@ -29,7 +31,7 @@ use crate::leaves::{Leaves, Scalar};
 use crate::stamps::Stamps;
 use crate::trie::FieldId;
 use crate::values::Values;
-use crate::witness::{Clause, Key, cost};
+use crate::witness::{Clause, Key, Needs, cost};
 
 /// So many entries are rather looked at one by one than told apart further.
 const LIST_MAX: usize = 8;
@@ -50,24 +52,52 @@ pub(crate) struct Index {
 /// Entries, by what their next clause asks.
 #[derive(Debug, Default)]
 struct Node {
-    fields: FxHashMap<FieldId, Arc<Values>>,
+    /// In the order of the fields.
+    fields: Box<[(FieldId, Arc<Values>)]>,
     /// Entries that are filed no further.
     entries: Vec<u32>,
+    /// Entries that have nothing left to ask.
+    decided: Vec<Decided>,
+}
+
+/// An entry all of whose clauses stand on the way to it.
+#[derive(Debug, Clone, Copy)]
+struct Decided {
+    entry: u32,
+    /// Whether it asks several fields, which arrays might keep apart.
+    is_bound: bool,
+}
+
+/// An entry that the index names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Named {
+    /// It may match.
+    Candidate(u32),
+    /// It does.
+    Match(u32),
 }
 
 /// An event's way through the tree.
 #[derive(Debug, Default)]
 pub(crate) struct Way {
-    pending: Vec<u32>,
+    pending: Vec<Stop>,
     /// A long array has the same value many times; what it leads to is visited once.
     visited: Stamps<()>,
 }
 
+/// A node on the way.
+#[derive(Debug, Clone, Copy)]
+struct Stop {
+    node: u32,
+    /// Whether all that led here was exact.
+    is_exact: bool,
+}
+
 impl Way {
     #[inline]
-    fn visit(&mut self, node: u32) {
+    fn visit(&mut self, node: u32, is_exact: bool) {
         if self.visited.insert(node as usize, ()) {
-            self.pending.push(node);
+            self.pending.push(Stop { node, is_exact });
         }
     }
 }
@@ -76,16 +106,15 @@ impl Way {
 #[derive(Debug, Clone, Copy)]
 struct Filed<'c> {
     entry: u32,
-    clauses: &'c [Clause],
+    needs: &'c Needs,
     /// Bit `i`: clause `i` is used up. Clauses beyond the 64th are not used at all.
     used: u64,
 }
 
 impl Index {
-    /// Files entries `0..`, each with its clauses. `field` gives paths their numbers.
-    pub(crate) fn new(clauses: &[Vec<Clause>], field: &mut impl FnMut(&str) -> FieldId) -> Self {
-        let filed =
-            clauses.iter().zip(0..).map(|(clauses, entry)| Filed { entry, clauses, used: 0 }).collect();
+    /// Files entries `0..`, each by what it needs. `field` gives paths their numbers.
+    pub(crate) fn new(needs: &[Needs], field: &mut impl FnMut(&str) -> FieldId) -> Self {
+        let filed = needs.iter().zip(0..).map(|(needs, entry)| Filed { entry, needs, used: 0 }).collect();
         let mut index = Index { nodes: Vec::new(), root: 0 };
         index.root = index.file(filed, 0, field);
         index
@@ -103,6 +132,10 @@ impl Index {
         let mut places: FxHashMap<BucketName<'_>, usize> = FxHashMap::default();
         let is_short = level > 0 && entries.len() <= LIST_MAX;
         for mut filed in entries {
+            if let Some(decided) = filed.decided() {
+                node.decided.push(decided);
+                continue;
+            }
             let clause = if is_short { None } else { filed.best_clause(level) };
             let Some((number, clause)) = clause else {
                 node.entries.push(filed.entry);
@@ -125,28 +158,31 @@ impl Index {
             fields.entry(field(path)).or_default().push((key.clone(), below));
         }
         node.fields = fields.into_iter().map(|(field, keys)| (field, Arc::new(Values::new(keys)))).collect();
+        node.fields.sort_unstable_by_key(|(field, _)| *field);
         self.nodes.push(node);
         u32::try_from(self.nodes.len() - 1).unwrap_or(u32::MAX)
     }
 
     /// Whether the index asks any value of this field.
     pub(crate) fn fields(&self) -> impl Iterator<Item = FieldId> {
-        self.nodes.iter().flat_map(|node| node.fields.keys().copied())
+        self.nodes.iter().flat_map(|node| node.fields.iter().map(|(field, _)| *field))
     }
 
     /// Whether there are entries that every event has to be held against.
     pub(crate) fn is_open(&self) -> bool {
-        self.nodes.get(self.root as usize).is_some_and(|root| !root.entries.is_empty())
+        self.nodes
+            .get(self.root as usize)
+            .is_some_and(|root| !root.entries.is_empty() || !root.decided.is_empty())
     }
 
     /// The fields by which entries are filed first, with what is asked of each.
     pub(crate) fn root_fields(&self) -> Vec<(FieldId, Arc<Values>)> {
         let root = self.nodes.get(self.root as usize);
-        let fields = root.into_iter().flat_map(|node| &node.fields);
+        let fields = root.into_iter().flat_map(|node| node.fields.iter());
         fields.map(|(field, values)| (*field, Arc::clone(values))).collect()
     }
 
-    /// Names every entry the leaves give a chance; some more than once.
+    /// Names every entry the leaves give a chance; some more than once. Says whether anything leads on from the root.
     ///
     /// # Errors
     ///
@@ -155,32 +191,39 @@ impl Index {
         &self,
         leaves: &Leaves<'_>,
         way: &mut Way,
-        found: &mut impl FnMut(u32),
-    ) -> Result<(), Malformed> {
+        found: &mut impl FnMut(Named),
+    ) -> Result<bool, Malformed> {
         way.visited.clear();
-        way.visit(self.root);
-        while let Some(at) = way.pending.pop() {
-            let Some(node) = self.nodes.get(at as usize) else { continue };
-            node.entries.iter().copied().for_each(&mut *found);
-            if node.fields.is_empty() {
-                continue;
+        way.pending.clear();
+        way.visit(self.root, true);
+        let mut stops = 0;
+        while let Some(Stop { node, is_exact }) = way.pending.pop() {
+            stops += 1;
+            let Some(node) = self.nodes.get(node as usize) else { continue };
+            for &entry in &node.entries {
+                found(Named::Candidate(entry));
+            }
+            for &Decided { entry, is_bound } in &node.decided {
+                let is_match = is_exact && (!is_bound || leaves.is_flat());
+                found(if is_match { Named::Match(entry) } else { Named::Candidate(entry) });
             }
             // The shorter of the two lists leads.
-            if node.fields.len() < leaves.all().len() {
-                for (&field, values) in &node.fields {
-                    for leaf in leaves.of(field) {
-                        find(values, leaves, leaf.value, &mut |below| way.visit(below))?;
+            if node.fields.len() <= leaves.all().len() {
+                for (field, values) in &node.fields {
+                    for leaf in leaves.of(*field) {
+                        find(values, leaves, leaf.value, is_exact, way)?;
                     }
                 }
             } else {
                 for leaf in leaves.all() {
-                    if let Some(values) = node.fields.get(&leaf.field) {
-                        find(values, leaves, leaf.value, &mut |below| way.visit(below))?;
+                    let place = node.fields.binary_search_by_key(&leaf.field, |(field, _)| *field);
+                    if let Some((_, values)) = place.ok().and_then(|place| node.fields.get(place)) {
+                        find(values, leaves, leaf.value, is_exact, way)?;
                     }
                 }
             }
         }
-        Ok(())
+        Ok(stops > 1 || self.is_open())
     }
 }
 
@@ -189,18 +232,48 @@ fn find(
     values: &Values,
     leaves: &Leaves<'_>,
     value: Scalar<'_>,
-    found: &mut impl FnMut(u32),
+    is_exact: bool,
+    way: &mut Way,
 ) -> Result<(), Malformed> {
-    if let Some(plain) = leaves.plain_bytes(value) {
-        values.find(value, Some(plain), found);
-        return Ok(());
+    match value {
+        Scalar::String(text) => {
+            let mut leads = false;
+            let mut visit = |below| {
+                leads = true;
+                way.visit(below, is_exact);
+            };
+            if text.is_escaped() {
+                values.find(value, Some(text.unescape()?.as_bytes()), &mut visit);
+            } else {
+                values.find(value, Some(text.raw()), &mut visit);
+                if leads {
+                    // What says something for a rule has to be a string.
+                    text.unescape()?;
+                }
+            }
+        }
+        Scalar::Derived { .. } => {
+            values.find(value, leaves.plain_bytes(value), &mut |below| way.visit(below, is_exact));
+        }
+        Scalar::Number(number) => {
+            let is_exact = is_exact && number.comparable.is_some();
+            values.find(value, None, &mut |below| way.visit(below, is_exact));
+        }
+        Scalar::True | Scalar::False | Scalar::Null => {
+            values.find(value, None, &mut |below| way.visit(below, is_exact));
+        }
     }
-    let text = leaves.text(value)?;
-    values.find(value, text.as_deref().map(str::as_bytes), found);
     Ok(())
 }
 
 impl<'c> Filed<'c> {
+    /// The entry, if all that it asks was asked on the way.
+    fn decided(&self) -> Option<Decided> {
+        let count = self.needs.clauses.len();
+        let is_all = self.needs.is_all && count > 0 && self.used.count_ones() as usize == count;
+        is_all.then_some(Decided { entry: self.entry, is_bound: count > 1 })
+    }
+
     /// The most telling clause not used yet.
     fn best_clause(&self, level: usize) -> Option<(usize, &'c Clause)> {
         if level > LEVELS_MAX {
@@ -208,7 +281,7 @@ impl<'c> Filed<'c> {
         }
         let unused = |number: &usize| self.used & 1 << number == 0;
         let affordable = |clause: &Clause| level == 0 || clause.len() <= KEYS_MAX_BELOW_ROOT;
-        let clauses = self.clauses.iter().enumerate().take(64);
+        let clauses = self.needs.clauses.iter().enumerate().take(64);
         clauses
             .filter(|(number, clause)| unused(number) && affordable(clause))
             .min_by_key(|(_, clause)| cost(clause))
@@ -222,11 +295,12 @@ struct BucketName<'k> {
     kind: u8,
     texts: Vec<&'k [u8]>,
     bits: (u64, u64),
+    term: String,
 }
 
 impl<'k> BucketName<'k> {
     fn new(path: &'k str, key: &'k Key) -> Self {
-        let mut name = BucketName { path, kind: 0, texts: Vec::new(), bits: (0, 0) };
+        let mut name = BucketName { path, kind: 0, texts: Vec::new(), bits: (0, 0), term: String::new() };
         name.kind = match key {
             Key::Text(text) => name.text(text, 0),
             Key::Folded(text) => name.text(text, 1),
@@ -257,6 +331,10 @@ impl<'k> BucketName<'k> {
             Key::AnyString => 14,
             Key::AnyNumber => 15,
             Key::Present => 16,
+            Key::AnythingBut(term) => {
+                name.term = format!("{term:?}");
+                17
+            }
         };
         name
     }

@@ -13,7 +13,7 @@
 
 use std::borrow::Cow;
 
-use event_pattern::{Arrays, Scope};
+use event_pattern::{Arrays, Scope, comparable};
 use json_scan::{Malformed, Text};
 
 use crate::stamps::Stamps;
@@ -57,10 +57,24 @@ pub(crate) enum Scalar<'a> {
         from: usize,
         to: usize,
     },
-    Number(&'a str),
+    Number(Numeral<'a>),
     True,
     False,
     Null,
+}
+
+/// A number: many rules may ask for its value, and it is worked out once.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Numeral<'a> {
+    pub(crate) text: &'a str,
+    /// What patterns compare it by, if they can.
+    pub(crate) comparable: Option<f64>,
+}
+
+impl<'a> Scalar<'a> {
+    pub(crate) fn number(text: &'a str) -> Self {
+        Scalar::Number(Numeral { text, comparable: comparable(text) })
+    }
 }
 
 impl<'a> Leaves<'a> {
@@ -158,6 +172,11 @@ impl<'a> Leaves<'a> {
         self.arrays.add(parent, array, u32::try_from(index).unwrap_or(u32::MAX))
     }
 
+    /// Whether no leaf stands in an element of an array that is an object or array itself.
+    pub(crate) fn is_flat(&self) -> bool {
+        self.arrays_len == 0
+    }
+
     pub(crate) fn arrays(&self) -> &Arrays {
         &self.arrays
     }
@@ -218,14 +237,14 @@ mod tests {
     #[test]
     fn chains_keep_the_order_and_forget_at_once() {
         let mut leaves = Leaves::default();
-        leaves.push(FieldId(7), Scalar::Number("1"), None, false);
+        leaves.push(FieldId(7), Scalar::number("1"), None, false);
         leaves.push(FieldId(2), Scalar::True, None, false);
-        leaves.push(FieldId(7), Scalar::Number("2"), None, false);
+        leaves.push(FieldId(7), Scalar::number("2"), None, false);
         let numbers = |leaves: &Leaves<'_>, field| -> Vec<String> {
             leaves
                 .of(FieldId(field))
                 .map(|leaf| match leaf.value {
-                    Scalar::Number(text) => text.to_owned(),
+                    Scalar::Number(number) => number.text.to_owned(),
                     other => format!("{other:?}"),
                 })
                 .collect()
@@ -241,7 +260,7 @@ mod tests {
         let text = "1".to_owned();
         let mut leaves = Leaves::default();
         for _ in 0..100 {
-            leaves.push(FieldId(0), Scalar::Number(&text), None, false);
+            leaves.push(FieldId(0), Scalar::number(&text), None, false);
         }
         let (capacity, place) = (leaves.list.capacity(), leaves.list.as_ptr() as usize);
         let recycled: Leaves<'static> = leaves.recycle();

@@ -2,8 +2,10 @@
 //!
 //! A record goes through four steps, and most leave after the first:
 //!
-//! 1. The values of the few fields by which the index is filed first are asked whether they lead anywhere. If not, nobody is interested.
-//! 2. A walk picks up the leaves of the *early* fields (all that the index is filed by, and what stands beside them) and the index names candidates.
+//! 1. The values of the few fields by which the index is filed first are asked whether they lead anywhere. If not, nobody is interested. Where most
+//!    records lead on, this is left out.
+//! 2. A walk picks up the leaves of the *early* fields (all that the index is filed by, and what stands beside them) and the index names candidates,
+//!    and those that match by having been reached.
 //! 3. What the early leaves already say against a candidate strikes it out; what they say completely decides it.
 //! 4. A last walk, along the paths of the candidates that are left and no others, picks up everything they ask about, and each is asked
 //!    exactly. Filters look their selectors up instead.
@@ -18,7 +20,7 @@ use json_scan::{Malformed, Object, Reason};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::entry::{Check, Entry};
-use crate::index::{Index, Way};
+use crate::index::{Index, Named, Way};
 use crate::leaves::Leaves;
 use crate::probe::Probe;
 use crate::selectors::{Resolved, Selectors};
@@ -26,7 +28,7 @@ use crate::stamps::Stamps;
 use crate::trie::{FieldId, NodeId, Trie};
 use crate::view::{Collection, DETAIL, View};
 use crate::walk::{Known, LearnedNames};
-use crate::witness::Clause;
+use crate::witness::Needs;
 
 /// A rule, by the number its owner gave it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -38,7 +40,7 @@ pub struct RuleId(pub u32);
 #[derive(Debug, Default)]
 pub struct Builder {
     entries: Vec<Entry>,
-    clauses: Vec<Vec<Clause>>,
+    needs: Vec<Needs>,
     rules: Vec<RuleId>,
     fields: Fields,
     selectors: Selectors,
@@ -74,9 +76,9 @@ impl Builder {
     pub fn add_pattern(&mut self, rule: RuleId, pattern: &Arc<Pattern>) {
         let rule = self.add_rule(rule);
         let fields = &mut self.fields;
-        for (check, clauses) in Check::of_pattern(pattern, &mut |path| fields.number(path)) {
+        for (check, needs) in Check::of_pattern(pattern, &mut |path| fields.number(path)) {
             self.entries.push(Entry { rules: vec![rule], check });
-            self.clauses.push(clauses);
+            self.needs.push(needs);
         }
     }
 
@@ -89,9 +91,9 @@ impl Builder {
             return;
         }
         let fields = &mut self.fields;
-        let (check, clauses) = Check::of_filter(filter, &mut self.selectors, &mut |path| fields.number(path));
+        let (check, needs) = Check::of_filter(filter, &mut self.selectors, &mut |path| fields.number(path));
         self.entries.push(Entry { rules: vec![rule], check });
-        self.clauses.push(clauses);
+        self.needs.push(needs);
     }
 
     fn add_rule(&mut self, rule: RuleId) -> u32 {
@@ -102,7 +104,7 @@ impl Builder {
     /// Compiles the rules into one index.
     #[must_use]
     pub fn build(mut self) -> Matcher {
-        let index = Index::new(&self.clauses, &mut |path| self.fields.number(path));
+        let index = Index::new(&self.needs, &mut |path| self.fields.number(path));
         let mut stages = vec![Stage::Late; self.fields.numbers.len()];
         let mut set = |field: FieldId, stage| {
             if let Some(of_field) = stages.get_mut(field.index()) {
@@ -192,6 +194,7 @@ pub struct Scratch {
     leaves: Leaves<'static>,
     resolved: Resolved<'static>,
     way: Way,
+    usual: Usual,
     /// What the walks know of names, each of those in its own trie.
     probe_known: Known,
     early_known: Known,
@@ -256,8 +259,10 @@ impl Matcher {
         let result = self.find(view, &mut leaves, scratch);
         scratch.leaves = leaves.recycle();
         result?;
-        scratch.matched.sort_unstable();
-        scratch.matched.dedup();
+        if scratch.matched.len() > 1 {
+            scratch.matched.sort_unstable();
+            scratch.matched.dedup();
+        }
         Ok(&scratch.matched)
     }
 
@@ -267,24 +272,52 @@ impl Matcher {
         leaves: &mut Leaves<'a>,
         scratch: &mut Scratch,
     ) -> Result<(), Malformed> {
-        let Scratch { candidates, named, decided, way, probe_known, early_known, .. } = scratch;
-        candidates.clear();
-        named.clear();
-        if !self.probe.leads_on(view, self.id, probe_known, leaves)? {
+        scratch.usual.turn_to(self.id);
+        // An event without any error has none on the shorter way either. One with an error is asked again, so that what was usual before it decides
+        // nothing.
+        if scratch.usual.leads_on() && self.look(view, leaves, scratch).is_ok() {
             return Ok(());
         }
         leaves.clear();
+        scratch.matched.clear();
+        let leads_on = self.probe.leads_on(view, self.id, &mut scratch.probe_known, leaves)?;
+        leaves.clear();
+        if leads_on {
+            return self.look(view, leaves, scratch);
+        }
+        scratch.usual.note(false);
+        Ok(())
+    }
+
+    /// Everything but the first question.
+    fn look<'a>(
+        &self,
+        view: &View<'_, 'a>,
+        leaves: &mut Leaves<'a>,
+        scratch: &mut Scratch,
+    ) -> Result<(), Malformed> {
+        let Scratch { candidates, named, decided, matched, way, early_known, usual, .. } = scratch;
+        candidates.clear();
+        named.clear();
+        decided.clear();
         self.early.collect_known(view, self.id, early_known, leaves)?;
         self.early.derive(view, |field| self.stage(field) == Stage::Indexed, leaves);
-        self.index.candidates(leaves, way, &mut |entry| {
-            if named.insert(entry as usize, ()) {
-                candidates.push(entry);
+        let leads_on = self.index.candidates(leaves, way, &mut |found| match found {
+            Named::Candidate(entry) => {
+                if named.insert(entry as usize, ()) {
+                    candidates.push(entry);
+                }
+            }
+            Named::Match(entry) => {
+                if let Some(entry) = self.entries.get(entry as usize) {
+                    self.report(entry, decided, matched);
+                }
             }
         })?;
+        usual.note(leads_on);
         if candidates.is_empty() {
             return Ok(());
         }
-        decided.clear();
         self.early.derive(view, |field| self.stage(field) == Stage::Early, leaves);
         self.strike_out(view, leaves, scratch)?;
         if scratch.candidates.is_empty() { Ok(()) } else { self.decide(view, leaves, scratch) }
@@ -306,6 +339,9 @@ impl Matcher {
         for at in 0..candidates.len() {
             let Some(&number) = candidates.get(at) else { break };
             let Some(entry) = self.entries.get(number as usize) else { continue };
+            if !is_open(entry, decided) {
+                continue;
+            }
             match self.judge(entry, view, leaves)? {
                 Some(true) => self.report(entry, decided, matched),
                 Some(false) => {}
@@ -370,10 +406,6 @@ impl Matcher {
         scratch: &mut Scratch,
     ) -> Result<(), Malformed> {
         let Scratch { candidates, decided, matched, wanted, compact, all_names, .. } = scratch;
-        // An alternative whose rule is known to match has nothing to add.
-        let is_open = |entry: &Entry, decided: &Stamps<()>| {
-            entry.rules.iter().any(|&rule| decided.get(rule as usize).is_none())
-        };
         let entries = || candidates.iter().filter_map(|&number| self.entries.get(number as usize));
         wanted.clear();
         let (mut is_walk_wanted, mut is_text_wanted) = (false, false);
@@ -417,6 +449,40 @@ impl Matcher {
             }
         }
         Ok(())
+    }
+}
+
+/// Whether an entry has anything to add: not if all its rules are known to match.
+fn is_open(entry: &Entry, decided: &Stamps<()>) -> bool {
+    entry.rules.iter().any(|&rule| decided.get(rule as usize).is_none())
+}
+
+/// Whether records usually lead on from the root of the index. Asking that first saves most of the work where most do not, and is work done
+/// twice where most do.
+#[derive(Debug, Default)]
+struct Usual {
+    /// Which matcher's records.
+    of: Option<u64>,
+    /// Up for a record that led on, down for one that did not.
+    balance: u8,
+}
+
+impl Usual {
+    const MOST: u8 = 16;
+
+    fn turn_to(&mut self, matcher: u64) {
+        if self.of != Some(matcher) {
+            *self = Usual { of: Some(matcher), balance: 0 };
+        }
+    }
+
+    fn leads_on(&self) -> bool {
+        self.balance > Usual::MOST / 2
+    }
+
+    fn note(&mut self, leads_on: bool) {
+        self.balance =
+            if leads_on { (self.balance + 1).min(Usual::MOST) } else { self.balance.saturating_sub(1) };
     }
 }
 

@@ -136,7 +136,7 @@ impl Asking<'_> {
             Value::Object(_) => return Ok(false),
             Value::Array(array) => return self.array(array, node),
             Value::String(text) => return self.text(text, node),
-            Value::Number(text) => Scalar::Number(text),
+            Value::Number(text) => Scalar::number(text),
             Value::True => Scalar::True,
             Value::False => Scalar::False,
             Value::Null => Scalar::Null,

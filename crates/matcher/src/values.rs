@@ -6,6 +6,7 @@
 //! | prefixes, suffixes, strings in any case | byte tries, walked from either end | a byte or two |
 //! | texts with stars | one literal piece of each, all in one Aho-Corasick automaton | a pass over its bytes |
 //! | ranges | a list of bounds | a comparison each |
+//! | anything but some | a list of terms | a question each |
 //! | any string, any number, anything | one slot each | nothing |
 //!
 //! Each key leads to a *target*, a number that means something to the owner. Only structures that hold something are consulted.
@@ -14,7 +15,9 @@ use aho_corasick::AhoCorasick;
 use rustc_hash::FxHashMap;
 
 use crate::affixes::Affixes;
-use crate::leaves::Scalar;
+use event_pattern::{Leaf, Term};
+
+use crate::leaves::{Numeral, Scalar};
 use crate::witness::{Key, no_negative_zero};
 
 /// The keys of one field.
@@ -31,6 +34,7 @@ pub(crate) struct Values {
     folded_suffixes: Affixes,
     pieces: Pieces,
     ranges: Vec<(f64, f64, u32)>,
+    anything_but: Vec<(Box<Term>, u32)>,
     true_: Option<u32>,
     false_: Option<u32>,
     null: Option<u32>,
@@ -57,6 +61,7 @@ impl Values {
                 Key::FoldedSuffix(text) => values.folded_suffixes.insert(text.bytes().rev(), target),
                 Key::Pieces(pieces) => starred.push((pieces, target)),
                 Key::Range(low, high) => values.ranges.push((low, high, target)),
+                Key::AnythingBut(term) => values.anything_but.push((term, target)),
                 Key::True => values.true_ = Some(target),
                 Key::False => values.false_ = Some(target),
                 Key::Null => values.null = Some(target),
@@ -102,9 +107,12 @@ impl Values {
     #[inline]
     pub(crate) fn find(&self, value: Scalar<'_>, plain: Option<&[u8]>, found: &mut impl FnMut(u32)) {
         self.present.into_iter().for_each(&mut *found);
+        if !self.anything_but.is_empty() {
+            self.find_anything_but(value, plain, found);
+        }
         match value {
             Scalar::String(_) | Scalar::Derived { .. } => self.find_string(plain.unwrap_or_default(), found),
-            Scalar::Number(text) => self.find_number(text, found),
+            Scalar::Number(number) => self.find_number(number, found),
             Scalar::True => self.true_.into_iter().for_each(found),
             Scalar::False => self.false_.into_iter().for_each(found),
             Scalar::Null => self.null.into_iter().for_each(found),
@@ -141,7 +149,27 @@ impl Values {
         self.pieces.find(text, found);
     }
 
-    fn find_number(&self, text: &str, found: &mut impl FnMut(u32)) {
+    fn find_anything_but(&self, value: Scalar<'_>, plain: Option<&[u8]>, found: &mut impl FnMut(u32)) {
+        let passes = |term: &Term| match value {
+            Scalar::String(_) | Scalar::Derived { .. } => {
+                // What is no text is no answer either; whoever looks at it will say so.
+                std::str::from_utf8(plain.unwrap_or_default())
+                    .map_or(true, |text| term.accepts(Leaf::String(text)))
+            }
+            Scalar::Number(number) => term.accepts_number(number.text, || number.comparable),
+            Scalar::True => term.accepts(Leaf::True),
+            Scalar::False => term.accepts(Leaf::False),
+            Scalar::Null => term.accepts(Leaf::Null),
+        };
+        for (term, target) in &self.anything_but {
+            if passes(term) {
+                found(*target);
+            }
+        }
+    }
+
+    fn find_number(&self, number: Numeral<'_>, found: &mut impl FnMut(u32)) {
+        let text = number.text;
         self.any_number.into_iter().for_each(&mut *found);
         if !self.lexemes.is_empty() {
             self.lexemes.get(text.as_bytes()).copied().into_iter().for_each(&mut *found);
@@ -150,9 +178,13 @@ impl Values {
             self.find_address(text.as_bytes(), found);
         }
         if !self.numbers.is_empty() || !self.ranges.is_empty() {
-            let Ok(value) = text.parse::<f64>() else { return };
-            let value = no_negative_zero(value);
-            self.numbers.get(&value.to_bits()).copied().into_iter().for_each(&mut *found);
+            // Filters compare numbers that patterns cannot.
+            let Some(value) = number.comparable.or_else(|| text.parse().ok().map(no_negative_zero)) else {
+                return;
+            };
+            if !self.numbers.is_empty() {
+                self.numbers.get(&value.to_bits()).copied().into_iter().for_each(&mut *found);
+            }
             for &(low, high, target) in &self.ranges {
                 if low <= value && value <= high {
                     found(target);

@@ -79,7 +79,7 @@ impl<'a, F: Fn(NodeId) -> bool> Walk<'_, 'a, F> {
             }
             Value::Array(array) => return self.array(array, node, scope),
             Value::String(text) => Scalar::String(text),
-            Value::Number(text) => Scalar::Number(text),
+            Value::Number(text) => Scalar::number(text),
             Value::True => Scalar::True,
             Value::False => Scalar::False,
             Value::Null => Scalar::Null,

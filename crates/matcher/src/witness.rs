@@ -19,10 +19,17 @@
 //!
 //! What does make one although it looks negative: `anything-but` and `!=` ask for a leaf that is there. It is the weakest, though.
 //!
+//! # Where the index has the last word
+//!
+//! A key is *exact* for a term if it holds of the leaves that the term accepts and of no others. An alternative all of whose fields
+//! are made of such terms matches as soon as each of its clauses holds of the event (and none of the leaves stands in an element of an array,
+//! unless there is one field only: arrays bind fields together). Whoever reaches such an entry by all its clauses need not ask. A number's
+//! key is exact only for numbers that are comparable.
+//!
 //! Both languages file under the same fields. A filter sees a record more narrowly than a pattern does (the last of repeated keys, no
 //! look into arrays without an index), so each value it could test is among the leaves a pattern's walk picks up at that path.
 
-use event_pattern::{Alternative, Field, Term};
+use event_pattern::{Alternative, Bound, Field, Term};
 use filter_pattern::{Comparison, Condition, Expr, Selector, Step, Test, Value};
 
 /// Something that can be looked up with a leaf in hand.
@@ -52,6 +59,8 @@ pub(crate) enum Key {
     Pieces(Box<[Box<str>]>),
     /// A number in a closed range.
     Range(f64, f64),
+    /// Any leaf but those that this `anything-but` excludes.
+    AnythingBut(Box<Term>),
     /// Exactly this address, as the digits it is compared by.
     Address(Box<[u8]>),
     /// Any string.
@@ -65,9 +74,47 @@ pub(crate) enum Key {
 /// Pairs of which one must hold. Paths are dotted, from the root of the event as EventBridge delivers it.
 pub(crate) type Clause = Vec<(Box<str>, Key)>;
 
+/// What an entry needs.
+#[derive(Debug, Default)]
+pub(crate) struct Needs {
+    pub(crate) clauses: Vec<Clause>,
+    /// Whether the clauses are all there is to ask, each of them made of exact keys.
+    pub(crate) is_all: bool,
+}
+
 /// What a pattern's alternative needs.
-pub(crate) fn of_alternative(alternative: &Alternative) -> Vec<Clause> {
-    alternative.fields().iter().filter(|field| !field.allows_absence()).map(|field| of_field(field)).collect()
+pub(crate) fn of_alternative(alternative: &Alternative) -> Needs {
+    let fields = alternative.fields();
+    let is_exact = |field: &Field| !field.allows_absence() && field.terms().iter().all(has_exact_key);
+    Needs {
+        clauses: fields.iter().filter(|field| !field.allows_absence()).map(|field| of_field(field)).collect(),
+        is_all: fields.iter().all(|field| is_exact(field)),
+    }
+}
+
+/// Whether the key made of a term says all that the term does.
+fn has_exact_key(term: &Term) -> bool {
+    match term {
+        Term::Equals(_)
+        | Term::True
+        | Term::False
+        | Term::Null
+        | Term::Prefix(_)
+        | Term::Suffix(_)
+        | Term::Numeric(_)
+        | Term::Exists
+        | Term::AnythingBut(_) => true,
+        Term::Number(number) => number.value().is_some(),
+        Term::PrefixIgnoreCase(text) | Term::SuffixIgnoreCase(text) | Term::EqualsIgnoreCase(text) => {
+            text.is_ascii()
+        }
+        Term::Wildcard(wildcard) => match wildcard.pieces() {
+            [_] => true,
+            [first, last] => first.is_empty() || last.is_empty(),
+            _ => false,
+        },
+        _ => false,
+    }
 }
 
 /// What a field needs, if it must be there.
@@ -108,18 +155,29 @@ fn of_term(term: &Term, keys: &mut Vec<Key>) {
         Term::PrefixIgnoreCase(_) | Term::SuffixIgnoreCase(_) | Term::EqualsIgnoreCase(_) => Key::AnyString,
         Term::Wildcard(wildcard) => pieces(wildcard.pieces().to_vec()),
         Term::Numeric(range) => Key::Range(
-            range.low.map_or(f64::NEG_INFINITY, |bound| bound.value),
-            range.high.map_or(f64::INFINITY, |bound| bound.value),
+            range.low.map_or(f64::NEG_INFINITY, |Bound { value, inclusive }| {
+                if inclusive { value } else { no_negative_zero(value.next_up()) }
+            }),
+            range.high.map_or(
+                f64::INFINITY,
+                |Bound { value, inclusive }| {
+                    if inclusive { value } else { value.next_down() }
+                },
+            ),
         ),
-        // `exists: true` asks for nothing more, and whatever `anything-but` excludes, other types pass. A term that is not known here
-        // narrows nothing.
+        Term::AnythingBut(_) => Key::AnythingBut(Box::new(term.clone())),
+        // `exists: true` asks for nothing more. A term that is not known here narrows nothing.
         _ => Key::Present,
     };
     keys.push(key);
 }
 
 /// What a filter's expression needs.
-pub(crate) fn of_expression(expr: &Expr<Condition>) -> Vec<Clause> {
+pub(crate) fn of_filter(expr: &Expr<Condition>) -> Needs {
+    Needs { clauses: of_expression(expr), is_all: false }
+}
+
+fn of_expression(expr: &Expr<Condition>) -> Vec<Clause> {
     match expr {
         Expr::And(parts) => parts.iter().flat_map(of_expression).collect(),
         Expr::Or(parts) => {
@@ -209,9 +267,13 @@ fn simplify(keys: &mut Vec<Key>) {
             Key::Lexeme(_) | Key::Number(_) | Key::Range(..) => any_number,
             // Numbers can have an address's digits.
             Key::Address(_) => any_string && any_number,
-            Key::AnyString | Key::AnyNumber | Key::True | Key::False | Key::Null | Key::Present => {
-                kept.contains(&key)
-            }
+            Key::AnyString
+            | Key::AnyNumber
+            | Key::True
+            | Key::False
+            | Key::Null
+            | Key::AnythingBut(_)
+            | Key::Present => kept.contains(&key),
         };
         if !included {
             kept.push(key);
@@ -239,7 +301,7 @@ pub(crate) fn cost(clause: &[(Box<str>, Key)]) -> u32 {
             }
             Key::Range(..) => of_any(path, 200),
             Key::True | Key::False | Key::Null => of_any(path, 300),
-            Key::AnyString | Key::AnyNumber | Key::Present => of_any(path, 600),
+            Key::AnyString | Key::AnyNumber | Key::AnythingBut(_) | Key::Present => of_any(path, 600),
         };
         kind.saturating_add(depth.saturating_mul(3))
     };
