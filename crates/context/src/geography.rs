@@ -5,6 +5,7 @@
 
 use maxminddb::{MaxMindDbError, Reader};
 use serde::Deserialize;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::net::IpAddr;
 
@@ -13,6 +14,8 @@ use std::net::IpAddr;
 pub struct Geography {
     places: Option<Reader<Vec<u8>>>,
     networks: Option<Reader<Vec<u8>>>,
+    /// What is stated of single addresses: the tests of rules state them.
+    stated: BTreeMap<IpAddr, Place>,
 }
 
 /// What is known of an address.
@@ -90,10 +93,28 @@ impl Geography {
         Ok(Geography { networks: Some(networks), ..self })
     }
 
+    /// What is stated of these addresses, and nothing of any other: the geography of a test, which must not depend on
+    /// the databases that somebody happens to have.
+    ///
+    /// ```
+    /// use context::{Geography, Place};
+    /// let paris = Place { country: Some("FR".into()), ..Place::default() };
+    /// let geography = Geography::stating([("198.51.100.9".parse().unwrap(), paris.clone())]);
+    /// assert_eq!(geography.of("198.51.100.9"), paris);
+    /// assert!(geography.of("203.0.113.1").is_unknown());
+    /// ```
+    #[must_use]
+    pub fn stating(places: impl IntoIterator<Item = (IpAddr, Place)>) -> Self {
+        Geography { stated: places.into_iter().collect(), ..Self::default() }
+    }
+
     /// What is known of an address, by its text; nothing of what is no address, such as the name of an AWS service.
     #[must_use]
     pub fn of(&self, address: &str) -> Place {
         let Ok(address) = address.parse::<IpAddr>() else { return Place::default() };
+        if let Some(place) = self.stated.get(&address) {
+            return place.clone();
+        }
         let place = self
             .places
             .as_ref()
@@ -139,6 +160,7 @@ impl fmt::Debug for Geography {
         f.debug_struct("Geography")
             .field("places", &kind(&self.places))
             .field("networks", &kind(&self.networks))
+            .field("stated", &self.stated)
             .finish()
     }
 }

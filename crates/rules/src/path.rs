@@ -29,11 +29,12 @@ pub enum Root {
     Detail,
     /// Who did it: `kind`, `name`, `arn`, `session`, `human`; alone, its ARN or name.
     Principal,
-    /// The account: alone its number; `id`, `name`, `ou`, `tags.NAME`.
+    /// The account: alone its number; `id`, `name`, `ou`, `owner`, `tags.NAME`.
     Account,
     /// The region.
     Region,
-    /// The service, as in `aws.s3`.
+    /// Alone the service, as in `aws.s3`; of the address the call came from `country`, `city`, `asn`, `org`, where a
+    /// database of addresses is given.
     Source,
     /// The event time.
     Time,
@@ -93,11 +94,11 @@ impl EventPath {
     }
 
     /// The names from the top of the EventBridge view of the event, or `None` for a path that is not in the event:
-    /// one of `principal`, or `account.` with a name.
+    /// one of `principal`, or `account.` or `source.` with a name.
     pub fn in_event(&self) -> Option<impl Iterator<Item = &str>> {
         let root = match self.root {
             Root::Principal => return None,
-            Root::Account if !self.steps.is_empty() => return None,
+            Root::Account | Root::Source if !self.steps.is_empty() => return None,
             Root::Event => None,
             root => Some(root.as_str()),
         };
@@ -140,10 +141,9 @@ impl std::str::FromStr for EventPath {
         }
         if let Some((names, written)) = match root {
             Root::Principal => Some((&["kind", "name", "arn", "session", "human"][..], &steps[..])),
-            Root::Account => Some((&["id", "name", "ou", "tags"][..], &steps[..])),
-            Root::Region | Root::Source | Root::Time | Root::Id | Root::DetailType => {
-                Some((&[][..], &steps[..]))
-            }
+            Root::Account => Some((&["id", "name", "ou", "owner", "tags"][..], &steps[..])),
+            Root::Source => Some((&["country", "city", "asn", "org"][..], &steps[..])),
+            Root::Region | Root::Time | Root::Id | Root::DetailType => Some((&[][..], &steps[..])),
             _ => None,
         } && let Some(first) = written.first()
         {
@@ -326,6 +326,9 @@ mod tests {
             ("principal.arn", "principal.arn"),
             ("account", "account"),
             ("account.tags.env", "account.tags.env"),
+            ("account.owner", "account.owner"),
+            ("source", "source"),
+            ("source.country", "source.country"),
             ("detail-type", "detail-type"),
             ("event.detail", "event.detail"),
         ] {
@@ -346,9 +349,10 @@ mod tests {
             ("userIdentity.arn", "`userIdentity` is not where", "`detail.userIdentity`"),
             ("", "`` is not where", "a path starts at one of"),
             ("principal.email", "`principal` has no `email`", "kind, name, arn, session, human"),
-            ("account.tags", "`account` has no `tags`", "id, name, ou, tags"),
+            ("account.tags", "`account` has no `tags`", "id, name, ou, owner, tags"),
             ("account.tags.a.b", "`account` has no `tags.a.b`", ""),
             ("region.name", "`region` has no `name`", "a single value"),
+            ("source.continent", "`source` has no `continent`", "country, city, asn, org"),
             ("detail.", "a name has to follow", ""),
             ("detail..a", "a name has to follow", ""),
             ("detail[a]", "a name has to follow", ""),

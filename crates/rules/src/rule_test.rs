@@ -20,6 +20,8 @@ pub struct RuleTest {
     pub course: Course,
     /// Lists that replace the context's for this test.
     pub lists: Vec<(Box<str>, context::List)>,
+    /// Where addresses are, for this test; none as written leaves the context's own.
+    pub places: Vec<(std::net::IpAddr, context::Place)>,
     /// Where it was read.
     pub source: Source,
 }

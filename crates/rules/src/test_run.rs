@@ -10,9 +10,10 @@ use crate::path::{EventPath, Root};
 use crate::rule::{Rule, RuleId, Source};
 use crate::rule_test::{Course, EventOrigin, EventTest, RuleTest, TestEvent};
 use cloudtrail::{Decoder, EventTime, Item};
-use context::{Context, Lists};
+use context::{Context, Geography, Lists};
 use serde::Serialize;
 use serde_json::{Map, Value};
+use std::sync::Arc;
 
 /// What became of one test.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -129,11 +130,16 @@ pub enum TestEventError {
 }
 
 impl RuleTest {
-    /// What the test knows of the organization: the same, but for its own lists.
+    /// What the test knows: the same, but for its own lists and places.
     #[must_use]
     pub fn context(&self, context: &Context) -> Context {
+        let mut context = context.clone();
+        if !self.places.is_empty() {
+            let places = Geography::stating(self.places.iter().cloned());
+            context = context.with_geography(Arc::new(places));
+        }
         if self.lists.is_empty() {
-            return context.clone();
+            return context;
         }
         let mut lists: Lists = context.lists().clone();
         for (name, list) in &self.lists {

@@ -128,6 +128,7 @@ impl Title {
                             ("id", Some(Value::from(id))),
                             ("name", Some(Value::from(context.account_name(id)))),
                             ("ou", account.and_then(|account| account.ou.as_deref()).map(Value::from)),
+                            ("owner", account.and_then(|account| account.owner.as_deref()).map(Value::from)),
                             ("tags", Some(Value::from_pairs(tags))),
                         ],
                     )
@@ -142,6 +143,20 @@ impl Title {
                             ("arn", optional(&principal.arn)),
                             ("session", optional(&principal.session)),
                             ("human", optional(&principal.human)),
+                        ],
+                    )
+                }
+                "source" => {
+                    let address = event.pointer("/detail/sourceIPAddress").and_then(Json::as_str);
+                    let place = address.map(|address| context.geography().of(address)).unwrap_or_default();
+                    let text = |text: Option<Box<str>>| text.map(|text| Value::from(text.into_string()));
+                    Named::value(
+                        event.get("source").and_then(Json::as_str).unwrap_or_default(),
+                        [
+                            ("country", text(place.country)),
+                            ("city", text(place.city)),
+                            ("asn", place.asn.map(Value::from)),
+                            ("org", text(place.org)),
                         ],
                     )
                 }
@@ -206,8 +221,9 @@ fn unknown(name: &str, globals: &[String]) -> Option<TitleError> {
         return Some(TitleError::UnknownName { name: name.to_owned(), help });
     }
     let fields: &[&str] = match root {
-        "account" => &["id", "name", "ou", "tags"],
+        "account" => &["id", "name", "ou", "owner", "tags"],
         "principal" => &["kind", "name", "arn", "session", "human"],
+        "source" => &["country", "city", "asn", "org"],
         _ => return None,
     };
     let field = parts.next()?;
@@ -334,7 +350,7 @@ mod tests {
 
     #[test]
     fn titles() {
-        let event = json!({"account": "111122223333", "region": "us-east-1", "detail-type": "t", "detail": {
+        let event = json!({"account": "111122223333", "region": "us-east-1", "source": "aws.s3", "detail-type": "t", "detail": {
             "name": "trail", "n": 5, "none": null, "empty": "", "list": ["a", "b"], "a.b": "dot", "markup": "<b>&",
             "lines": "one\n\ttwo\u{1b}[31m", "turned": "a\u{202e}b", "hidden": "a\u{200b}b\u{2060}", "long": "x".repeat(5000)}});
         for (source, expected) in [
@@ -342,6 +358,7 @@ mod tests {
             ("{{ detail.name }} in {{ account.name }}", "trail in pay"),
             ("{{ account }} {{ account.id }} {{ account.tags.env }}", "111122223333 111122223333 prod"),
             ("{{ principal }} {{ principal.kind }} {{ principal.arn }}", "dana iam-user ?"),
+            ("{{ source }} {{ source.country }} {{ source.asn }}", "aws.s3 ? ?"),
             (
                 "{{ detail.missing }} {{ detail.missing.deeper }} {{ detail.none }} {{ detail.empty }}",
                 "? ? ? ?",

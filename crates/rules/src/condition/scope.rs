@@ -158,8 +158,7 @@ impl<'a> Scope<'a> {
 
     /// What is known of the address the call came from.
     fn place(&self, field: &str) -> Option<Boxed<'a>> {
-        let address = self.seen.find("detail", ["sourceIPAddress"]).ok()?.text()?;
-        let place = self.context.geography().of(&address);
+        let place = self.seen.place(self.context);
         let text = |text: Option<Box<str>>| text.map(|text| string(Cow::Owned(text.into())));
         match field {
             "country" => text(place.country),

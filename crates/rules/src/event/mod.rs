@@ -18,7 +18,7 @@ pub(crate) use value::{Absent, Found};
 use crate::path::{EventPath, Root};
 use cloudtrail::principal::Kind;
 use cloudtrail::{EventTime, Principal};
-use context::Context;
+use context::{Context, Place};
 use std::borrow::Cow;
 
 /// An event in one of the two ways it can be looked at.
@@ -95,6 +95,12 @@ impl<'a> Seen<'a> {
         self.member("account").and_then(Found::text).unwrap_or_default()
     }
 
+    /// What is known of the address the call came from.
+    pub(crate) fn place(self, context: &Context) -> Place {
+        let address = self.find("detail", ["sourceIPAddress"]).ok().and_then(Found::text);
+        address.map(|address| context.geography().of(&address)).unwrap_or_default()
+    }
+
     /// The value at a path as text: text as it stands, anything else as JSON, and what is not there as the empty text.
     pub(crate) fn value(self, path: &EventPath, context: &Context) -> String {
         let steps = path.steps();
@@ -116,11 +122,21 @@ impl<'a> Seen<'a> {
                 match name {
                     "name" => known(Some(context.account_name(id))),
                     "ou" => known(account.and_then(|account| account.ou.as_deref())),
+                    "owner" => known(account.and_then(|account| account.owner.as_deref())),
                     "tags" => {
                         let tag = steps.get(1).map_or("", |tag| &**tag);
                         known(account.and_then(|account| account.tags.get(tag)).map(|value| &**value))
                     }
                     _ => known(Some(id)),
+                }
+            }
+            (Root::Source, Some(name)) => {
+                let place = self.place(context);
+                match name {
+                    "country" => known(place.country.as_deref()),
+                    "city" => known(place.city.as_deref()),
+                    "org" => known(place.org.as_deref()),
+                    _ => place.asn.map(|number| number.to_string()).unwrap_or_default(),
                 }
             }
             (Root::Event, None) => self.apart().map(|view| view.json().to_string()).unwrap_or_default(),

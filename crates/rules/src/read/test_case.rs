@@ -1,16 +1,17 @@
 //! The tests inside a rule document.
 
 use super::timeline::Keys;
-use super::{Fields, Reader};
+use super::{Fields, Reader, optional};
 use crate::catalogue::Check;
 use crate::files::resolve;
 use crate::path::EventPath;
 use crate::rule_test::{Course, EventOrigin, EventTest, RuleTest, TestEvent};
 use crate::yaml::{Node, Value};
-use context::List;
+use context::{List, Place};
+use std::net::IpAddr;
 
 /// The keys of a test.
-const TEST_KEYS: [&str; 13] = [
+const TEST_KEYS: [&str; 14] = [
     "name",
     "description",
     "event",
@@ -21,10 +22,14 @@ const TEST_KEYS: [&str; 13] = [
     "because",
     "severity",
     "lists",
+    "places",
     "steps",
     "start",
     "lateness",
 ];
+
+/// Numbers of autonomous systems have 32 bits (RFC 6793).
+const ASN_MAX: u32 = u32::MAX;
 
 /// What one event by itself can show of a rule.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -46,10 +51,12 @@ impl Reader<'_, '_> {
             None => self.event_test(node, &fields, one_event).map(Course::Event),
         };
         let lists = fields.get("lists").map_or(Some(Vec::new()), |node| self.test_lists(node));
+        let places = fields.get("places").map_or(Some(Vec::new()), |node| self.test_places(node));
         Some(RuleTest {
             name: name?,
             course: course?,
             lists: lists?,
+            places: places?,
             source: self.source(node.range.clone()),
         })
     }
@@ -91,7 +98,7 @@ impl Reader<'_, '_> {
         let fires =
             fields.required(self.complaints, key).and_then(|node| self.yes_or_no(node, &format!("`{key}`")));
         let because = fields.text(self.complaints, "because");
-        let severity = super::optional(fields.get("severity").map(|node| self.severity(node)));
+        let severity = optional(fields.get("severity").map(|node| self.severity(node)));
         let (fires, because) = (fires?, because?);
         let asked_in_vain = match (fires, because.is_some(), severity.flatten().is_some()) {
             (true, true, _) => Some(("because", "a rule that fires was not stopped by anything")),
@@ -180,5 +187,32 @@ impl Reader<'_, '_> {
             lists.push((entry.key.clone(), globs.into_iter().collect()));
         }
         Some(lists)
+    }
+
+    /// Where addresses are: what a database of addresses would say.
+    fn test_places(&mut self, node: &Node) -> Option<Vec<(IpAddr, Place)>> {
+        let Value::Mapping(entries) = &node.value else {
+            self.wrong_type(node, "`places` is a mapping of addresses to what is known of them");
+            return None;
+        };
+        let mut places = Vec::new();
+        for entry in entries {
+            let Ok(address) = entry.key.parse::<IpAddr>() else {
+                let message = format!("`{}` is no address", entry.key);
+                let diagnostic =
+                    self.complaints.diagnostic(Check::InvalidValue, entry.key_range.clone(), message);
+                let help = "write `198.51.100.9: { country: FR }`: AWS services have no place";
+                self.complaints.push(diagnostic.help(help));
+                return None;
+            };
+            let keys = ["country", "city", "asn", "org"];
+            let fields = Fields::read(self.complaints, &entry.value, "a place", &keys, &[])?;
+            let mut text = |key| fields.text(self.complaints, key);
+            let (country, city, org) = (text("country")?, text("city")?, text("org")?);
+            let asn = fields.get("asn").map(|node| self.whole_number(node, "`asn`", 1..=ASN_MAX as usize));
+            let asn = optional(asn)?.and_then(|number| u32::try_from(number).ok());
+            places.push((address, Place { country, city, asn, org }));
+        }
+        Some(places)
     }
 }

@@ -147,6 +147,20 @@ pub(super) fn tests() -> Value {
                 "because": text("What must have stopped it: a field's path, `where`, `except` or `delivery`."),
                 "severity": { "$ref": "#/$defs/severity" },
                 "lists": { "description": "Lists that stand in for the configuration's.", "type": "object" },
+                "places": {
+                    "description": "Where addresses are, in place of the configuration's databases: address to `country`, `city`, `asn`, `org`.",
+                    "type": "object",
+                    "additionalProperties": {
+                        "type": "object",
+                        "additionalProperties": false,
+                        "properties": {
+                            "country": { "type": "string" },
+                            "city": { "type": "string" },
+                            "asn": { "type": "integer", "minimum": 1 },
+                            "org": { "type": "string" },
+                        },
+                    },
+                },
                 "start": text("When `+0s` is, as in `2026-01-31T09:00:00Z`."),
                 "lateness": length("How late an event may arrive and be in time; none unless this says."),
                 "steps": { "description": "What happens, in order.", "type": "array", "items": test_step() },
