@@ -182,8 +182,16 @@ fn validate(root: &Value, schema: &Value, value: &Value, at: &str, faults: &mut 
                 true
             }
             "additionalProperties" => {
-                let known = schema.get("properties").unwrap();
-                value.as_object().into_iter().flatten().all(|(key, _)| known.get(key).is_some())
+                let known =
+                    |key: &str| schema.get("properties").is_some_and(|known| known.get(key).is_some());
+                for (key, member) in value.as_object().into_iter().flatten().filter(|(key, _)| !known(key)) {
+                    match argument {
+                        Value::Bool(true) => {}
+                        Value::Bool(false) => faults.push(format!("{at}: there is no {key}")),
+                        schema => validate(root, schema, member, &format!("{at}.{key}"), faults),
+                    }
+                }
+                true
             }
             other => panic!("the schema uses `{other}`, which this test does not know"),
         };
