@@ -233,9 +233,10 @@ fn install_missing() -> Result<(), String> {
     Ok(())
 }
 
-/// A Python that has counterparts of AWS and of a mail relay, and an independent client: the system's, if it has them, else one of our own below the target folder.
+/// A Python that has counterparts of AWS, of a mail relay and of repeating calendars, and an independent client: the system's, if it has them, else one of our own below the target folder.
 fn python_with_moto() -> Result<String, String> {
-    let has_moto = |python: &str| runs(python, ["-c", "import moto.server, boto3, aiosmtpd, cryptography"]);
+    let has_moto =
+        |python: &str| runs(python, ["-c", "import moto.server, boto3, aiosmtpd, cryptography, dateutil"]);
     if has_moto("python3") {
         return Ok("python3".to_owned());
     }
@@ -252,9 +253,10 @@ fn python_with_moto() -> Result<String, String> {
     }
     let folder = folder.to_string_lossy();
     Step::new("make an environment for Python", &["python3", "-m", "venv", "--clear", &folder]).run()?;
-    let packages = ["moto[server]==5.2.1", "boto3==1.43.11", "aiosmtpd==1.4.6"];
+    let packages =
+        ["moto[server]==5.2.1", "boto3==1.43.11", "aiosmtpd==1.4.6", "python-dateutil==2.9.0.post0"];
     let install = [&[python.as_str(), "-m", "pip", "install", "--quiet"], &packages[..]].concat();
-    Step::new("install counterparts of AWS and of a mail relay", &install).run()?;
+    Step::new("install counterparts of AWS, of a mail relay and of calendars", &install).run()?;
     Ok(python)
 }
 

@@ -8,7 +8,10 @@ use rules::{Check, shown};
 
 use crate::read::Reader;
 
-pub(crate) const KEYS: [&str; 3] = ["by", "every", "quiet"];
+pub(crate) const KEYS: [&str; 4] = ["by", "every", "quiet", "conversations_max"];
+/// As many as take four gigabytes if each is as large as it gets.
+pub(crate) const CONVERSATIONS_MOST: u32 = 200_000;
+pub(crate) const CONVERSATIONS_DEFAULT: u32 = 20_000;
 /// Longer ago nobody looks.
 const QUIET_MAX: Duration = Duration::from_secs(24 * 3600);
 
@@ -36,6 +39,9 @@ impl Reader<'_, '_> {
                 return None;
             }
         }
+        if let Some(node) = fields.get("conversations_max") {
+            fold.conversations_max = self.count(node, "conversations_max", 1..=CONVERSATIONS_MOST)? as usize;
+        }
         Some(fold)
     }
 
@@ -48,5 +54,15 @@ impl Reader<'_, '_> {
             self.wrong(Check::InvalidValue, node, message, format!("use {names}"));
         }
         by
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_schema_names_the_default_there_is() {
+        assert_eq!(Fold::default().conversations_max, CONVERSATIONS_DEFAULT as usize);
     }
 }

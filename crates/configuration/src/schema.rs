@@ -377,6 +377,12 @@ fn fold() -> Value {
             },
             "every": duration("Updates come at most as often as this, unless it becomes graver or ends.", "5m"),
             "quiet": duration("It is closed when nothing came for so long.", "1h"),
+            "conversations_max": count(
+                "The most conversations that are remembered. For one more, that which was quiet for longest is given up.",
+                1,
+                crate::fold::CONVERSATIONS_MOST,
+                crate::fold::CONVERSATIONS_DEFAULT,
+            ),
         }),
     )
 }

@@ -18,6 +18,9 @@ pub struct Fold {
     pub quiet: Duration,
     /// The targets that are told of conversations: people. All others are told of every finding, and every revision of it.
     pub targets: BTreeSet<TargetName>,
+    /// The most conversations that are remembered, each of at most about 20 KB. For one more, that which was quiet for longest is given up:
+    /// closed ones first, then those that were told, at last those that are held.
+    pub conversations_max: usize,
 }
 
 /// What findings of one conversation have in common.
@@ -53,6 +56,11 @@ impl FoldBy {
     }
 }
 
+impl Fold {
+    /// How many conversations are remembered unless somebody wants another number.
+    pub const CONVERSATIONS_MAX: usize = 20_000;
+}
+
 impl Default for Fold {
     /// By rule, account and group, an update every five minutes, closed after a quiet hour; no target folds.
     fn default() -> Self {
@@ -61,6 +69,7 @@ impl Default for Fold {
             every: Duration::from_secs(5 * 60),
             quiet: Duration::from_secs(3600),
             targets: BTreeSet::new(),
+            conversations_max: Self::CONVERSATIONS_MAX,
         }
     }
 }

@@ -52,8 +52,8 @@ mod target_name;
 mod telling;
 
 pub use desk::{
-    Acknowledged, ConversationView, Desk, Errand, FindingOutcome, FindingRef, Kept, KeptError, Policy, Row,
-    Taken,
+    Acknowledged, ConversationView, Count, Desk, Errand, FindingOutcome, FindingRef, Kept, KeptError, Policy,
+    Row, Standing, Taken,
 };
 pub use explanation::{HoursExplanation, RouteExplanation, RouteVerdict, RoutingExplanation};
 pub use finding::{FindingError, FindingEvent, Severity, State};

@@ -10,6 +10,7 @@
 //! | `findings/received`, `findings/OUTCOME` | revisions of findings, and what became of them: [`FindingOutcome`](route::FindingOutcome); of earlier versions also `routed` |
 //! | `hidden/suppression/ID`, `hidden/silence/ID` | revisions of findings by what hid them |
 //! | `messages/first`, `messages/update`, `messages/closing` | messages that were put into the outbox, by their place in the conversation |
+//! | `conversations/given-up/STANDING` | conversations that were given up because there were too many, by how they stood |
 //! | `forgotten` | events that rules took in and had to forget before anything came of them |
 //! | `rules/ID` | revisions of findings by rule |
 //! | `sources/NAME/batches`, `…/set-aside`, `…/unreadable` | input by source |

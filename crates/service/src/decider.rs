@@ -23,7 +23,7 @@ use cloudtrail::EventTime;
 use cloudtrail::outcome::{Outcome, Tally};
 use decide::{SignalTally, SourceClass};
 use jiff::Timestamp;
-use route::FindingEvent;
+use route::{FindingEvent, FindingOutcome};
 use sources::Acknowledge;
 use store::{Committed, Refused, Store};
 use targets::Clock;
@@ -31,7 +31,7 @@ use tokio::sync::Notify;
 
 use crate::counts;
 use crate::deliberation::{Deliberation, DeliberationError, Told};
-use crate::desk::{Desk, Fresh, Order, Put};
+use crate::desk::{Became, Desk, Fresh, Order, Put};
 use crate::enrichment::Enrichment;
 use crate::examine::{Entrance, Hit, Part, Piece};
 use crate::health::{Health, State};
@@ -498,18 +498,20 @@ impl Open {
         let owed = program.responses.owe(&json, about, now, &mut self.batch);
         self.deliveries += owed.deliveries;
         self.bytes += owed.bytes;
-        match FindingEvent::parse(&json) {
+        let became = match FindingEvent::parse(&json) {
             Ok(event) => {
                 let fresh = Fresh { json: json.as_str().into(), class, received, happened };
-                let put = desk.take(&program.policy, &event, fresh, now, &mut self.batch, journal);
+                let (became, put) = desk.take(&program.policy, &event, fresh, now, &mut self.batch, journal);
                 self.note(put);
+                became
             }
             Err(error) => {
                 self.batch.count("findings/unrouted", 1);
                 let line = journal.error("a finding cannot be routed");
                 line.with("id", &finding.id).with("reason", error).done();
+                Became { outcome: FindingOutcome::Unrouted, of: None }
             }
-        }
+        };
         self.bytes += json.len();
         let time: Option<Timestamp> = finding.time.parse().ok();
         self.batch.finding(store::Finding {
@@ -521,6 +523,8 @@ impl Open {
             account: finding.account.clone(),
             region: finding.region.clone(),
             time_ms: time.unwrap_or(now).as_millisecond(),
+            outcome: Some(became.outcome.name().to_owned()),
+            outcome_of: became.of,
             body: json.into_bytes(),
         });
     }

@@ -22,8 +22,9 @@ use store::{Batch, Namespace, Reader, Snapshot};
 use crate::enrichment::Answer;
 use crate::examine::{Hit, class};
 use crate::losses::Losses;
-use crate::people::{StoredPeople, Waiting};
+use crate::people::StoredPeople;
 use crate::records::{Record, Records};
+use crate::waiting::Waiting;
 use crate::{Journal, Program};
 
 /// How often silence is looked for, at most.
@@ -69,7 +70,7 @@ impl Deliberation {
         journal: &Journal,
     ) -> Result<Self, DeliberationError> {
         let records = Records::open(&reader.snapshot()?)?;
-        let people = StoredPeople::open(&reader.snapshot()?)?;
+        let people = StoredPeople::open(&reader.snapshot()?, &program)?;
         batch.adopt(records.namespace()).adopt(people.namespace());
         let (engine, namespaces) = restore(&program, &mut reader, batch, now, journal)?;
         program.share_known_values(engine.known_values());
@@ -230,7 +231,7 @@ impl Deliberation {
         }
         let watermark = self.engine.watermark().assumed;
         let forgot = self.records.forget(watermark, batch);
-        self.people.forget(watermark, batch) || forgot || changed
+        self.people.save(watermark, batch) || forgot || changed
     }
 
     /// The batch is on its way.
@@ -289,7 +290,7 @@ impl Deliberation {
         let first = first.map(|first| {
             let person = self.people.behind(first.principal());
             if person.is_none() && once {
-                self.people.wait(first.principal(), incident, records.clone());
+                self.people.wait(first.principal(), rule.id.as_str(), incident, records.clone());
             }
             first.with_human(person.as_deref())
         });

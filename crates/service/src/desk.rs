@@ -6,18 +6,19 @@
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use decide::SourceClass;
 use jiff::{SignedDuration, Timestamp};
 use route::{
-    Acknowledged, Errand, FindingEvent, FindingOutcome, FindingRef, Kept, KeptError, Policy, Row, Silence,
-    Taken, Telling,
+    Acknowledged, Count, Errand, FindingEvent, FindingOutcome, FindingRef, Kept, KeptError, Policy, Row,
+    Silence, Standing, Taken, Telling,
 };
 use serde_json::value::RawValue;
 use store::{Audit, Batch, DeliveryKey, Namespace, Reader, Snapshot};
 
 use crate::Journal;
+use crate::losses::Told;
 use crate::parcel::Parcel;
 
 /// The namespace's name: with a full stop in it, as no rule's id has.
@@ -58,6 +59,13 @@ pub(crate) struct Fresh {
     pub(crate) happened: Option<Timestamp>,
 }
 
+/// What became of a finding, and by or in what.
+#[derive(Debug, Clone)]
+pub(crate) struct Became {
+    pub(crate) outcome: FindingOutcome,
+    pub(crate) of: Option<String>,
+}
+
 /// What was put into a batch.
 #[derive(Debug, Default, Clone, Copy)]
 pub(crate) struct Put {
@@ -65,8 +73,30 @@ pub(crate) struct Put {
     pub(crate) bytes: usize,
 }
 
+/// How many conversations stand how, for whoever asks while the desk goes on. Cheap to clone.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Standings(Arc<Mutex<[Count; 4]>>);
+
+impl Standings {
+    /// As they were at the last commit, each with what it is called.
+    pub(crate) fn get(&self) -> [(Standing, Count); 4] {
+        let counts = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all = Standing::ALL.map(|standing| (standing, Count::default()));
+        all.iter_mut().zip(counts).for_each(|((_, count), now)| *count = now);
+        all
+    }
+
+    fn set(&self, desk: &route::Desk) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) =
+            Standing::ALL.map(|standing| desk.count(standing));
+    }
+}
+
 pub(crate) struct Desk {
     desk: route::Desk,
+    standings: Standings,
+    given_up: u64,
+    told_of_given_up: Told,
     namespace: Namespace,
     reader: Reader,
     fresh: BTreeMap<FindingRef, Fresh>,
@@ -81,6 +111,7 @@ impl Desk {
         policy: &Policy,
         batch: &mut Batch,
         now: Timestamp,
+        standings: Standings,
         journal: &Journal,
     ) -> Result<Self, DeskError> {
         let namespace = namespace();
@@ -88,8 +119,18 @@ impl Desk {
         let borrowed = rows.iter().map(|(key, version, value)| (&key[..], *version, &value[..]));
         let desk = route::Desk::restore(borrowed, policy, now)?;
         batch.adopt(&namespace);
-        let mut desk =
-            Desk { desk, namespace, reader, fresh: BTreeMap::new(), flying: BTreeMap::new(), reminded: now };
+        standings.set(&desk);
+        let mut desk = Desk {
+            desk,
+            standings,
+            given_up: 0,
+            told_of_given_up: Told::default(),
+            namespace,
+            reader,
+            fresh: BTreeMap::new(),
+            flying: BTreeMap::new(),
+            reminded: now,
+        };
         desk.meet(policy, now, journal);
         Ok(desk)
     }
@@ -117,8 +158,8 @@ impl Desk {
         now: Timestamp,
         batch: &mut Batch,
         journal: &Journal,
-    ) -> Put {
-        let Taken { outcome, hidden_by, errands } = self.desk.take(policy, event, now);
+    ) -> (Became, Put) {
+        let Taken { outcome, hidden_by, conversation, errands } = self.desk.take(policy, event, now);
         batch.count(&format!("findings/{}", outcome.name()), 1);
         if let Some(id) = &hidden_by {
             let by = if outcome == FindingOutcome::Suppressed { "suppression" } else { "silence" };
@@ -128,7 +169,8 @@ impl Desk {
         let line = line.with("rule", event.rule()).with("id", event.id()).with("outcome", outcome.name());
         line.with("messages", errands.len()).done();
         self.fresh.insert(FindingRef::of(event), fresh);
-        self.send(errands, now, batch, journal)
+        let put = self.send(errands, now, batch, journal);
+        (Became { outcome, of: hidden_by.or(conversation) }, put)
     }
 
     /// Says what the time asks for.
@@ -142,8 +184,25 @@ impl Desk {
         if now.duration_since(self.reminded) >= REMIND {
             self.remind(now, journal);
         }
+        self.tell_of_given_up(policy, now, batch, journal);
         let errands = self.desk.tick(policy, now);
         self.send(errands, now, batch, journal)
+    }
+
+    /// Counts conversations that were given up, and says so: once, and then with pauses.
+    fn tell_of_given_up(&mut self, policy: &Policy, now: Timestamp, batch: &mut Batch, journal: &Journal) {
+        for (standing, count) in self.desk.given_up() {
+            batch.count(&format!("conversations/given-up/{}", standing.name()), count);
+            // What is over is remembered only for what settles late.
+            self.given_up += if standing == Standing::Closed { 0 } else { count };
+        }
+        if let Some(more) = self.told_of_given_up.news(self.given_up, now) {
+            let line = journal.warn("there are more conversations than are remembered; some are given up");
+            line.with("most", policy.fold.conversations_max)
+                .with("given_up", more)
+                .with("hint", "tell fewer things apart with `fold.by`, or raise `fold.conversations_max`")
+                .done();
+        }
     }
 
     /// Does what an operator wants, and notes that in the audit list.
@@ -218,6 +277,7 @@ impl Desk {
     /// The batch is in the store.
     pub(crate) fn committed(&mut self) {
         self.flying.clear();
+        self.standings.set(&self.desk);
     }
 
     fn send(&mut self, errands: Vec<Errand>, now: Timestamp, batch: &mut Batch, journal: &Journal) -> Put {

@@ -46,6 +46,7 @@ mod service;
 mod slack_actions;
 mod steady;
 mod supervisor;
+mod waiting;
 mod watch;
 
 pub use counts::unbalanced;

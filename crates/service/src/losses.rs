@@ -20,14 +20,14 @@ pub(crate) struct Losses {
 
 /// How much was lost when it was said last, and when that was.
 #[derive(Debug, Default, Clone, Copy)]
-struct Told {
+pub(crate) struct Told {
     lost: u64,
     at: Option<Timestamp>,
 }
 
 impl Told {
     /// How much more is lost now, if that is to be said.
-    fn news(&mut self, lost: u64, now: Timestamp) -> Option<u64> {
+    pub(crate) fn news(&mut self, lost: u64, now: Timestamp) -> Option<u64> {
         if lost <= self.lost || self.at.is_some_and(|at| now.duration_since(at) < PAUSE) {
             return None;
         }

@@ -4,7 +4,7 @@
 //!
 //! * `trailhound_records_total{outcome}` over all outcomes = `trailhound_records_received_total`, by class;
 //! * `trailhound_signals_total{outcome}` over all outcomes = `trailhound_signals_received_total`;
-//! * `trailhound_findings_total{outcome}` (routed, unrouted) = `trailhound_findings_received_total`;
+//! * `trailhound_findings_total{outcome}` over all outcomes = `trailhound_findings_received_total`;
 //! * `trailhound_deliveries{state}` over all states + `trailhound_deliveries_pruned_total` = `trailhound_deliveries_created_total`.
 //!
 //! `trailhound_unaccounted` is how many of these do not hold, and is always 0.
@@ -12,7 +12,8 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use store::{Activity, Severity, Status};
+use route::{Count, Standing};
+use store::{Activity, Severity, Status, Undelivered};
 
 use crate::counts::unbalanced;
 use crate::health::State;
@@ -22,6 +23,8 @@ use crate::latency::Latencies;
 pub(crate) struct Shown<'a> {
     pub(crate) counters: &'a [(String, u64)],
     pub(crate) status: &'a Status,
+    pub(crate) standings: [(Standing, Count); 4],
+    pub(crate) undelivered: Undelivered,
     pub(crate) activity: Activity,
     pub(crate) parts: &'a [(String, State)],
     pub(crate) ready: bool,
@@ -123,6 +126,15 @@ pub(crate) fn render(shown: &Shown<'_>) -> String {
                     *value,
                 );
             }
+            ("conversations", "given-up", Some(standing)) => {
+                add(
+                    "trailhound_conversations_given_up_total",
+                    "counter",
+                    "Conversations that were given up because there were too many, by how they stood.",
+                    label("standing", standing),
+                    *value,
+                );
+            }
             ("forgotten", ..) => {
                 add(
                     "trailhound_forgotten_total",
@@ -187,6 +199,27 @@ pub(crate) fn render(shown: &Shown<'_>) -> String {
             "gauge",
             "Findings in the store, by severity.",
             label("severity", severity_name(severity)),
+            count,
+        );
+    }
+    let mut held = 0;
+    for (standing, Count { conversations, findings }) in shown.standings {
+        add(
+            "trailhound_conversations",
+            "gauge",
+            "Conversations that are remembered, by how they stand.",
+            label("standing", standing.name()),
+            conversations,
+        );
+        held += if standing == Standing::Held { findings } else { 0 };
+    }
+    let Undelivered { pending, failed } = shown.undelivered;
+    for (state, count) in [("held", held), ("pending", pending), ("failed", failed)] {
+        add(
+            "trailhound_findings_undelivered",
+            "gauge",
+            "Findings of which somebody is still to hear, or did not hear.",
+            label("state", state),
             count,
         );
     }

@@ -17,6 +17,7 @@ use sha2::{Digest, Sha256};
 use store::Store;
 use targets::Secret;
 
+use crate::desk::Standings;
 use crate::health::{self, Health};
 use crate::latency::Latencies;
 use crate::metrics::{self, Shown};
@@ -56,6 +57,7 @@ impl Operations {
 #[derive(Clone)]
 pub(crate) struct Sight {
     pub(crate) store: Arc<Store>,
+    pub(crate) standings: Standings,
     pub(crate) state: PathBuf,
     pub(crate) health: Health,
     pub(crate) latencies: Latencies,
@@ -123,6 +125,8 @@ async fn metrics(State(sight): State<Sight>) -> Response {
         Ok(metrics::render(&Shown {
             counters: &counters,
             status: &status,
+            standings: sight.standings.get(),
+            undelivered: snapshot.undelivered()?,
             activity: sight.store.activity(),
             parts: &parts,
             ready,

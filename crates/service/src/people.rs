@@ -1,19 +1,21 @@
 //! Who is behind which credentials, as the store keeps it: what was heard is committed with the batch in which it came.
 //!
 //! A finding of a single event is told at once, and the call that gave out its caller's credentials may come a moment later, from
-//! another region or account. Such findings are kept at hand until the watermark has passed them, and told once more when the
+//! another region or account. Such findings [wait](crate::waiting) until the watermark has passed them, and are told once more when the
 //! person becomes known.
 
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-use cloudtrail::{EventTime, Principal};
+use cloudtrail::{Decoder, EventTime, Principal};
 use context::{Behind, Handover, Known, People};
 use decide::Incident;
 use serde::{Deserialize, Serialize};
 use store::{Batch, Namespace, Snapshot};
 
+use crate::Program;
 use crate::records::Record;
+use crate::waiting::{Waiting, WaitingFindings};
 
 /// The namespace's name: with a full stop in it, as no rule's id has.
 const NAME: &str = "trailhound.people";
@@ -21,25 +23,17 @@ const NAME: &str = "trailhound.people";
 const VERSION: u32 = 1;
 /// How long credentials are remembered: they last for a day and a half at most, and windows are told about after they have passed.
 const KEPT: Duration = Duration::from_secs(7 * 24 * 3600);
-/// How many findings may wait for a person.
-const WAITING_MAX: usize = 1_000;
+/// What the key of a row begins with that is a finding which waits; those of handovers begin otherwise.
+const WAITS: u8 = b'w';
 
 /// The people behind credentials, and findings that wait for them.
 #[derive(Debug)]
 pub(crate) struct StoredPeople {
     people: People,
     namespace: Namespace,
-    waiting: Vec<Waiting>,
+    waiting: WaitingFindings,
     /// Whether anything is known that was not when the waiting were last looked at.
     news: bool,
-}
-
-/// A finding that was told without its person.
-#[derive(Debug)]
-pub(crate) struct Waiting {
-    principal: Principal,
-    pub(crate) incident: Incident,
-    pub(crate) records: Vec<Record>,
 }
 
 /// A row: when, and one of the others.
@@ -56,16 +50,25 @@ struct Row {
 
 impl StoredPeople {
     /// Those that are in the store.
-    pub(crate) fn open(snapshot: &Snapshot<'_>) -> Result<Self, store::Error> {
+    pub(crate) fn open(snapshot: &Snapshot<'_>, program: &Program) -> Result<Self, store::Error> {
         let namespace = Namespace::new(NAME, [0; 32]);
         let mut people = People::default();
+        let mut waiting = WaitingFindings::default();
+        let mut decoder = Decoder::default();
         snapshot.scan_state(&namespace, .., |row| {
-            if let Some(handover) = read(row.key, row.value) {
+            if let Some((&WAITS, id)) = row.key.split_first() {
+                waiting.restore(&String::from_utf8_lossy(id), row.value, program, |record| {
+                    let time = EventTime::from_micros(record.time);
+                    let (view, _) = decide::take_apart(&mut decoder, &record.text, time);
+                    Some(view?.principal().clone())
+                });
+            } else if let Some(handover) = read(row.key, row.value) {
                 people.take(handover);
             }
             ControlFlow::Continue(())
         })?;
-        Ok(StoredPeople { people, namespace, waiting: Vec::new(), news: false })
+        // What was heard may have been stored without those that wait for it having been told.
+        Ok(StoredPeople { people, namespace, waiting, news: true })
     }
 
     pub(crate) fn namespace(&self) -> &Namespace {
@@ -95,12 +98,18 @@ impl StoredPeople {
         self.people.behind(principal).map(|person| person.to_string())
     }
 
-    /// Keeps a finding that was told without its person, if that may become known.
-    pub(crate) fn wait(&mut self, principal: &Principal, incident: &Incident, records: Vec<Record>) {
+    /// Keeps a finding of a rule that was told without its person, if that may become known.
+    pub(crate) fn wait(
+        &mut self,
+        principal: &Principal,
+        rule: &str,
+        incident: &Incident,
+        records: Vec<Record>,
+    ) {
         let temporary = principal.access_key.as_deref().is_some_and(|key| key.starts_with("ASIA"));
-        if temporary && self.waiting.len() < WAITING_MAX {
+        if temporary {
             let (principal, incident) = (principal.clone(), incident.clone());
-            self.waiting.push(Waiting { principal, incident, records });
+            self.waiting.wait(rule, Waiting { principal, incident, records });
         }
     }
 
@@ -110,24 +119,33 @@ impl StoredPeople {
             return Vec::new();
         }
         let people = &self.people;
-        self.waiting.extract_if(.., |waiting| people.behind(&waiting.principal).is_some()).collect()
+        self.waiting.take(|waiting| people.behind(&waiting.principal).is_some())
     }
 
     /// Other rules hold from here on: what waits was told by the old ones, and stays as it was told.
     pub(crate) fn let_be(&mut self) {
-        self.waiting.clear();
+        self.waiting.take(|_| true);
     }
 
-    /// Forgets what the watermark has left far behind, some at a time.
-    pub(crate) fn forget(&mut self, watermark: EventTime, batch: &mut Batch) -> bool {
-        self.waiting.retain(|waiting| waiting.incident.time >= watermark);
+    /// Forgets what the watermark has left behind, some at a time, and writes down what waits; says whether there was anything.
+    pub(crate) fn save(&mut self, watermark: EventTime, batch: &mut Batch) -> bool {
+        self.waiting.take(|waiting| waiting.incident.time < watermark);
+        let changes = self.waiting.changes();
+        let changed = !changes.is_empty();
+        for (id, row) in changes {
+            let key = [&[WAITS], id.as_bytes()].concat();
+            match row {
+                Some(row) => batch.put(&self.namespace, &key, VERSION, &row),
+                None => batch.delete(&self.namespace, &key),
+            };
+        }
         let kept = i64::try_from(KEPT.as_micros()).unwrap_or(i64::MAX);
         let before = EventTime::from_micros(watermark.as_micros().saturating_sub(kept));
         let forgotten = self.people.forget(before, 1_000);
         for of in &forgotten {
             batch.delete(&self.namespace, &key(of));
         }
-        !forgotten.is_empty()
+        changed || !forgotten.is_empty()
     }
 }
 

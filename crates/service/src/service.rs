@@ -23,7 +23,7 @@ use crate::control::{self, Request, Response};
 use crate::courier::{Courier, Lanes};
 use crate::decider::{Decider, Ending, Input};
 use crate::deliberation::{Deliberation, DeliberationError};
-use crate::desk::{Desk, DeskError, Order};
+use crate::desk::{Desk, DeskError, Order, Standings};
 use crate::enrichment::Enrichment;
 use crate::examine::{Current, Entrance, work};
 use crate::health::{Health, State};
@@ -211,8 +211,10 @@ impl Service {
         let (commands, received) = mpsc::channel(64);
         let health = Health::default();
         let latencies = Latencies::default();
+        let standings = Standings::default();
         let sight = Sight {
             store: Arc::clone(&store),
+            standings: standings.clone(),
             state: settings.state.clone(),
             health: health.clone(),
             latencies: latencies.clone(),
@@ -231,8 +233,17 @@ impl Service {
             None => None,
         };
         control(&settings, &commands);
-        let running =
-            Running::begin(settings, plan, loader, store, health.clone(), latencies, clock, jitter)?;
+        let running = Running::begin(
+            settings,
+            plan,
+            loader,
+            store,
+            health.clone(),
+            latencies,
+            standings,
+            clock,
+            jitter,
+        )?;
         let (sender, ended) = oneshot::channel();
         runtime.spawn(async move { drop(sender.send(running.run(received).await)) });
         drop(guard);
@@ -350,6 +361,7 @@ impl Running {
         store: Arc<Store>,
         health: Health,
         latencies: Latencies,
+        standings: Standings,
         clock: Clock,
         jitter: Jitter,
     ) -> Result<Running, StartError> {
@@ -369,12 +381,10 @@ impl Running {
                     error => StartError::State(error.to_string()),
                 },
             )?;
-        let desk =
-            Desk::open(store.reader()?, &program.policy, &mut first, now, &journal).map_err(|error| {
-                match error {
-                    DeskError::Store(error) => StartError::Store(error),
-                    error => StartError::State(error.to_string()),
-                }
+        let desk = Desk::open(store.reader()?, &program.policy, &mut first, now, standings, &journal)
+            .map_err(|error| match error {
+                DeskError::Store(error) => StartError::Store(error),
+                error => StartError::State(error.to_string()),
             })?;
         let current: Current = Arc::new(RwLock::new(program));
         let (arrivals, received) = mpsc::channel(ARRIVALS_MAX);

@@ -1,9 +1,11 @@
 //! `/slack/actions`: presses of buttons in Slack become what an operator could have asked for.
 //!
-//! No key guards it, since Slack has none to show: the signature does, and it is checked before anything is read. Slack waits for three
-//! seconds, so a press is answered once it is verified; what came of it is told in the message's thread.
+//! No key guards it, since Slack has none to show: the signature does, and it is checked before anything is read. A press is answered with
+//! success once what it asks for is in the store, so what Slack shows as done outlives a crash. Slack waits for three seconds; when
+//! that is not enough it is told so, and the person presses again or looks at the message's thread, where it is told too.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Bytes;
@@ -21,6 +23,9 @@ use targets::{Clock, Secret};
 use crate::Journal;
 use crate::control::{Request, Response as Answer};
 use crate::service::Handle;
+
+/// How long a press may take until Slack is answered, which waits for three seconds.
+const PATIENCE: Duration = Duration::from_millis(2_500);
 
 /// What presses are checked and acted upon with.
 #[derive(Clone)]
@@ -48,8 +53,12 @@ async fn pressed(State(door): State<Door>, headers: HeaderMap, body: Bytes) -> R
     let outcome = door.secrets.iter().map(read).find(|outcome| !refused(outcome));
     match outcome.unwrap_or(Err(NotPressed::Refused(Refusal::Forged))) {
         Ok(press) => {
-            tokio::spawn(act(door, press));
-            StatusCode::OK.into_response()
+            // A task of its own: it goes on if nobody waits any more.
+            let acting = tokio::spawn(act(door, press));
+            match tokio::time::timeout(PATIENCE, acting).await {
+                Ok(_) => StatusCode::OK.into_response(),
+                Err(_) => (StatusCode::SERVICE_UNAVAILABLE, "not stored yet\n").into_response(),
+            }
         }
         // Slack tells the person that something failed unless it is fine.
         Err(NotPressed::Other) => StatusCode::OK.into_response(),

@@ -90,3 +90,19 @@ fn what_was_heard_is_known_after_a_restart() {
     }
     assert_eq!(told(folder.path()), [(0, Some("alice".to_owned()))]);
 }
+
+#[test]
+fn a_finding_waits_for_its_person_through_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    // The second life begins with the call that gave the credentials out.
+    for lines in [call("3", "ASIAFIRST"), assumed("1", ALICE, "ASIAFIRST"), assumed("1", ALICE, "ASIAFIRST")]
+    {
+        let (source, hand) = feed("feed");
+        let wanted = Wanted::new(folder.path(), vec![source]);
+        let service = wanted.start();
+        bring(&hand, &[lines]);
+        service.handle().stop();
+        service.wait().unwrap();
+    }
+    assert_eq!(told(folder.path()), [(0, None), (1, Some("alice".to_owned()))], "once");
+}

@@ -87,6 +87,8 @@ fn batch(rule: &Namespace, caller: u64, number: u64) -> Result<Batch, Box<dyn Er
         account: "111122223333".into(),
         region: "us-east-1".into(),
         time_ms: i64::try_from(number)?,
+        outcome: Some("sent".into()),
+        outcome_of: None,
         body: vec![7; 2_000],
     });
     batch.count("records.matched", 1).checkpoint("source", &caller.to_string(), &number.to_le_bytes());

@@ -93,6 +93,8 @@ fn finding(id: &str, revision: u32, severity: Severity, state: &str) -> Finding 
         account: "111122223333".into(),
         region: "eu-central-1".into(),
         time_ms: 900 + i64::from(revision),
+        outcome: Some("sent".into()),
+        outcome_of: None,
         body: format!("{{\"id\":\"{id}\"}}").into_bytes(),
     }
 }

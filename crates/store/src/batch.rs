@@ -31,7 +31,8 @@ use crate::{DeliveryKey, Transaction};
 /// batch.adopt(&rule).put(&rule, b"group/111122223333", 1, b"count=1").seen(&rule, b"event-1", now_ms + 3_600_000);
 /// batch.finding(Finding {
 ///     id: "8f2c".into(), revision: 0, rule: "root-use".into(), severity: Severity::Critical, state: "firing".into(),
-///     account: "111122223333".into(), region: "us-east-1".into(), time_ms: now_ms, body: b"{}".to_vec(),
+///     account: "111122223333".into(), region: "us-east-1".into(), time_ms: now_ms,
+///     outcome: Some("sent".into()), outcome_of: Some("8f2c".into()), body: b"{}".to_vec(),
 /// });
 /// batch.deliver(DeliveryKey::new("8f2c", 0, "oncall")?, b"the message".to_vec(), now_ms);
 /// batch.count("signals.fired", 1).checkpoint("s3", "bucket", b"2026/09/21/a.json.gz");

@@ -52,6 +52,10 @@ pub struct Finding {
     pub region: String,
     /// When it happened, in milliseconds since 1970.
     pub time_ms: i64,
+    /// What became of it when it came in, in the caller's words; `None` of one that was kept by an earlier version.
+    pub outcome: Option<String>,
+    /// What that was by or in: whatever hid it, or the conversation in which it is told.
+    pub outcome_of: Option<String>,
     /// The finding as it is written out.
     pub body: Vec<u8>,
 }
@@ -112,7 +116,15 @@ impl FromStr for FindingCursor {
     }
 }
 
-const COLUMNS: &str = "id, revision, rule, severity, state, account, region, time_ms, body, seq";
+/// The columns of a finding. A reader may meet a database that nobody has brought up to date yet.
+fn columns(connection: &Connection) -> rusqlite::Result<&'static str> {
+    let version: u32 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    Ok(if version < 3 {
+        "id, revision, rule, severity, state, account, region, time_ms, body, seq, NULL, NULL"
+    } else {
+        "id, revision, rule, severity, state, account, region, time_ms, body, seq, outcome, outcome_of"
+    })
+}
 
 impl Snapshot<'_> {
     /// One revision of a finding.
@@ -121,8 +133,9 @@ impl Snapshot<'_> {
     ///
     /// When the database cannot be read.
     pub fn finding_revision(&self, id: &str, revision: u32) -> Result<Option<Finding>, Error> {
-        let sql = format!("SELECT {COLUMNS} FROM finding WHERE id = ?1 AND revision = ?2");
         self.read(|connection| {
+            let columns = columns(connection)?;
+            let sql = format!("SELECT {columns} FROM finding WHERE id = ?1 AND revision = ?2");
             connection.prepare_cached(&sql)?.query_row((id, revision), from_row).optional()
         })
     }
@@ -138,8 +151,8 @@ impl Snapshot<'_> {
         after: Option<FindingCursor>,
         rows_max: u32,
     ) -> Result<FindingPage, Error> {
-        let (sql, parameters) = filter.query(after, rows_max);
         let mut rows = self.read(|connection| {
+            let (sql, parameters) = filter.query(columns(connection)?, after, rows_max);
             let mut statement = connection.prepare_cached(&sql)?;
             let rows = statement
                 .query_map(params_from_iter(&parameters), |row| Ok((from_row(row)?, row.get(9)?)))?;
@@ -160,7 +173,8 @@ impl Snapshot<'_> {
     /// When the database cannot be read.
     pub fn finding(&self, id: &str) -> Result<Vec<Finding>, Error> {
         self.read(|connection| {
-            let sql = format!("SELECT {COLUMNS} FROM finding WHERE id = ?1 ORDER BY revision");
+            let columns = columns(connection)?;
+            let sql = format!("SELECT {columns} FROM finding WHERE id = ?1 ORDER BY revision");
             let mut statement = connection.prepare_cached(&sql)?;
             statement.query_map([id], from_row)?.collect()
         })
@@ -169,7 +183,7 @@ impl Snapshot<'_> {
 
 impl FindingFilter {
     /// The statement's text depends on which filters are set and on nothing else, so few texts are ever compiled.
-    fn query(&self, after: Option<FindingCursor>, rows_max: u32) -> (String, Vec<Value>) {
+    fn query(&self, columns: &str, after: Option<FindingCursor>, rows_max: u32) -> (String, Vec<Value>) {
         let mut conditions: Vec<&str> = Vec::new();
         let mut parameters: Vec<Value> = Vec::new();
         if !self.replaced {
@@ -198,7 +212,7 @@ impl FindingFilter {
         let place = if conditions.is_empty() { "1" } else { &conditions.join(" AND ") };
         parameters.push((i64::from(rows_max) + 1).into());
         let sql =
-            format!("SELECT {COLUMNS} FROM finding WHERE {place} ORDER BY time_ms DESC, seq DESC LIMIT ?");
+            format!("SELECT {columns} FROM finding WHERE {place} ORDER BY time_ms DESC, seq DESC LIMIT ?");
         (sql, parameters)
     }
 }
@@ -218,6 +232,8 @@ fn from_row(row: &Row<'_>) -> rusqlite::Result<Finding> {
         account: row.get(5)?,
         region: row.get(6)?,
         time_ms: row.get(7)?,
+        outcome: row.get(10)?,
+        outcome_of: row.get(11)?,
         body: row.get(8)?,
     })
 }
@@ -228,18 +244,32 @@ pub(crate) fn add(connection: &Connection, findings: &[Finding], now_ms: i64) ->
         return Ok(added);
     }
     let mut insert = connection.prepare_cached(
-        "INSERT INTO finding (id, revision, latest, rule, severity, state, account, region, time_ms, committed_ms, body)
+        "INSERT INTO finding (id, revision, latest, rule, severity, state, account, region, time_ms, committed_ms, body, outcome, outcome_of)
          VALUES (?1, ?2, NOT EXISTS (SELECT 1 FROM finding WHERE id = ?1 AND revision > ?2),
-                 ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
+                 ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
          ON CONFLICT (id, revision) DO NOTHING",
     )?;
     let mut replace = connection
         .prepare_cached("UPDATE finding SET latest = 0 WHERE id = ?1 AND revision < ?2 AND latest = 1")?;
     for finding in findings {
-        let Finding { id, revision, rule, severity, state, account, region, time_ms, body } = finding;
+        let Finding {
+            id,
+            revision,
+            rule,
+            severity,
+            state,
+            account,
+            region,
+            time_ms,
+            outcome,
+            outcome_of,
+            body,
+        } = finding;
         let severity = *severity as u8;
-        let row: [&dyn ToSql; 10] =
-            [id, revision, rule, &severity, state, account, region, time_ms, &now_ms, body];
+        let row: [&dyn ToSql; 12] = [
+            id, revision, rule, &severity, state, account, region, time_ms, &now_ms, body, outcome,
+            outcome_of,
+        ];
         let created = insert.execute(row)? == 1;
         if created {
             replace.execute((id, revision))?;
@@ -285,7 +315,7 @@ mod tests {
         ];
         for filter in filters {
             for after in [None, Some(FindingCursor { time_ms: 1, seq: 1 })] {
-                let plan = crate::schema::plan(&filter.query(after, 10).0);
+                let plan = crate::schema::plan(&filter.query("id, body", after, 10).0);
                 assert!(plan.lines().all(|step| step.contains("USING INDEX")), "{filter:?}: {plan}");
             }
         }

@@ -102,7 +102,7 @@ pub use receipt::{Noted, Outcome, Receipts};
 pub use rewind::Rewind;
 pub use schema::SCHEMA_VERSION;
 pub use state::{Namespace, StateRow, StateValue};
-pub use status::{DeliveryCounts, FindingCounts, Status};
+pub use status::{DeliveryCounts, FindingCounts, Status, Undelivered};
 pub use store::Store;
 pub use transaction::{Refused, Ticket, Transaction};
 pub use writer::Activity;

@@ -15,8 +15,11 @@ use crate::options::Check;
 const APPLICATION_ID: u32 = 0x5452_4c48;
 
 /// One script per version, in order.
-pub(crate) const MIGRATIONS: &[&str] =
-    &[include_str!("../schema/migration-1.sql"), include_str!("../schema/migration-2.sql")];
+pub(crate) const MIGRATIONS: &[&str] = &[
+    include_str!("../schema/migration-1.sql"),
+    include_str!("../schema/migration-2.sql"),
+    include_str!("../schema/migration-3.sql"),
+];
 
 /// The schema version that this build writes.
 pub const SCHEMA_VERSION: u32 = {
@@ -156,6 +159,6 @@ mod tests {
         assert_eq!(identify(&ours, file), Ok(SCHEMA_VERSION));
         ours.pragma_update(None, "user_version", SCHEMA_VERSION + 1).unwrap();
         let newer = identify(&ours, file).unwrap_err();
-        insta::assert_snapshot!(newer, @"state.db has schema 3, and this trailhound knows schemas up to 2");
+        insta::assert_snapshot!(newer, @"state.db has schema 4, and this trailhound knows schemas up to 3");
     }
 }

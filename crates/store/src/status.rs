@@ -58,6 +58,15 @@ pub struct DeliveryCounts {
     pub pruned: u64,
 }
 
+/// Findings whose messages have not all arrived: a conversation counts as the finding it began with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Undelivered {
+    /// Of which a message is to be sent, or being sent.
+    pub pending: u64,
+    /// Of which a message was given up; an operator may have it sent again.
+    pub failed: u64,
+}
+
 impl FindingCounts {
     /// Whether *created = latest + replaced + pruned*. If not, something vanished.
     #[must_use]
@@ -100,6 +109,22 @@ impl Snapshot<'_> {
 }
 
 impl Snapshot<'_> {
+    /// How many findings have messages that did not arrive.
+    ///
+    /// # Errors
+    ///
+    /// When the database cannot be read.
+    pub fn undelivered(&self) -> Result<Undelivered, Error> {
+        self.read(|connection| {
+            let count = |states: &str| {
+                let sql = format!("SELECT count(DISTINCT finding) FROM delivery WHERE state IN ({states})");
+                let count = connection.prepare_cached(&sql)?.query_row([], |row| row.get::<_, i64>(0))?;
+                Ok::<_, rusqlite::Error>(count.cast_unsigned())
+            };
+            Ok(Undelivered { pending: count("'pending', 'sending'")?, failed: count("'dead'")? })
+        })
+    }
+
     /// How many outbox entries each target is owed: pending or being sent. In the order of their names.
     ///
     /// # Errors

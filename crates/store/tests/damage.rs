@@ -250,7 +250,7 @@ fn a_truncated_file_and_one_of_zeros_are_refused() {
 fn a_newer_schema_and_a_foreign_database_are_refused_untouched() {
     let newer = format!("PRAGMA user_version = {}", SCHEMA_VERSION + 1);
     let cases = [
-        (newer.as_str(), "has schema 3, and this trailhound knows schemas up to 2"),
+        (newer.as_str(), "has schema 4, and this trailhound knows schemas up to 3"),
         ("PRAGMA application_id = 7", "is a database of another program"),
     ];
     for (change, expected) in cases {

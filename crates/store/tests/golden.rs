@@ -40,9 +40,12 @@ fn show(snapshot: &Snapshot<'_>) -> String {
     let filter = FindingFilter { replaced: true, ..FindingFilter::default() };
     for finding in snapshot.findings(&filter, None, 100).unwrap().findings {
         let body = text(&finding.body);
-        let store::Finding { id, revision, rule, severity, state, account, region, time_ms, .. } = finding;
+        let store::Finding { id, revision, rule, severity, state, account, region, time_ms, .. } = &finding;
         let line = format!("{id} {revision} {rule} {severity:?} {state} {account} {region} {time_ms} {body}");
         writeln!(shown, "finding {line}").unwrap();
+        if let (Some(outcome), of) = (finding.outcome, finding.outcome_of) {
+            writeln!(shown, "  {outcome} {}", of.unwrap_or_default()).unwrap();
+        }
     }
     for state in DeliveryState::ALL {
         for entry in snapshot.deliveries(state, 0, 100).unwrap() {

@@ -121,7 +121,7 @@ fn alert(message: &Message, alias: &str) -> Value {
     json!({
         "message": cut(&message.headline, MESSAGE_MAX),
         "alias": alias,
-        "description": cut(&message.to_string(), DESCRIPTION_MAX),
+        "description": cut(&without_tags(&message.to_string()), DESCRIPTION_MAX),
         "priority": priority(message.severity),
         "source": "Trailhound",
         "entity": cut(message.fact("Account").unwrap_or("unknown account"), 512),
@@ -131,7 +131,7 @@ fn alert(message: &Message, alias: &str) -> Value {
 }
 
 fn note(message: &Message) -> Value {
-    json!({ "source": "Trailhound", "user": "Trailhound", "note": cut(&message.to_string(), DESCRIPTION_MAX) })
+    json!({ "source": "Trailhound", "user": "Trailhound", "note": cut(&without_tags(&message.to_string()), DESCRIPTION_MAX) })
 }
 
 /// As many facts as have room.
@@ -145,6 +145,7 @@ fn details(message: &Message) -> Value {
     });
     let facts = message.facts.iter().map(|fact| (fact.label, fact.value.as_str()));
     for (label, value) in facts.chain(links).chain(sections) {
+        let value = without_tags(value);
         let length = label.len() + value.chars().count();
         if length <= room {
             room -= length;
@@ -152,6 +153,20 @@ fn details(message: &Message) -> Value {
         }
     }
     Value::Object(details)
+}
+
+/// Text in which nothing is a tag of HTML, as which OpsGenie shows some: what begins one does so only right before a letter or `/`, `!`, `?`.
+fn without_tags(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut before = ' ';
+    for c in text.chars() {
+        if before == '<' && (c.is_ascii_alphabetic() || matches!(c, '/' | '!' | '?')) {
+            out.push(' ');
+        }
+        out.push(c);
+        before = c;
+    }
+    out
 }
 
 fn priority(severity: Severity) -> &'static str {

@@ -115,10 +115,11 @@ pub(crate) enum Command {
   trailhound status trailhound.yaml --format json | jq .deliveries")]
     Status(Status),
 
-    /// Findings of a service, newest first
+    /// Findings of a service, newest first, and what became of them
     #[command(after_help = "Examples:
   trailhound findings /var/lib/trailhound --severity high
-  trailhound findings trailhound.yaml --rule root-use --from 2026-11-01 --format ndjson")]
+  trailhound findings trailhound.yaml --rule root-use --from 2026-11-01 --format ndjson
+  trailhound findings /var/lib/trailhound --format outcomes | jq 'select(.outcome != \"sent\")'")]
     Findings(StoredFindings),
 
     /// What a service owes its targets, and dead letters to be sent again
@@ -250,12 +251,14 @@ pub(crate) struct StoredFindings {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum FindingsFormat {
-    /// For people: two lines a finding
+    /// For people: three lines a finding
     Table,
     /// One finding a line, each an EventBridge-shaped event
     Ndjson,
     /// One array of findings
     Json,
+    /// What became of each: one JSON object a line, with the messages it was told in
+    Outcomes,
 }
 
 #[derive(Debug, Subcommand)]

@@ -15,7 +15,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::{Acknowledged, Errand, FindingRef, Policy};
+use super::{Acknowledged, Errand, FindingRef, Policy, Standing};
 use crate::{FindingEvent, Held, Kind, Repeats, Severity, State, TargetName, Telling, Unanswered};
 
 /// How many findings of a conversation are known by their ids. Beyond it they are counted.
@@ -419,6 +419,30 @@ impl Conversation {
         let began = self.began;
         let escalated = if hold.escalated { ", others have been told" } else { "" };
         Some(format!("held since {began:.0} for the hours `{hours}`{escalated}"))
+    }
+
+    /// What is to be said of it before it is given up: whatever was not said yet.
+    pub(super) fn last_word(&mut self, now: Timestamp) -> Option<Errand> {
+        if self.closed.is_some() || !self.news {
+            return None;
+        }
+        let crowded = "there are too many conversations: what comes later begins anew";
+        let note = match self.held_note() {
+            Some(held) => format!("{held}; told now because {crowded}"),
+            None => crowded.to_owned(),
+        };
+        let kind = if self.said.is_none() { Kind::First } else { Kind::Closing };
+        Some(self.errand(TargetName::new(&self.target)?, kind, Some(note), now))
+    }
+
+    /// How it stands.
+    pub(super) fn standing(&self) -> Standing {
+        match self {
+            _ if self.closed.is_some() => Standing::Closed,
+            _ if self.said.is_none() => Standing::Held,
+            _ if self.waiting.is_some() => Standing::Unanswered,
+            _ => Standing::Open,
+        }
     }
 
     pub(super) fn is_held(&self) -> bool {

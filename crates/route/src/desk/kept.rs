@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::conversation::Conversation;
-use super::{Desk, Policy};
+use super::{Desk, Policy, Standing};
 use crate::{Hidden, Severity, Silence};
 
 /// The version of the values that is written.
@@ -76,6 +76,8 @@ pub struct ConversationView {
     pub findings: u64,
     /// The hours it waits for.
     pub waits_for: Option<String>,
+    /// How it stands.
+    pub standing: Standing,
     /// Whether nothing has been said of it yet.
     pub held: bool,
     /// Who has it in hand.
@@ -224,6 +226,7 @@ impl Conversation {
             heard: self.heard,
             findings: self.findings,
             waits_for: self.hours.as_deref().map(str::to_owned),
+            standing: self.standing(),
             held: self.is_held(),
             acknowledged: self.acknowledged.as_ref().map(|by| by.by.clone()),
         }

@@ -14,10 +14,11 @@
 //!
 //! * Every revision of a finding that is taken has exactly one [`FindingOutcome`].
 //! * An errand's `conversation:number:target` is said once.
-//! * What is remembered is bounded: [`Desk::CONVERSATIONS_MAX`] conversations of bounded size. What is beyond it is said at once, and
-//!   the oldest is closed for it.
+//! * What is remembered is bounded: [`Fold::conversations_max`] conversations of bounded size. For one more, another is given up:
+//!   counted, and what of it was not said yet is said first.
 
 mod conversation;
+mod crowd;
 mod kept;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -27,6 +28,8 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use self::conversation::{Conversation, News};
+use self::crowd::Crowd;
+pub use self::crowd::{Count, Standing};
 pub use self::kept::{ConversationView, Kept, KeptError, Row};
 use crate::{
     FindingEvent, Fold, Hidden, Leg, Routes, Silence, SilenceError, State, Suppression, TargetName, Telling,
@@ -131,6 +134,8 @@ pub struct Taken {
     pub outcome: FindingOutcome,
     /// The suppression or silence that hides it.
     pub hidden_by: Option<String>,
+    /// The conversation in which it is told, now or later.
+    pub conversation: Option<String>,
     /// What is said at once.
     pub errands: Vec<Errand>,
 }
@@ -154,6 +159,9 @@ pub struct Desk {
     suppressed: BTreeMap<String, Hidden>,
     timers: BTreeSet<(Timestamp, String)>,
     due: BTreeMap<String, Timestamp>,
+    crowd: Crowd,
+    /// Conversations that were given up since somebody last asked.
+    given_up: BTreeMap<Standing, u64>,
     changed: BTreeSet<kept::Name>,
 }
 
@@ -168,8 +176,6 @@ struct Spoken {
 const LISTED: SignedDuration = SignedDuration::from_hours(30 * 24);
 
 impl Desk {
-    /// The most conversations that are remembered.
-    pub const CONVERSATIONS_MAX: usize = 20_000;
     /// The most silences that are remembered.
     pub const SILENCES_MAX: usize = 1_000;
 
@@ -211,16 +217,20 @@ impl Desk {
             routing.add(Leg { target, held: None, unanswered: None });
         }
         let mut errands = Vec::new();
-        let mut outcomes = BTreeSet::new();
+        let mut outcomes = BTreeMap::new();
         for leg in &routing.legs {
-            outcomes.insert(self.take_leg(policy, &thread, leg, finding, now, &mut errands));
+            let outcome = self.take_leg(policy, &thread, leg, finding, now, &mut errands);
+            outcomes.entry(outcome).or_insert(&leg.target);
         }
-        let outcome = match outcomes.first() {
-            Some(outcome) => *outcome,
-            None if routing.dropped => FindingOutcome::Dropped,
-            None => FindingOutcome::Unrouted,
+        let (outcome, conversation) = match outcomes.first_key_value() {
+            Some((outcome, target)) => {
+                let there = self.conversations.get(&format!("{thread}/{target}"));
+                (*outcome, Some(there.map_or_else(|| finding.id().to_owned(), |there| there.id.clone())))
+            }
+            None if routing.dropped => (FindingOutcome::Dropped, None),
+            None => (FindingOutcome::Unrouted, None),
         };
-        Taken { outcome, hidden_by: None, errands }
+        Taken { outcome, hidden_by: None, conversation, errands }
     }
 
     /// What the time asks for.
@@ -242,6 +252,7 @@ impl Desk {
             errands.extend(due.errands);
             if due.forgotten {
                 self.conversations.remove(&key);
+                self.crowd.place(&key, None);
                 continue;
             }
             for (target, note) in due.others {
@@ -250,11 +261,22 @@ impl Desk {
                 if there.is_some_and(|there| there.said == Some(now)) {
                     continue;
                 }
-                errands.extend(self.pass_on(policy, &key, &target, &note, now));
+                self.pass_on(policy, &key, &target, &note, now, &mut errands);
             }
             self.wind(&key, policy, now);
         }
         errands
+    }
+
+    /// How many conversations stand so, and the findings in them.
+    #[must_use]
+    pub fn count(&self, standing: Standing) -> Count {
+        self.crowd.count(standing)
+    }
+
+    /// How many conversations were given up since this was last asked, because there were too many; by how they stood.
+    pub fn given_up(&mut self) -> BTreeMap<Standing, u64> {
+        std::mem::take(&mut self.given_up)
     }
 
     /// When [`tick`](Self::tick) next has something to do.
@@ -350,8 +372,10 @@ impl Desk {
     }
 
     fn hide(&mut self, policy: &Policy, finding: &FindingEvent, now: Timestamp) -> Option<Taken> {
-        let hidden =
-            |outcome, id: &str| Some(Taken { outcome, hidden_by: Some(id.to_owned()), errands: Vec::new() });
+        let hidden = |outcome, id: &str| {
+            let hidden_by = Some(id.to_owned());
+            Some(Taken { outcome, hidden_by, conversation: None, errands: Vec::new() })
+        };
         if let Some(suppression) = policy.suppressions.iter().find(|one| one.hides(finding)) {
             let id = suppression.id.to_string();
             self.suppressed.entry(id.clone()).or_insert_with(|| Hidden::since(now)).one_more(now);
@@ -407,7 +431,7 @@ impl Desk {
             return FindingOutcome::Sent;
         }
         if !there {
-            self.make_room();
+            self.make_room(policy, now, errands);
         }
         self.changed.insert(kept::Name::Conversation(key.clone()));
         let mut others = None;
@@ -434,7 +458,7 @@ impl Desk {
         self.wind(&key, policy, now);
         let Some((targets, note)) = others else { return outcome };
         for target in targets {
-            errands.extend(self.pass_on(policy, &key, &target, &note, now));
+            self.pass_on(policy, &key, &target, &note, now, errands);
         }
         FindingOutcome::Sent
     }
@@ -447,42 +471,40 @@ impl Desk {
         target: &TargetName,
         note: &str,
         now: Timestamp,
-    ) -> Option<Errand> {
-        let from = self.conversations.get(key)?.clone();
+        errands: &mut Vec<Errand>,
+    ) {
+        let Some(from) = self.conversations.get(key).cloned() else { return };
         let key = format!("{}/{target}", thread_of(key));
         if !self.conversations.contains_key(&key) {
-            self.make_room();
+            self.make_room(policy, now, errands);
         }
         let there = self.conversations.entry(key.clone()).or_insert_with(|| from.at(target, None, now));
         if there.closed.is_some() {
             *there = from.at(target, Some(there), now);
         }
-        let errand = there.say(Some(note.to_owned()), now);
+        errands.extend(there.say(Some(note.to_owned()), now));
         self.changed.insert(kept::Name::Conversation(key.clone()));
         self.wind(&key, policy, now);
-        errand
     }
 
-    /// Forgets the conversation that has been quiet for longest, if there are too many: a closed one before an open one, and one that was
-    /// said before one that is held.
-    fn make_room(&mut self) {
-        if self.conversations.len() < Self::CONVERSATIONS_MAX {
-            return;
-        }
-        let oldest = self
-            .conversations
-            .iter()
-            .min_by_key(|(_, one)| (one.is_held(), one.closed.is_none(), one.heard))
-            .map(|(key, _)| key.clone());
-        if let Some(key) = oldest {
-            self.conversations.remove(&key);
+    /// Gives conversations up until there is room for one more, and says what they had still to say.
+    fn make_room(&mut self, policy: &Policy, now: Timestamp, errands: &mut Vec<Errand>) {
+        while self.conversations.len() >= policy.fold.conversations_max.max(1) {
+            let Some(key) = self.crowd.first() else { return };
+            if let Some(mut conversation) = self.conversations.remove(&key) {
+                *self.given_up.entry(conversation.standing()).or_default() += 1;
+                errands.extend(conversation.last_word(now));
+            }
+            self.crowd.place(&key, None);
             self.set_timer(&key, None);
             self.changed.insert(kept::Name::Conversation(key));
         }
     }
 
     fn wind(&mut self, key: &str, policy: &Policy, now: Timestamp) {
-        let next = self.conversations.get(key).map(|one| one.next(policy, now));
+        let conversation = self.conversations.get(key);
+        self.crowd.place(key, conversation);
+        let next = conversation.map(|one| one.next(policy, now));
         self.set_timer(key, next.filter(|next| *next < Timestamp::MAX));
     }
 

@@ -315,15 +315,73 @@ fn a_storm_is_a_message_with_a_count_and_little_memory() {
 fn conversations_are_bounded() {
     let policy = policy(|_| {});
     let mut desk = Desk::default();
-    for number in 0..Desk::CONVERSATIONS_MAX + 10 {
-        let mut json: serde_json::Value = serde_json::from_str(FOUND.event().json()).unwrap();
-        json["id"] = format!("f{number}").into();
-        json["detail"]["principal"]["arn"] = format!("p{number}").into();
-        let finding = FindingEvent::parse(&json.to_string()).unwrap();
-        assert_eq!(desk.take(&policy, &finding, at("10:00:00")).outcome, FindingOutcome::Sent);
+    let max = Fold::CONVERSATIONS_MAX;
+    for number in 0..max + 10 {
+        let taken = desk.take(&policy, &of_somebody(number, &FOUND), at("10:00:00"));
+        assert_eq!(taken.outcome, FindingOutcome::Sent);
     }
-    assert_eq!(desk.conversations.len(), Desk::CONVERSATIONS_MAX);
-    assert_eq!(desk.timers.len(), Desk::CONVERSATIONS_MAX);
+    assert_eq!(desk.conversations.len(), max);
+    assert_eq!(desk.timers.len(), max);
+    let count = Count { conversations: max as u64, findings: max as u64 };
+    assert_eq!(desk.count(Standing::Open), count);
+    assert_eq!(desk.given_up(), BTreeMap::from([(Standing::Open, 10)]));
+    assert_eq!(desk.given_up(), BTreeMap::new(), "it was said");
+}
+
+/// A finding of its own conversation.
+fn of_somebody(number: usize, found: &Found) -> FindingEvent {
+    let mut json: serde_json::Value = serde_json::from_str(found.event().json()).unwrap();
+    json["id"] = format!("f{number}").into();
+    json["detail"]["principal"]["arn"] = format!("p{number}").into();
+    FindingEvent::parse(&json.to_string()).unwrap()
+}
+
+#[test]
+fn what_is_given_up_is_counted_and_says_what_it_had_to_say() {
+    let mut policy = policy(answered);
+    policy.fold.conversations_max = 2;
+    let mut desk = Desk::default();
+    desk.take(&policy, &of_somebody(1, &FOUND), at("10:00:00"));
+    desk.take(&policy, &of_somebody(2, &FOUND), at("10:00:01"));
+    let by = Acknowledged { by: "bob".to_owned(), at: at("10:00:02") };
+    desk.acknowledge(&policy, "f2", &by, at("10:00:02")).unwrap();
+    // More of what somebody has in hand, that is not told yet.
+    let more = Found { revision: 1, count: 2, ..FOUND };
+    assert_eq!(desk.take(&policy, &of_somebody(2, &more), at("10:00:03")).outcome, FindingOutcome::Folded);
+    // Whoever has it in hand loses less than somebody whom nobody answered, though it was quiet for longer.
+    let crowded = "there are too many conversations: what comes later begins anew";
+    let third = desk.take(&policy, &of_somebody(3, &FOUND), at("10:00:04"));
+    assert_eq!(
+        told(&third.errands),
+        [
+            format!("closing f2:2:slack shows f2:1 of 1 ({crowded})"),
+            "first f3:0:slack shows f3:0 of 1".to_owned()
+        ]
+    );
+    assert_eq!(desk.count(Standing::Unanswered).conversations, 2);
+    desk.take(&policy, &of_somebody(4, &FOUND), at("10:00:05"));
+    assert_eq!(desk.given_up(), BTreeMap::from([(Standing::Open, 1), (Standing::Unanswered, 1)]));
+    let rows = desk.changes();
+    assert_eq!(rows.iter().filter(|row| row.value.is_some()).count(), 2, "the others are deleted");
+}
+
+#[test]
+fn what_is_held_and_given_up_is_told() {
+    let mut policy = policy(held(Repeats { count: None, severity: None, to: Vec::new() }));
+    policy.fold.conversations_max = 1;
+    let mut desk = Desk::default();
+    assert_eq!(desk.take(&policy, &of_somebody(1, &FOUND), at("02:00:00")).outcome, FindingOutcome::Held);
+    assert_eq!(desk.count(Standing::Held), Count { conversations: 1, findings: 1 });
+    let second = desk.take(&policy, &of_somebody(2, &FOUND), at("02:00:01"));
+    assert_eq!(
+        told(&second.errands),
+        [
+            "first f1:0:slack shows f1:0 of 1 (held since 2026-11-03T02:00:00Z for the hours `business`; told now because there are \
+          too many conversations: what comes later begins anew)"
+        ]
+    );
+    assert_eq!(second.outcome, FindingOutcome::Held);
+    assert_eq!(desk.given_up(), BTreeMap::from([(Standing::Held, 1)]));
 }
 
 /// What can happen to a desk.

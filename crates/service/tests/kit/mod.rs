@@ -214,6 +214,11 @@ impl Wanted {
         self.start_both(plan, Arc::new(|| Err("not again".to_owned())), &clock())
     }
 
+    /// Starts with a plan of the test's own, on the test's time.
+    pub(crate) fn start_plan_at(&self, plan: Plan, clock: &Clock) -> Service {
+        self.start_both(plan, Arc::new(|| Err("not again".to_owned())), clock)
+    }
+
     fn start_both(&self, plan: Plan, loader: Loader, clock: &Clock) -> Service {
         let settings = Settings {
             state: self.state.clone(),
@@ -282,6 +287,40 @@ impl Write for Said {
     fn flush(&mut self) -> std::io::Result<()> {
         Ok(())
     }
+}
+
+/// A clock that stands until the test moves it.
+#[derive(Clone)]
+pub(crate) struct Hands(Arc<Mutex<jiff::Timestamp>>);
+
+impl Hands {
+    pub(crate) fn at(time: &str) -> Hands {
+        Hands(Arc::new(Mutex::new(time.parse().unwrap())))
+    }
+
+    pub(crate) fn set(&self, time: &str) {
+        *self.0.lock().unwrap() = time.parse().unwrap();
+    }
+
+    pub(crate) fn now(&self) -> jiff::Timestamp {
+        *self.0.lock().unwrap()
+    }
+
+    pub(crate) fn clock(&self) -> Clock {
+        let hands = self.clone();
+        Arc::new(move || hands.now())
+    }
+}
+
+/// What a state folder is when its process is killed now: what the system has of its files, and nothing of what the process knows.
+pub(crate) fn killed(state: &Path) -> tempfile::TempDir {
+    let copy = tempfile::tempdir().unwrap();
+    for file in ["state.db", "state.db-wal"] {
+        if state.join(file).exists() {
+            std::fs::copy(state.join(file), copy.path().join(file)).unwrap();
+        }
+    }
+    copy
 }
 
 /// Waits until something holds; a test that waits too long is told what for.

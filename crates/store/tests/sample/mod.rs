@@ -27,6 +27,8 @@ pub(crate) fn finding(id: &str, revision: u32) -> Finding {
         account: "111122223333".into(),
         region: "us-east-1".into(),
         time_ms: 1_000,
+        outcome: Some("sent".into()),
+        outcome_of: None,
         body: format!("{{\"id\":\"{id}\",\"revision\":{revision}}}").into_bytes(),
     }
 }

@@ -1,10 +1,12 @@
-//! `trailhound findings`: what the service found, out of its state folder.
+//! `trailhound findings`: what the service found, and what became of it, out of its state folder.
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use route::{FindingEvent, Message};
+use serde_json::json;
 use service::severity_name;
-use store::{Finding, FindingFilter, Severity, Snapshot};
+use store::{Delivery, DeliveryState, Finding, FindingFilter, Severity, Snapshot};
 
 use super::status::{open, store_failure};
 use crate::arguments::{FindingsFormat, StoredFindings};
@@ -44,7 +46,7 @@ pub(crate) fn run(arguments: &StoredFindings, talk: Talk) -> Outcome {
     match format {
         FindingsFormat::Table => {
             let (mut out, width) = (talk.out(), line_width());
-            each(&mut |finding, _| row(&mut out, finding, width))?;
+            each(&mut |finding, _| row(&mut out, finding, &told_of(&snapshot, finding)?, width))?;
             written(out.flush())?;
         }
         FindingsFormat::Ndjson => {
@@ -53,6 +55,11 @@ pub(crate) fn run(arguments: &StoredFindings, talk: Talk) -> Outcome {
                 out.write_all(&finding.body)?;
                 out.write_all(b"\n")
             })?;
+            written(out.flush())?;
+        }
+        FindingsFormat::Outcomes => {
+            let mut out = Talk::out_for_programs();
+            each(&mut |finding, _| writeln!(out, "{}", outcome(finding, &told_of(&snapshot, finding)?)))?;
             written(out.flush())?;
         }
         FindingsFormat::Json => {
@@ -92,8 +99,69 @@ fn pages(
     Ok(())
 }
 
-/// `2026-11-03 02:41:09  CRITICAL  The title`, and below it the rule with what happened.
-fn row(out: &mut dyn Write, finding: &Finding, width: usize) -> io::Result<()> {
+/// The messages of the conversation in which a finding is told.
+fn told_of(snapshot: &Snapshot<'_>, finding: &Finding) -> io::Result<Vec<Delivery>> {
+    let conversation = match finding.outcome.as_deref() {
+        Some("sent" | "held" | "folded") => finding.outcome_of.as_deref(),
+        Some(_) => None,
+        // Of an earlier version: what it began is known.
+        None => Some(&*finding.id),
+    };
+    conversation.map_or_else(|| Ok(Vec::new()), |id| snapshot.deliveries_of(id)).map_err(io::Error::other)
+}
+
+/// What became of a finding, for programs.
+fn outcome(finding: &Finding, messages: &[Delivery]) -> serde_json::Value {
+    let millis = |at: i64| jiff::Timestamp::from_millisecond(at).unwrap_or_default().to_string();
+    let messages = messages.iter().map(|one| {
+        json!({
+            "key": one.key.to_string(), "target": one.key.target(), "state": one.state.name(), "attempts": one.attempts,
+            "changed": millis(one.changed_ms), "error": one.error,
+        })
+    });
+    json!({
+        "id": finding.id, "revision": finding.revision, "rule": finding.rule, "severity": severity_name(finding.severity),
+        "state": finding.state, "account": finding.account, "region": finding.region, "time": millis(finding.time_ms),
+        "outcome": finding.outcome, "of": finding.outcome_of, "messages": messages.collect::<Vec<_>>(),
+    })
+}
+
+/// What became of a finding, for people: `folded into 8f2c…; security: delivered, oncall: 2 delivered, 1 pending`.
+fn became(finding: &Finding, messages: &[Delivery]) -> String {
+    let of = finding.outcome_of.as_deref().unwrap_or_default();
+    let outcome = finding.outcome.as_deref().unwrap_or("told by an earlier version");
+    let mut text = match outcome {
+        "folded" if of != finding.id => format!("folded into {of}"),
+        "suppressed" => format!("suppressed by {of}"),
+        "silenced" => format!("silenced by {of}"),
+        "dropped" => "dropped: it came outside of the hours of its route".to_owned(),
+        "unrouted" => "unrouted: no route takes it".to_owned(),
+        other => other.to_owned(),
+    };
+    let mut targets: BTreeMap<&str, BTreeMap<DeliveryState, usize>> = BTreeMap::new();
+    for one in messages {
+        *targets.entry(one.key.target()).or_default().entry(one.state).or_default() += 1;
+    }
+    for (number, (target, states)) in targets.into_iter().enumerate() {
+        let states: Vec<String> = states
+            .into_iter()
+            .map(
+                |(state, count)| {
+                    if count == 1 { state.name().to_owned() } else { format!("{count} {}", state.name()) }
+                },
+            )
+            .collect();
+        text.push_str(&format!(
+            "{}{target}: {}",
+            if number == 0 { "; " } else { ", " },
+            states.join(" and ")
+        ));
+    }
+    text
+}
+
+/// `2026-11-03 02:41:09  CRITICAL  The title`, below it the rule with where it happened, and what became of it.
+fn row(out: &mut dyn Write, finding: &Finding, messages: &[Delivery], width: usize) -> io::Result<()> {
     let told = std::str::from_utf8(&finding.body).ok().and_then(|json| FindingEvent::parse(json).ok());
     let message = told.as_ref().map(Message::of);
     let title = message.as_ref().map_or("(cannot be read)", |message| {
@@ -115,7 +183,8 @@ fn row(out: &mut dyn Write, finding: &Finding, width: usize) -> io::Result<()> {
     )?;
     let faint = Styles::FAINT;
     let below = format!("{} in {} {} ({})", finding.rule, finding.account, finding.region, finding.id);
-    writeln!(out, "{:21}{faint}{}{faint:#}", "", plain(&below))
+    writeln!(out, "{:21}{faint}{}{faint:#}", "", plain(&below))?;
+    writeln!(out, "{:21}{faint}{}{faint:#}", "", plain(&became(finding, messages)))
 }
 
 fn stored(severity: rules::Severity) -> Severity {

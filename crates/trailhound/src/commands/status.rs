@@ -2,10 +2,11 @@
 
 use std::path::Path;
 
+use route::Standing;
 use serde_json::json;
 use service::control::{self, Request, Response};
 use service::{severity_name, unbalanced};
-use store::{Reader, Severity};
+use store::{Reader, Severity, Snapshot};
 
 use crate::arguments::{CheckFormat, Status};
 use crate::exit_code::{Exit, Failure, Outcome};
@@ -28,6 +29,8 @@ pub(crate) fn run(arguments: &Status, talk: Talk) -> Outcome {
         wrong.push("deliveries in the store do not add up".to_owned());
     }
     let deliveries = status.deliveries;
+    let undelivered = snapshot.undelivered().map_err(store_failure)?;
+    let conversations = Conversations::of(&snapshot, &counters)?;
     if arguments.format == CheckFormat::Json {
         let service = match &live {
             Some(Response::Health { ready, parts, since, version }) => json!({
@@ -43,6 +46,11 @@ pub(crate) fn run(arguments: &Status, talk: Talk) -> Outcome {
             "deliveries": {
                 "pending": deliveries.pending, "sending": deliveries.sending, "delivered": deliveries.delivered,
                 "dead": deliveries.dead, "discarded": deliveries.discarded, "created": deliveries.created, "pruned": deliveries.pruned,
+            },
+            "undelivered": { "held": conversations.held_findings, "pending": undelivered.pending, "failed": undelivered.failed },
+            "conversations": {
+                "open": conversations.open, "unanswered": conversations.unanswered, "held": conversations.held,
+                "given_up": conversations.given_up,
             },
             "counters": counters.iter().map(|(name, value)| (name.clone(), (*value).into())).collect::<serde_json::Map<_, _>>(),
             "store": { "bytes": status.bytes, "commits": status.commit, "runs": status.run, "schema": status.schema },
@@ -91,6 +99,20 @@ pub(crate) fn run(arguments: &Status, talk: Talk) -> Outcome {
             )?;
             writeln!(
                 out,
+                "{bold}undelivered{bold:#} {} held, {} pending, {} failed",
+                conversations.held_findings, undelivered.pending, undelivered.failed
+            )?;
+            write!(
+                out,
+                "{bold}told{bold:#}        {} conversations open, {} wait for an answer, {} held",
+                conversations.open, conversations.unanswered, conversations.held
+            )?;
+            match conversations.given_up {
+                0 => writeln!(out)?,
+                given_up => writeln!(out, ", {given_up} given up because there were too many")?,
+            }
+            writeln!(
+                out,
                 "{bold}store{bold:#}       {:.1} MB, {} commits, started {} times",
                 megabytes(status.bytes),
                 status.commit,
@@ -102,6 +124,39 @@ pub(crate) fn run(arguments: &Status, talk: Talk) -> Outcome {
         talk.error(format_args!("{sum}: this is a defect, please report it"));
     }
     Ok(if wrong.is_empty() { Exit::Fine } else { Exit::Input })
+}
+
+/// Conversations that are not closed, by how they stand.
+#[derive(Default)]
+struct Conversations {
+    open: u64,
+    unanswered: u64,
+    held: u64,
+    held_findings: u64,
+    given_up: u64,
+}
+
+impl Conversations {
+    fn of(snapshot: &Snapshot<'_>, counters: &[(String, u64)]) -> Result<Self, Failure> {
+        let mut all = Conversations::default();
+        for one in service::kept(snapshot).map_err(Failure::input)?.conversations {
+            match one.standing {
+                Standing::Closed => {}
+                Standing::Open => all.open += 1,
+                Standing::Unanswered => all.unanswered += 1,
+                Standing::Held => {
+                    all.held += 1;
+                    all.held_findings += one.findings;
+                }
+            }
+        }
+        let given_up = counters.iter().filter(|(name, _)| {
+            let standing = name.strip_prefix("conversations/given-up/");
+            standing.is_some_and(|standing| standing != Standing::Closed.name())
+        });
+        all.given_up = given_up.map(|(_, count)| count).sum();
+        Ok(all)
+    }
 }
 
 #[expect(clippy::cast_precision_loss, reason = "shown with one digit")]
