@@ -261,7 +261,7 @@ impl<'a> TopLevel<'a> {
     #[inline]
     fn take(&mut self, member: Member, names: &json_scan::Names<'a>) -> Result<(), Malformed> {
         if let Member::Text(member) = member {
-            self.texts[member as usize] = match names.plain_string() {
+            self.texts[member as usize] = match names.string() {
                 Some(text) => Some(text),
                 None => names.value()?.as_text(),
             };

@@ -1,19 +1,29 @@
-//! Sixty-four bytes at a time: which of them are marks.
+//! Sixty-four bytes at a time: where strings begin and end, and which brackets stand outside of them.
 //!
-//! Four bitmaps are made of each block (quotes, backslashes, brackets, separators); from the first two follows which bytes lie in
-//! strings, and of the rest brackets and separators are marks. The idea is simdjson's (Langdale and Lemire, "Parsing Gigabytes of JSON
-//! per Second", 2019). Processors with AVX-512 look at all 64 bytes at once and write marks down sixteen at a time, those with AVX2 look at 32;
-//! which it is they are asked once per stretch of text. All others of the x86-64 family have SSE2 and look at 16; elsewhere a plain loop
-//! does the same.
+//! Each block of text becomes four masks of a bit per byte ([`Block`]). Bitmaps of quotes and backslashes tell which bytes lie in strings, and
+//! brackets there are none. The idea is simdjson's (Langdale and Lemire, "Parsing Gigabytes of JSON per Second", 2019), but for what becomes of
+//! the masks: nobody makes a list of places of them. Most of what they say is never asked for, and what is asked for is a shift and
+//! a count of zeros away.
 //!
-//! What the vector forms are worth: real logs are split at more than 3 GB/s with SSE2 and at 0.3 to 0.5 GB/s with the plain loop (one core,
-//! November 2026); AVX2 takes half the instructions of SSE2. `cargo run --release -p json-scan --example split -- FILE` measures it, with
-//! `--features plain` the plain loop.
-
-use crate::found::Found;
+//! Processors with AVX-512 look at all 64 bytes at once, those with AVX2 at 32; which it is they are asked once per scanner.
+//! All others of the x86-64 family have SSE2 and look at 16; elsewhere a plain loop does the same.
+//! `cargo run --release -p json-scan --example split -- FILE` measures it, with `--features plain` the plain loop.
 
 /// Bytes per block: one bit of a `u64` each.
 pub(crate) const BLOCK: usize = 64;
+
+/// What is kept of 64 bytes: bit `i` of each mask is about byte `i`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Block {
+    /// Quotes that begin or end a string: those that are not escaped.
+    pub(crate) quotes: u64,
+    /// `{` and `[` outside strings.
+    pub(crate) opens: u64,
+    /// `}` and `]` outside strings.
+    pub(crate) closes: u64,
+    /// What most text has none of, and whoever has to care looks at closely: bytes beyond ASCII, and `{` or `[` inside strings.
+    pub(crate) odd: u64,
+}
 
 /// What must be remembered from one block to the next.
 #[derive(Debug, Clone, Copy, Default)]
@@ -25,37 +35,19 @@ pub(crate) struct Carry {
 }
 
 impl Carry {
-    /// Searches blocks that begin at `base`, which with them is less than 4 GiB, and appends their marks.
-    pub(crate) fn search(&mut self, blocks: &[[u8; BLOCK]], base: u32, found: &mut Found) {
-        found.reserve(blocks.len());
-        search(self, blocks, base, found);
-    }
-
-    /// Appends the marks of blocks that begin at `base`. `parity` is [`prefix_xor`] or does the same. Always inlined, with what it calls,
-    /// so that it is compiled with the features of its caller.
+    /// What is kept of a block. `parity` is [`prefix_xor`] or does the same. Always inlined, with what it calls, so that it is compiled
+    /// with the features of its caller.
     #[inline(always)]
-    fn push_all(&mut self, maps: &[Bitmaps], parity: impl Fn(u64) -> u64, base: u32, found: &mut Found) {
-        for (maps, base) in maps.iter().zip((base..).step_by(BLOCK)) {
-            let Outside { marks, brackets, hides } = self.outside_strings(maps, &parity);
-            found.push(base, marks, brackets);
-            if hides {
-                found.push_hidden(base);
-            }
-        }
-    }
-
-    /// Which bytes of a block are marks, and which of those are brackets.
-    #[inline(always)]
-    fn outside_strings(&mut self, maps: &Bitmaps, parity: impl Fn(u64) -> u64) -> Outside {
-        let Bitmaps { quotes, backslashes, brackets, separators } = *maps;
-        let escaped = self.escaped(backslashes);
-        let in_string = parity(quotes & !escaped) ^ self.in_string;
+    fn block(&mut self, maps: Bitmaps, parity: impl Fn(u64) -> u64) -> Block {
+        let quotes = maps.quotes & !self.escaped(maps.backslashes);
+        let in_string = parity(quotes) ^ self.in_string;
         // The sign bit, smeared: open at the block's last byte means open at the next one's first.
         self.in_string = 0_u64.wrapping_sub(in_string >> 63);
-        Outside {
-            marks: (brackets | separators) & !in_string,
-            brackets: brackets & !in_string,
-            hides: brackets & in_string != 0,
+        Block {
+            quotes,
+            opens: maps.opens & !in_string,
+            closes: maps.closes & !in_string,
+            odd: maps.beyond_ascii | (maps.opens & in_string),
         }
     }
 
@@ -92,75 +84,59 @@ fn prefix_xor(mut bits: u64) -> u64 {
     bits
 }
 
+/// Which bytes of a block are what, wherever they stand.
 #[derive(Debug, Clone, Copy, Default)]
 struct Bitmaps {
     quotes: u64,
     backslashes: u64,
-    /// `{ } [ ]`
-    brackets: u64,
-    /// `:` and `,`
-    separators: u64,
-}
-
-/// What stands outside strings.
-struct Outside {
-    marks: u64,
-    /// Those of them that are brackets.
-    brackets: u64,
-    /// Whether there are brackets inside strings.
-    hides: bool,
+    opens: u64,
+    closes: u64,
+    beyond_ascii: u64,
 }
 
 /// `{` and `[`, as `}` and `]`, differ in this bit only; no other byte of JSON structure has it clear.
 const BRACKET_CASE: u8 = 0x20;
 
-/// How many blocks are mapped before their marks are written down. Done in turn for each block the two would be one loop, which the compiler
-/// takes apart bit by bit.
-const MAPPED: usize = 32;
+/// How blocks are looked at on this machine.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Search(#[cfg(all(target_arch = "x86_64", not(feature = "plain")))] vector::Level);
 
 #[cfg(all(target_arch = "x86_64", not(feature = "plain")))]
-fn search(carry: &mut Carry, blocks: &[[u8; BLOCK]], base: u32, found: &mut Found) {
-    search_with(vector::Level::best(), carry, blocks, base, found);
-}
+impl Search {
+    /// The best way there is.
+    pub(crate) fn best() -> Self {
+        Search(vector::Level::best())
+    }
 
-#[cfg(all(target_arch = "x86_64", not(feature = "plain")))]
-#[expect(unsafe_code, reason = "the compiler wants a call marked that needs a feature of the processor")]
-fn search_with(
-    level: vector::Level,
-    carry: &mut Carry,
-    blocks: &[[u8; BLOCK]],
-    base: u32,
-    found: &mut Found,
-) {
-    use vector::Level;
-    let level = level.min(Level::best());
-    let mut maps = [Bitmaps::default(); MAPPED];
-    for (blocks, base) in blocks.chunks(MAPPED).zip((base..).step_by(MAPPED * BLOCK)) {
-        let maps = maps.get_mut(..blocks.len()).unwrap_or_default();
-        // SAFETY: what the functions need is what the processor was asked for in the same breath, and SSE2 belongs to the x86-64 baseline, there
-        // is no such machine without it. Nothing else is unsafe about the calls; they take and give plain values.
+    /// Looks at blocks that follow what `carry` has seen, and writes down as many.
+    #[inline]
+    #[expect(unsafe_code, reason = "the compiler wants a call marked that needs a feature of the processor")]
+    pub(crate) fn blocks(self, carry: &mut Carry, blocks: &[[u8; BLOCK]], found: &mut [Block]) {
+        use vector::Level;
+        // SAFETY: a level above SSE2 is made by `Level::best` alone, of a processor that was asked for everything the level's function needs;
+        // SSE2 belongs to the x86-64 baseline, there is no such machine without it. Nothing else is unsafe about the calls: they take and give
+        // plain values.
         unsafe {
-            match level {
-                Level::Avx512 => {
-                    vector::map_avx512(blocks, maps);
-                    vector::push_avx512(carry, maps, base, found);
-                }
-                Level::Avx2 => {
-                    vector::map_avx2(blocks, maps);
-                    vector::push_avx2(carry, maps, base, found);
-                }
-                Level::Sse2 => {
-                    vector::map_sse2(blocks, maps);
-                    carry.push_all(maps, prefix_xor, base, found);
-                }
+            match self.0 {
+                Level::Avx512 => vector::avx512(carry, blocks, found),
+                Level::Avx2 => vector::avx2(carry, blocks, found),
+                Level::Sse2 => vector::sse2(carry, blocks, found),
             }
         }
     }
 }
 
 #[cfg(not(all(target_arch = "x86_64", not(feature = "plain"))))]
-fn search(carry: &mut Carry, blocks: &[[u8; BLOCK]], base: u32, found: &mut Found) {
-    search_plainly(carry, blocks, base, found);
+impl Search {
+    /// The only way there is.
+    pub(crate) fn best() -> Self {
+        Search()
+    }
+
+    /// Looks at blocks that follow what `carry` has seen, and writes down as many.
+    pub(crate) fn blocks(self, carry: &mut Carry, blocks: &[[u8; BLOCK]], found: &mut [Block]) {
+        plain(carry, blocks, found);
+    }
 }
 
 #[cfg(all(target_arch = "x86_64", not(feature = "plain")))]
@@ -168,16 +144,13 @@ mod vector {
     use std::arch::x86_64::{
         __m128i, __m256i, __m512i, _mm_clmulepi64_si128, _mm_cmpeq_epi8, _mm_cvtsi128_si64,
         _mm_movemask_epi8, _mm_or_si128, _mm_set_epi64x, _mm_set1_epi8, _mm256_cmpeq_epi8,
-        _mm256_loadu_si256, _mm256_movemask_epi8, _mm256_or_si256, _mm256_set1_epi8, _mm512_add_epi32,
-        _mm512_castsi512_si128, _mm512_cmpeq_epi8_mask, _mm512_cvtepu8_epi32, _mm512_loadu_si512,
-        _mm512_maskz_compress_epi8, _mm512_or_si512, _mm512_set1_epi8, _mm512_set1_epi32,
-        _mm512_shuffle_i32x4, _mm512_storeu_si512,
+        _mm256_loadu_si256, _mm256_movemask_epi8, _mm256_or_si256, _mm256_set1_epi8, _mm512_cmpeq_epi8_mask,
+        _mm512_loadu_si512, _mm512_movepi8_mask, _mm512_or_si512, _mm512_set1_epi8,
     };
 
-    use super::{BLOCK, BRACKET_CASE, Bitmaps, Carry, Outside};
-    use crate::found::Found;
+    use super::{BLOCK, BRACKET_CASE, Bitmaps, Block, Carry, prefix_xor};
 
-    /// What a processor can do, in rising order.
+    /// What a processor can do.
     #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
     pub(super) enum Level {
         Sse2,
@@ -187,13 +160,11 @@ mod vector {
 
     impl Level {
         /// What this one can. The standard library keeps the answers.
-        #[inline]
         pub(super) fn best() -> Level {
             use std::arch::is_x86_feature_detected as has;
-            let has_avx2 = has!("avx2") && has!("pclmulqdq") && has!("bmi1") && has!("popcnt");
-            let has_avx512 = || has!("avx512f") && has!("avx512bw") && has!("avx512vbmi2");
+            let has_avx2 = has!("avx2") && has!("pclmulqdq") && has!("bmi1");
             match has_avx2 {
-                true if has_avx512() => Level::Avx512,
+                true if has!("avx512f") && has!("avx512bw") => Level::Avx512,
                 true => Level::Avx2,
                 false => Level::Sse2,
             }
@@ -201,20 +172,21 @@ mod vector {
     }
 
     #[inline(never)]
-    #[target_feature(enable = "avx512f,avx512bw")]
-    pub(super) fn map_avx512(blocks: &[[u8; BLOCK]], maps: &mut [Bitmaps]) {
-        for (block, maps) in blocks.iter().zip(maps) {
+    #[target_feature(enable = "avx512f,avx512bw,pclmulqdq,bmi1")]
+    pub(super) fn avx512(carry: &mut Carry, blocks: &[[u8; BLOCK]], found: &mut [Block]) {
+        let is =
+            |bytes: __m512i, byte: u8| _mm512_cmpeq_epi8_mask(bytes, _mm512_set1_epi8(byte.cast_signed()));
+        for (block, found) in blocks.iter().zip(found) {
             let bytes = load_all(block);
             let folded = _mm512_or_si512(bytes, _mm512_set1_epi8(BRACKET_CASE.cast_signed()));
-            let is = |bytes: __m512i, byte: u8| {
-                _mm512_cmpeq_epi8_mask(bytes, _mm512_set1_epi8(byte.cast_signed()))
-            };
-            *maps = Bitmaps {
+            let maps = Bitmaps {
                 quotes: is(bytes, b'"'),
                 backslashes: is(bytes, b'\\'),
-                brackets: is(folded, b'{') | is(folded, b'}'),
-                separators: is(bytes, b':') | is(bytes, b','),
+                opens: is(folded, b'{'),
+                closes: is(folded, b'}'),
+                beyond_ascii: _mm512_movepi8_mask(bytes),
             };
+            *found = carry.block(maps, |bits| prefix_xor_clmul(bits));
         }
     }
 
@@ -229,85 +201,26 @@ mod vector {
         unsafe { _mm512_loadu_si512(bytes.as_ptr().cast()) }
     }
 
-    /// Writes marks down sixteen at a time: the places of the set bits are squeezed together, widened and added to the base.
     #[inline(never)]
-    #[target_feature(enable = "avx512f,avx512bw,avx512vbmi2,pclmulqdq,bmi1,popcnt")]
-    pub(super) fn push_avx512(carry: &mut Carry, maps: &[Bitmaps], base: u32, found: &mut Found) {
-        const PLACES: [u8; BLOCK] = {
-            let mut places = [0; BLOCK];
-            let mut place = 0_u8;
-            while (place as usize) < BLOCK {
-                places[place as usize] = place;
-                place += 1;
-            }
-            places
-        };
-        let all = load_all(&PLACES);
-        for (maps, base) in maps.iter().zip((base..).step_by(BLOCK)) {
-            let Outside { marks, brackets, hides } =
-                carry.outside_strings(maps, |bits| prefix_xor_clmul(bits));
-            if hides {
-                found.push_hidden(base);
-            }
-            let base = _mm512_set1_epi32(base.cast_signed());
-            let mut places = _mm512_maskz_compress_epi8(marks, all);
-            found.push_with(marks, brackets, |room: &mut [[u32; 16]], count| {
-                for (step, written) in room.iter_mut().zip((0..).step_by(16)) {
-                    if written >= count {
-                        break;
-                    }
-                    let offsets =
-                        _mm512_add_epi32(_mm512_cvtepu8_epi32(_mm512_castsi512_si128(places)), base);
-                    store(offsets, step);
-                    // The next sixteen to the front.
-                    places = _mm512_shuffle_i32x4::<0b11_11_10_01>(places, places);
-                }
-            });
-        }
-    }
-
-    #[inline]
-    #[target_feature(enable = "avx512f")]
-    #[expect(
-        unsafe_code,
-        reason = "taken apart into words, the offsets take a dozen instructions instead of one"
-    )]
-    fn store(offsets: __m512i, to: &mut [u32; 16]) {
-        // SAFETY: writes 64 bytes to any address, and `to` has 64.
-        unsafe { _mm512_storeu_si512(to.as_mut_ptr().cast(), offsets) }
-    }
-
-    #[inline(never)]
-    #[target_feature(enable = "pclmulqdq,bmi1,popcnt")]
-    pub(super) fn push_avx2(carry: &mut Carry, maps: &[Bitmaps], base: u32, found: &mut Found) {
-        carry.push_all(maps, |bits| prefix_xor_clmul(bits), base, found);
-    }
-
-    /// [`super::prefix_xor`] as a multiplication without carries by all ones.
-    #[inline]
-    #[target_feature(enable = "pclmulqdq")]
-    fn prefix_xor_clmul(bits: u64) -> u64 {
-        let product = _mm_clmulepi64_si128::<0>(_mm_set_epi64x(0, bits.cast_signed()), _mm_set1_epi8(-1));
-        _mm_cvtsi128_si64(product).cast_unsigned()
-    }
-
-    #[inline(never)]
-    #[target_feature(enable = "avx2")]
-    pub(super) fn map_avx2(blocks: &[[u8; BLOCK]], maps: &mut [Bitmaps]) {
+    #[target_feature(enable = "avx2,pclmulqdq,bmi1")]
+    pub(super) fn avx2(carry: &mut Carry, blocks: &[[u8; BLOCK]], found: &mut [Block]) {
         let is = |bytes: __m256i, byte: u8| _mm256_cmpeq_epi8(bytes, _mm256_set1_epi8(byte.cast_signed()));
         let bits = |lanes: __m256i| u64::from(_mm256_movemask_epi8(lanes).cast_unsigned());
-        for (block, maps) in blocks.iter().zip(maps) {
-            *maps = Bitmaps::default();
+        let case = _mm256_set1_epi8(BRACKET_CASE.cast_signed());
+        for (block, found) in blocks.iter().zip(found) {
+            let mut maps = Bitmaps::default();
             let (lanes, _) = block.as_chunks::<32>();
             for (lane, bytes) in lanes.iter().enumerate() {
                 let bytes = load(bytes);
-                let folded = _mm256_or_si256(bytes, _mm256_set1_epi8(BRACKET_CASE.cast_signed()));
+                let folded = _mm256_or_si256(bytes, case);
                 let shift = lane * 32;
                 maps.quotes |= bits(is(bytes, b'"')) << shift;
                 maps.backslashes |= bits(is(bytes, b'\\')) << shift;
-                maps.brackets |= bits(_mm256_or_si256(is(folded, b'{'), is(folded, b'}'))) << shift;
-                maps.separators |= bits(_mm256_or_si256(is(bytes, b':'), is(bytes, b','))) << shift;
+                maps.opens |= bits(is(folded, b'{')) << shift;
+                maps.closes |= bits(is(folded, b'}')) << shift;
+                maps.beyond_ascii |= bits(bytes) << shift;
             }
+            *found = carry.block(maps, |bits| prefix_xor_clmul(bits));
         }
     }
 
@@ -322,13 +235,21 @@ mod vector {
         unsafe { _mm256_loadu_si256(bytes.as_ptr().cast()) }
     }
 
+    /// [`super::prefix_xor`] as a multiplication without carries by all ones.
+    #[inline]
+    #[target_feature(enable = "pclmulqdq")]
+    fn prefix_xor_clmul(bits: u64) -> u64 {
+        let product = _mm_clmulepi64_si128::<0>(_mm_set_epi64x(0, bits.cast_signed()), _mm_set1_epi8(-1));
+        _mm_cvtsi128_si64(product).cast_unsigned()
+    }
+
     #[inline(never)]
     #[target_feature(enable = "sse2")]
-    pub(super) fn map_sse2(blocks: &[[u8; BLOCK]], maps: &mut [Bitmaps]) {
+    pub(super) fn sse2(carry: &mut Carry, blocks: &[[u8; BLOCK]], found: &mut [Block]) {
         let is = |bytes: __m128i, byte: u8| _mm_cmpeq_epi8(bytes, _mm_set1_epi8(byte.cast_signed()));
         let bits = |lanes: __m128i| u64::from(_mm_movemask_epi8(lanes).cast_unsigned());
-        for (block, maps) in blocks.iter().zip(maps) {
-            *maps = Bitmaps::default();
+        for (block, found) in blocks.iter().zip(found) {
+            let mut maps = Bitmaps::default();
             let (words, _) = block.as_chunks::<8>();
             let (pairs, _) = words.as_chunks::<2>();
             for (lane, [low, high]) in pairs.iter().enumerate() {
@@ -337,30 +258,29 @@ mod vector {
                 let shift = lane * 16;
                 maps.quotes |= bits(is(bytes, b'"')) << shift;
                 maps.backslashes |= bits(is(bytes, b'\\')) << shift;
-                maps.brackets |= bits(_mm_or_si128(is(folded, b'{'), is(folded, b'}'))) << shift;
-                maps.separators |= bits(_mm_or_si128(is(bytes, b':'), is(bytes, b','))) << shift;
+                maps.opens |= bits(is(folded, b'{')) << shift;
+                maps.closes |= bits(is(folded, b'}')) << shift;
+                maps.beyond_ascii |= bits(bytes) << shift;
             }
+            *found = carry.block(maps, prefix_xor);
         }
     }
 }
 
 /// The same without vector instructions; also what the vector forms are tested against.
 #[cfg(any(test, feature = "plain", not(target_arch = "x86_64")))]
-fn search_plainly(carry: &mut Carry, blocks: &[[u8; BLOCK]], base: u32, found: &mut Found) {
-    let mut maps = [Bitmaps::default(); MAPPED];
-    for (blocks, base) in blocks.chunks(MAPPED).zip((base..).step_by(MAPPED * BLOCK)) {
-        let maps = maps.get_mut(..blocks.len()).unwrap_or_default();
-        for (block, maps) in blocks.iter().zip(&mut *maps) {
-            *maps = Bitmaps::default();
-            for (i, &byte) in block.iter().enumerate() {
-                let folded = byte | BRACKET_CASE;
-                maps.quotes |= u64::from(byte == b'"') << i;
-                maps.backslashes |= u64::from(byte == b'\\') << i;
-                maps.brackets |= u64::from(folded == b'{' || folded == b'}') << i;
-                maps.separators |= u64::from(byte == b':' || byte == b',') << i;
-            }
+fn plain(carry: &mut Carry, blocks: &[[u8; BLOCK]], found: &mut [Block]) {
+    for (block, found) in blocks.iter().zip(found) {
+        let mut maps = Bitmaps::default();
+        for (i, &byte) in block.iter().enumerate() {
+            let folded = byte | BRACKET_CASE;
+            maps.quotes |= u64::from(byte == b'"') << i;
+            maps.backslashes |= u64::from(byte == b'\\') << i;
+            maps.opens |= u64::from(folded == b'{') << i;
+            maps.closes |= u64::from(folded == b'}') << i;
+            maps.beyond_ascii |= u64::from(!byte.is_ascii()) << i;
         }
-        carry.push_all(maps, prefix_xor, base, found);
+        *found = carry.block(maps, prefix_xor);
     }
 }
 
@@ -369,67 +289,76 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// Marks by the definition: a state machine over bytes. A backslash escapes the next byte; only quotes care.
-    fn marks_by_definition(bytes: &[u8]) -> Vec<usize> {
-        let (mut in_string, mut escaped, mut found) = (false, false, Vec::new());
+    /// The masks by their definition: a state machine over bytes. A backslash escapes the next byte; only quotes care.
+    fn by_definition(bytes: &[u8]) -> Vec<Block> {
+        let mut blocks = vec![Block::default(); bytes.len().div_ceil(BLOCK)];
+        let (mut in_string, mut escaped) = (false, false);
         for (i, &byte) in bytes.iter().enumerate() {
-            if byte == b'"' && !escaped {
-                in_string = !in_string;
-            } else if !in_string && b"{}[]:,".contains(&byte) {
-                found.push(i);
+            let (block, bit) = (&mut blocks[i / BLOCK], 1 << (i % BLOCK));
+            match byte {
+                b'"' if !escaped => {
+                    in_string = !in_string;
+                    block.quotes |= bit;
+                }
+                b'{' | b'[' if in_string => block.odd |= bit,
+                b'{' | b'[' => block.opens |= bit,
+                b'}' | b']' if !in_string => block.closes |= bit,
+                128.. => block.odd |= bit,
+                _ => {}
             }
             escaped = byte == b'\\' && !escaped;
         }
-        found
+        blocks
     }
 
-    type Search = fn(&mut Carry, &[[u8; BLOCK]], u32, &mut Found);
+    type Searching = fn(&mut Carry, &[[u8; BLOCK]], &mut [Block]);
 
     /// Every way to search that this machine has.
-    fn searches() -> Vec<Search> {
-        let mut searches: Vec<Search> = vec![search];
+    fn searches() -> Vec<Searching> {
+        let mut searches: Vec<Searching> = vec![plain];
+        searches.push(|carry, blocks, found| Search::best().blocks(carry, blocks, found));
         #[cfg(all(target_arch = "x86_64", not(feature = "plain")))]
-        for search in [
-            (|carry, blocks, base, found| search_with(vector::Level::Sse2, carry, blocks, base, found))
-                as Search,
-            |carry, blocks, base, found| search_with(vector::Level::Avx2, carry, blocks, base, found),
-        ] {
-            searches.push(search);
+        {
+            use vector::Level;
+            searches.push(|carry, blocks, found| Search(Level::Sse2).blocks(carry, blocks, found));
+            if Level::best() > Level::Avx2 {
+                searches.push(|carry, blocks, found| Search(Level::Avx2).blocks(carry, blocks, found));
+            }
         }
-        searches.push(search_plainly);
         searches
     }
 
-    fn marks_by_blocks(bytes: &[u8], search: Search) -> Vec<usize> {
-        let (mut carry, mut found) = (Carry::default(), Found::default());
-        for (n, chunk) in bytes.chunks(BLOCK).enumerate() {
+    /// `at_once` blocks at a time.
+    fn by_blocks(bytes: &[u8], at_once: usize, search: Searching) -> Vec<Block> {
+        let mut carry = Carry::default();
+        let mut blocks = Vec::new();
+        for chunk in bytes.chunks(BLOCK) {
             let mut block = [b' '; BLOCK];
             block[..chunk.len()].copy_from_slice(chunk);
-            found.reserve(1);
-            search(&mut carry, &[block], u32::try_from(n * BLOCK).unwrap(), &mut found);
+            blocks.push(block);
         }
-        let marks: Vec<usize> = found.offsets().iter().map(|&offset| offset as usize).collect();
-        let is_bracket = |place: &usize| b"{}[]".contains(&bytes[marks[*place]]);
-        let brackets: Vec<usize> = found.brackets().iter().map(|&place| place as usize).collect();
-        assert_eq!(brackets, (0..marks.len()).filter(is_bracket).collect::<Vec<_>>());
-        marks
+        let mut found = vec![Block::default(); blocks.len()];
+        for (blocks, found) in blocks.chunks(at_once).zip(found.chunks_mut(at_once)) {
+            search(&mut carry, blocks, found);
+        }
+        found
     }
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(2_000))]
         #[test]
         fn blocks_find_what_the_definition_finds(bytes in prop::collection::vec(
-            prop::sample::select(br#"\\\\""{}[]:,a "#.to_vec()), 0..300,
-        )) {
+            prop::sample::select(b"\\\\\\\\\"\"{}[]:,a \xc3\xa9".to_vec()), 0..300,
+        ), at_once in 1_usize..4) {
             for search in searches() {
-                prop_assert_eq!(marks_by_blocks(&bytes, search), marks_by_definition(&bytes));
+                prop_assert_eq!(by_blocks(&bytes, at_once, search), by_definition(&bytes));
             }
         }
 
         #[test]
-        fn any_bytes_at_all(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+        fn any_bytes_at_all(bytes in prop::collection::vec(any::<u8>(), 0..300), at_once in 1_usize..4) {
             for search in searches() {
-                prop_assert_eq!(marks_by_blocks(&bytes, search), marks_by_definition(&bytes));
+                prop_assert_eq!(by_blocks(&bytes, at_once, search), by_definition(&bytes));
             }
         }
     }
@@ -438,9 +367,12 @@ mod tests {
     fn long_runs_of_backslashes_cross_blocks() {
         for run in 0..200 {
             let text = format!("{{\"{}\":1}}", "\\".repeat(run) + if run % 2 == 1 { "\"" } else { "" });
-            let expected = marks_by_definition(text.as_bytes());
             for search in searches() {
-                assert_eq!(marks_by_blocks(text.as_bytes(), search), expected, "run of {run}");
+                assert_eq!(
+                    by_blocks(text.as_bytes(), 1, search),
+                    by_definition(text.as_bytes()),
+                    "run of {run}"
+                );
             }
         }
     }

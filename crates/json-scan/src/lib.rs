@@ -1,12 +1,14 @@
 //! Raw JSON bytes: find the structure, skip, split, look inside, without building a tree.
 //!
 //! A CloudTrail log file is one JSON object with thousands of records, and almost no record is wanted by any rule.
-//! So the bytes are looked at once, 64 at a time, and the positions of the *marks* (`{ } [ ] : ,` outside strings) are kept.
-//! Everything else is a walk over marks:
+//! So the bytes are looked at once, 64 at a time, and of each block three masks are kept: which quotes begin or end a string, and which
+//! brackets outside of strings open or close something. Everything else steps from place to place by them:
 //!
 //! ```text
-//! {"a":{"b":[1,2]},"c":"x,y"}
-//! ^   ^^   ^^ ^ ^^^   ^     ^      marks: a comma inside a string is not one
+//! {"a":{"b":[1,2]},"c":"x}y"}
+//!  ^ ^  ^ ^        ^ ^ ^   ^       quotes: where a string ends is the next bit
+//! ^    ^    ^                      opening brackets
+//!               ^^          ^      closing ones: that inside a string is none
 //! ```
 //!
 //! * [`Scanner`] takes whole containers off the front of a buffer, one record at a time; taking one checks that its
@@ -34,17 +36,18 @@
 //! # How strict it is
 //!
 //! Brackets are checked to the end of a container, by type and with a limit of [`MAX_DEPTH`]. The text of a member is checked
-//! when it is stepped over or looked at: keys are strings, a colon follows, scalars are one of JSON's. What lies inside
+//! when it is stepped over: its name is a string, a colon follows, then one value, then a comma or the end. Whether a scalar is one of JSON's
+//! is checked when it is looked at. What lies inside
 //! a nested container that nobody opens is checked for brackets only; [`Object::check`] checks everything. A view never yields anything from
 //! beyond its own closing bracket, whatever the bytes are.
 
 mod block;
 mod check;
-mod found;
 mod malformed;
 mod name_table;
 mod names;
 mod scanner;
+mod structure;
 mod successors;
 mod text;
 mod view;
@@ -53,8 +56,8 @@ mod vocabulary;
 pub use malformed::{Malformed, Reason};
 pub use name_table::{Digest, NameTable};
 pub use names::Names;
-pub use scanner::{MAX_DEPTH, Mark, Scanner, Spare};
-pub use successors::{Place, Successors};
+pub use scanner::{MAX_DEPTH, Mark, Scanner, Spare, Taken};
+pub use successors::{Place, Step, Successors};
 pub use text::Text;
 pub use view::{Array, Elements, Member, Members, Object, Value};
 pub use vocabulary::{KnownName, KnownNames, Vocabulary};

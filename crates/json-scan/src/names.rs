@@ -1,13 +1,16 @@
 //! Walking an object by its names, without looking at the values nobody asks for.
 //!
 //! Whoever wants three members out of thirty should pay for three values and thirty names. [`Names`] steps from name to
-//! name over the marks; a scalar in between is not even read, which is all that distinguishes it from
+//! name; of a value in between it is only found out where it ends, which is all that distinguishes it from
 //! [`Object::members`](crate::Object::members): a value is checked when it is taken, not when it is passed.
 
 use crate::malformed::{Malformed, Reason};
 use crate::name_table::Digest;
+use crate::structure::{Next, Span, Structure};
+use crate::successors::{Expected, Place};
 use crate::text::Text;
-use crate::view::{Marks, Value};
+use crate::view::Value;
+use crate::vocabulary::KnownName;
 
 /// A walk over an object's members, in the order of the text, duplicates included.
 ///
@@ -29,21 +32,36 @@ use crate::view::{Marks, Value};
 /// that back for every name took as long as finding it.
 #[derive(Debug, Clone)]
 pub struct Names<'a> {
-    marks: Marks<'a>,
-    /// The mark before the next member: the opening bracket or a comma; the closing bracket when there is none.
-    before: usize,
-    /// The colon of the current member.
-    colon: usize,
-    /// Where its name stands in the buffer, without the quotes.
+    within: Structure<'a>,
+    /// Where the next member begins, or white space before it.
+    at: usize,
+    /// The number of the first pair of brackets from there on.
+    next: u32,
+    /// Where the object ends.
+    close: u32,
+    has_more: bool,
+    /// Where the current member's name stands in the buffer, without the quotes.
     name: (usize, usize),
-    /// Where its value stands, with all around it; nowhere if it is an object or array.
-    scalar: (usize, usize),
+    value: Option<Span>,
     fault: Option<Malformed>,
 }
 
 impl<'a> Names<'a> {
-    pub(crate) fn new(marks: Marks<'a>) -> Self {
-        Names { marks, before: 0, colon: 0, name: (0, 0), scalar: (0, 0), fault: None }
+    pub(crate) fn new(within: Structure<'a>, pair: u32) -> Self {
+        let (number, pair) = (pair, within.pair(pair));
+        let at = pair.open as usize + 1;
+        // Only in front of the first member may stand nothing but the end.
+        let has_more = within.byte(at) == Some(b'"') || within.skip_blank(at) != pair.close as usize;
+        Names {
+            within,
+            at,
+            next: number + 1,
+            close: pair.close,
+            has_more,
+            name: (0, 0),
+            value: None,
+            fault: None,
+        }
     }
 
     /// Steps to the next member and returns its name; `None` behind the last.
@@ -63,66 +81,86 @@ impl<'a> Names<'a> {
     /// Steps to the next member; false behind the last, and where the object is malformed: then [`Names::check`] tells.
     #[inline]
     pub fn advance(&mut self) -> bool {
-        let Marks { bytes, offsets, .. } = self.marks;
-        let before = self.before;
-        let next = offsets.get(before..).and_then(|marks| marks.first_chunk::<3>());
-        let Some(&[opening, colon, value]) = next else {
-            // Behind the last member there is one mark left.
-            return before < self.marks.last() && self.stop(before);
-        };
-        let (from, to) = (opening as usize + 1, colon as usize);
-        // Compact text has the quotes right beside the marks.
-        self.name = match bytes.get(from..to) {
-            Some([b'"', .., b'"']) => (from + 1, to - 1),
-            _ => match self.spaced_name(before) {
-                Some(name) => name,
-                None => return self.stop(before),
-            },
-        };
-        if bytes.get(to) != Some(&b':') {
-            return self.stop(before);
+        if !self.has_more {
+            return false;
         }
-        self.colon = before + 1;
-        let (end, mark) = match bytes.get(value as usize) {
-            Some(b'{' | b'[') => {
-                let end = self.marks.after(before + 2);
-                self.scalar = (0, 0);
-                (end, self.marks.byte(end))
+        if self.within.byte(self.at) != Some(b'"') {
+            self.at = self.within.skip_blank(self.at);
+            if self.within.byte(self.at) != Some(b'"') {
+                return self.stop(Malformed::at(self.at, Reason::NotAMember));
             }
-            mark => {
-                self.scalar = (to + 1, value as usize);
-                (before + 2, mark.copied().unwrap_or_default())
+        }
+        let quote = self.within.quote(self.at + 1);
+        self.name = (self.at + 1, quote);
+        let mut colon = quote + 1;
+        if self.within.byte(colon) != Some(b':') {
+            colon = self.within.skip_blank(colon);
+            if self.within.byte(colon) != Some(b':') {
+                return self.stop(Malformed::at(self.at, Reason::NotAMember));
             }
+        }
+        self.pass_value(colon + 1)
+    }
+
+    /// Whether there is another member, or should be.
+    #[inline]
+    pub(crate) fn has_more(&self) -> bool {
+        self.has_more
+    }
+
+    /// Whether the next member is named so, with nothing between the name and the marks around it.
+    #[inline]
+    pub(crate) fn expects(&self, name: &Expected) -> bool {
+        name.stands_at(self.within.bytes, self.at)
+    }
+
+    /// Steps to a member that [is named so](Names::expects); false as with [`Names::advance`].
+    #[inline]
+    pub(crate) fn advance_by(&mut self, name: &Expected) -> bool {
+        let behind = self.at + name.len();
+        // Without the quotes and the colon.
+        self.name = (self.at + 1, behind - 2);
+        self.pass_value(behind)
+    }
+
+    #[inline]
+    fn pass_value(&mut self, at: usize) -> bool {
+        let value = match self.within.value(at, &mut self.next) {
+            Ok(value) => value,
+            Err(fault) => return self.stop(fault),
         };
-        self.before = end;
-        mark == b',' || end == self.marks.last() || self.stop_at(self.marks.offset(end))
+        self.value = Some(value);
+        match self.within.follow(value.to as usize, self.close) {
+            Ok(Next::At(at)) => self.at = at,
+            Ok(Next::End) => self.has_more = false,
+            Err(fault) => return self.stop(fault),
+        }
+        true
     }
 
     /// The name of the member last stepped to.
     #[inline]
     pub fn name(&self) -> Text<'a> {
-        let (from, to) = self.name;
-        Text::new(from, self.marks.bytes.get(from..to).unwrap_or_default())
+        Text::new(self.name.0, self.raw())
     }
 
     /// The bytes of that name, between its quotes, escapes and all.
     #[inline]
     pub fn raw(&self) -> &'a [u8] {
-        self.marks.bytes.get(self.name.0..self.name.1).unwrap_or_default()
+        self.within.bytes.get(self.name.0..self.name.1).unwrap_or_default()
     }
 
-    /// The mark of the colon behind the name that came last.
+    /// The member last stepped to, whose name has this number.
     #[inline]
-    pub(crate) fn colon(&self) -> u32 {
-        // Fewer marks than bytes, and those fit.
-        u32::try_from(self.colon).unwrap_or(u32::MAX)
+    pub(crate) fn known(&self, place: Place) -> KnownName {
+        KnownName::new(place, self.name.0, self.value.unwrap_or_default())
     }
 
     /// Whether the walk ended because the object does, or has not ended yet.
     ///
     /// # Errors
     ///
-    /// [`Reason::NotAMember`] where names, colons and commas do not follow each other as they must.
+    /// [`Reason::NotAMember`] or [`Reason::NotAValue`] where names, colons, values and commas do not follow each other as they must.
     #[inline]
     pub fn check(&self) -> Result<(), Malformed> {
         self.fault.map_or(Ok(()), Err)
@@ -135,50 +173,29 @@ impl<'a> Names<'a> {
     /// [`Reason::NotAValue`] if it is none; also before the first name.
     #[inline]
     pub fn value(&self) -> Result<Value<'a>, Malformed> {
-        if self.colon == 0 {
-            return Err(Malformed::at(self.marks.offset(0), Reason::NotAValue));
+        match self.value {
+            Some(value) => Value::at(self.within, value),
+            None => Err(Malformed::at(self.at, Reason::NotAValue)),
         }
-        self.marks.value(self.colon).map(|(value, _)| value)
     }
 
-    /// The value of that member, if it is a string right between its marks, as in compact text all strings are; where this says `None`,
-    /// [`Names::value`] knows.
+    /// The value of that member, if it is a string.
     #[inline]
-    pub fn plain_string(&self) -> Option<Text<'a>> {
-        match self.marks.bytes.get(self.scalar.0..self.scalar.1) {
-            Some([b'"', raw @ .., b'"']) => Some(Text::new(self.scalar.0 + 1, raw)),
-            _ => None,
-        }
+    pub fn string(&self) -> Option<Text<'a>> {
+        self.value.and_then(|value| value.string(self.within.bytes))
     }
 
     /// The digest of the name that came last, for a [`NameTable`](crate::NameTable).
     #[inline]
     pub fn digest(&self) -> Digest {
-        Digest::within(self.marks.bytes, self.name.0, self.name.1)
-    }
-
-    /// The name behind mark `before`, where it does not stand right between the marks.
-    #[cold]
-    fn spaced_name(&self, before: usize) -> Option<(usize, usize)> {
-        let (from, text) = self.marks.between(before);
-        let name = Text::quoted(from, text)?;
-        Some((name.offset(), name.offset() + name.raw().len()))
-    }
-
-    /// Ends the walk: there is no member behind mark `before`, which is a fault unless the object is empty.
-    #[cold]
-    fn stop(&mut self, before: usize) -> bool {
-        if self.marks.is_empty() {
-            self.before = self.marks.last();
-            return false;
-        }
-        self.stop_at(self.marks.between(before).0)
+        Digest::within(self.within.bytes, self.name.0, self.name.1)
     }
 
     #[cold]
-    fn stop_at(&mut self, offset: usize) -> bool {
-        self.before = self.marks.last();
-        self.fault = Some(Malformed::at(offset, Reason::NotAMember));
+    fn stop(&mut self, fault: Malformed) -> bool {
+        self.has_more = false;
+        self.value = None;
+        self.fault = Some(fault);
         false
     }
 }

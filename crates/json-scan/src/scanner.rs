@@ -1,18 +1,18 @@
 //! Takes containers off the front of a buffer, one after the other.
 //!
-//! Marks are found a window at a time, so that they are still in the nearest cache when they are walked, and a
-//! buffer of any size costs the same few kilobytes. For each opening bracket the distance to its closing one is kept beside
-//! it, in marks: that is what makes stepping over a nested container free.
+//! Masks are made a window at a time, so that they are still in the nearest cache when they are walked, and a
+//! buffer of any size costs the same few kilobytes. Taking a container pairs its brackets: for each opening one it is
+//! noted where it closes and which pair comes behind it, which is what makes stepping over a nested container free.
 
-use crate::block::{BLOCK, Carry};
-use crate::found::Found;
+use crate::block::{BLOCK, Block, Carry, Search};
 use crate::malformed::{Malformed, Reason};
-use crate::view::{Array, Marks, Object};
+use crate::structure::{Pair, Structure};
+use crate::view::{Array, Object};
 
 /// How deep containers may nest. AWS's own parser stops at 1,000 as well (Jackson's default).
 pub const MAX_DEPTH: usize = 1_000;
 
-/// How many bytes are searched for marks at a time.
+/// How many bytes are made masks of at a time.
 const WINDOW: usize = 256 * BLOCK;
 
 /// A mark and where it stands.
@@ -28,22 +28,19 @@ pub struct Mark {
 #[derive(Debug)]
 pub struct Scanner<'a> {
     bytes: &'a [u8],
+    search: Search,
     carry: Carry,
-    /// Bytes searched so far.
+    /// Where the first of the blocks begins that are kept.
+    base: usize,
+    blocks: Vec<Block>,
+    /// Bytes that masks were made of so far.
     searched: usize,
-    /// Marks, those before `next` used up.
-    found: Found,
-    /// Beside each opening bracket, once its container was taken: how many marks on it closes. What stands beside other marks means nothing.
-    closes: Vec<u32>,
-    next: usize,
-    /// How many marks the container has that was taken last.
-    taken: usize,
-    /// Its first bracket, by its place among the brackets.
-    first_bracket: usize,
-    /// The first bracket that may be at or behind `next`, by its place among the brackets.
-    next_bracket: usize,
-    /// Opening brackets not yet closed, while a container is taken: the mark's place and byte.
-    open: Vec<(u32, u8)>,
+    /// The pairs of brackets of the container that was taken last, in the order of the opening ones.
+    pairs: Vec<Pair>,
+    /// What stands before is used up.
+    at: usize,
+    /// Whether `at` is within a string: only while a mark is looked for.
+    in_string: bool,
 }
 
 /// The buffers of a scanner that has done its work, for the next one: many small texts are then scanned without allocating.
@@ -61,9 +58,18 @@ pub struct Scanner<'a> {
 /// ```
 #[derive(Debug, Default)]
 pub struct Spare {
-    found: Found,
-    closes: Vec<u32>,
-    open: Vec<(u32, u8)>,
+    blocks: Vec<Block>,
+    pairs: Vec<Pair>,
+}
+
+/// An object, and what taking it found out by the way.
+#[derive(Debug, Clone, Copy)]
+pub struct Taken<'s> {
+    /// The object.
+    pub object: Object<'s>,
+    /// Whether all of its bytes are ASCII, and no string in it has an opening bracket. Where this says `false`, it may be so all
+    /// the same: its neighbours within 64 bytes count as well.
+    pub is_usual: bool,
 }
 
 impl<'a> Scanner<'a> {
@@ -82,28 +88,27 @@ impl<'a> Scanner<'a> {
     ///
     /// As [`Scanner::new`].
     pub fn with_spare(bytes: &'a [u8], spare: Spare) -> Result<Self, Malformed> {
-        let Spare { mut found, closes, open } = spare;
-        found.clear();
+        let Spare { mut blocks, pairs } = spare;
+        blocks.clear();
         if u32::try_from(bytes.len()).is_err() {
             return Err(Malformed::at(0, Reason::TooLong));
         }
         Ok(Scanner {
             bytes,
+            search: Search::best(),
             carry: Carry::default(),
+            base: 0,
+            blocks,
             searched: 0,
-            found,
-            closes,
-            next: 0,
-            taken: 0,
-            first_bracket: 0,
-            next_bracket: 0,
-            open,
+            pairs,
+            at: 0,
+            in_string: false,
         })
     }
 
     /// Gives the buffers back.
     pub fn into_spare(self) -> Spare {
-        Spare { found: self.found, closes: self.closes, open: self.open }
+        Spare { blocks: self.blocks, pairs: self.pairs }
     }
 
     /// The whole buffer.
@@ -114,27 +119,48 @@ impl<'a> Scanner<'a> {
     /// Forgets everything and goes on at `offset`, which must lie outside any string: how one recovers behind a broken record.
     pub fn seek(&mut self, offset: usize) {
         self.carry = Carry::default();
-        self.searched = offset.min(self.bytes.len());
-        self.found.clear();
-        self.next = 0;
-        self.next_bracket = 0;
+        self.at = offset.min(self.bytes.len());
+        self.searched = self.at;
+        self.base = self.at;
+        self.blocks.clear();
+        self.in_string = false;
     }
 
     /// The next mark, without using it up; `None` at the end of the text (or inside a string that never ends).
     pub fn peek(&mut self) -> Option<Mark> {
-        while self.next >= self.found.offsets().len() {
-            if !self.search() {
-                return None;
+        loop {
+            let within = self.at - self.base;
+            let Some(block) = self.blocks.get(within / BLOCK) else {
+                if !self.search() {
+                    return None;
+                }
+                continue;
+            };
+            let quotes = block.quotes >> (within % BLOCK);
+            if self.in_string {
+                if quotes == 0 {
+                    self.at += BLOCK - within % BLOCK;
+                } else {
+                    self.at += quotes.trailing_zeros() as usize + 1;
+                    self.in_string = false;
+                }
+                continue;
             }
+            match *self.bytes.get(self.at)? {
+                b'"' => self.in_string = quotes & 1 != 0,
+                byte @ (b'{' | b'}' | b'[' | b']' | b':' | b',') => {
+                    return Some(Mark { offset: self.at, byte });
+                }
+                _ => {}
+            }
+            self.at += 1;
         }
-        let offset = *self.found.offsets().get(self.next)? as usize;
-        Some(Mark { offset, byte: *self.bytes.get(offset)? })
     }
 
     /// Uses up the next mark.
     pub fn bump(&mut self) {
         if self.peek().is_some() {
-            self.next += 1;
+            self.at += 1;
         }
     }
 
@@ -151,48 +177,40 @@ impl<'a> Scanner<'a> {
     /// scanner stands where it stood.
     pub fn object(&mut self) -> Result<Object<'_>, Malformed> {
         match self.peek() {
-            Some(Mark { byte: b'{', .. }) => Ok(Object::new(self.container()?)),
+            Some(Mark { byte: b'{', .. }) => self.container().map(|_| Object::new(self.structure(), 0)),
             Some(mark) => Err(Malformed::at(mark.offset, Reason::NotAnObject)),
             None => Err(Malformed::at(self.bytes.len(), Reason::Unfinished)),
         }
     }
 
-    /// The same, and whether `name`, with its quotes, may stand at the beginning of an object inside the taken one: as the first member's
-    /// name of an object in it, or in or near a string that has brackets. Asking costs a few comparisons, not a search.
+    /// Takes the object whose bracket stands at `offset`; between it and what was used up there is no string.
     ///
     /// ```
-    /// use json_scan::{Malformed, Scanner};
-    ///
-    /// let may_begin = |text: &[u8]| Ok::<_, Malformed>(Scanner::new(text)?.object_watching(b"\"a\"")?.1);
-    /// assert!(!may_begin(br#"{"a":{"b":1}}"#)?);
-    /// assert!(may_begin(br#"{"a":{"a":1}}"#)?);
-    /// assert!(may_begin(br#"{"a":"{"}"#)?);
-    /// # Ok::<(), Malformed>(())
+    /// let mut scanner = json_scan::Scanner::new(br#"[{"a":1}, {"a":2}]"#)?;
+    /// let taken = scanner.object_at(10)?;
+    /// assert!(taken.is_usual && taken.object.bytes() == br#"{"a":2}"#);
+    /// assert!(scanner.object_at(1).is_err());
+    /// # Ok::<(), json_scan::Malformed>(())
     /// ```
     ///
     /// # Errors
     ///
-    /// As [`Scanner::object`].
-    pub fn object_watching(&mut self, name: &[u8]) -> Result<(Object<'_>, bool), Malformed> {
-        self.object()?;
-        let (begin, end) = (self.next - self.taken, self.next - 1);
-        let offset = |mark: usize| self.found.offsets().get(mark).map_or(self.bytes.len(), |&at| at as usize);
-        let mut may_begin = self.found.hides(offset(begin), offset(end));
-        // Nothing was searched for since the container is whole, so its brackets are the ones before `next_bracket`.
-        let brackets =
-            self.found.brackets().get(self.first_bracket + 1..self.next_bracket).unwrap_or_default();
-        for &mark in brackets {
-            let behind = offset(mark as usize) + 1;
-            // A closing bracket has nothing like a name behind it, and an object seldom white space.
-            may_begin |= match self.bytes.get(behind) {
-                Some(b'"') => self.bytes.get(behind..).is_some_and(|text| text.starts_with(name)),
-                Some(b' ' | b'\t' | b'\n' | b'\r') => {
-                    self.bytes.get(behind..).is_some_and(|text| text.trim_ascii_start().starts_with(name))
-                }
-                _ => false,
-            };
+    /// As [`Scanner::object`]; also [`Reason::NotAnObject`] if the place is used up.
+    #[inline]
+    pub fn object_at(&mut self, offset: usize) -> Result<Taken<'_>, Malformed> {
+        if offset < self.at || self.in_string || self.bytes.get(offset) != Some(&b'{') {
+            return Err(Malformed::at(offset, Reason::NotAnObject));
         }
-        Ok((Object::new(self.marks(begin, end)), may_begin))
+        self.at = offset;
+        while self.searched <= offset {
+            self.search();
+        }
+        let within = offset - self.base;
+        if self.blocks.get(within / BLOCK).is_none_or(|block| block.opens >> (within % BLOCK) & 1 == 0) {
+            return Err(Malformed::at(offset, Reason::NotAnObject));
+        }
+        let is_usual = self.container()?;
+        Ok(Taken { object: Object::new(self.structure(), 0), is_usual })
     }
 
     /// Takes the array that begins at the next mark.
@@ -203,114 +221,100 @@ impl<'a> Scanner<'a> {
     /// [`Reason::TooDeep`] beyond [`MAX_DEPTH`], [`Reason::NotAValue`] if the next mark is no `[`.
     pub fn array(&mut self) -> Result<Array<'_>, Malformed> {
         match self.peek() {
-            Some(Mark { byte: b'[', .. }) => Ok(Array::new(self.container()?)),
+            Some(Mark { byte: b'[', .. }) => self.container().map(|_| Array::new(self.structure(), 0)),
             Some(mark) => Err(Malformed::at(mark.offset, Reason::NotAValue)),
             None => Err(Malformed::at(self.bytes.len(), Reason::Unfinished)),
         }
     }
 
-    /// Takes marks up to the bracket that closes the one at `next`.
-    fn container(&mut self) -> Result<Marks<'_>, Malformed> {
-        let end = self.pair_brackets()?;
-        // Only now: searching on moves the marks that are still wanted to the front.
-        let start = self.next;
-        self.next = end + 1;
-        self.taken = end + 1 - start;
-        Ok(self.marks(start, end))
+    fn structure(&self) -> Structure<'_> {
+        Structure { bytes: self.bytes, blocks: &self.blocks, pairs: &self.pairs, base: self.base }
     }
 
-    fn marks(&self, start: usize, end: usize) -> Marks<'_> {
-        Marks {
-            bytes: self.bytes,
-            offsets: self.found.offsets().get(start..=end).unwrap_or_default(),
-            closes: self.closes.get(start..=end).unwrap_or_default(),
-        }
-    }
-
-    /// Place of the mark that closes the bracket at `next`, with `closes` filled in between.
-    fn pair_brackets(&mut self) -> Result<usize, Malformed> {
-        let begun_at =
-            self.found.offsets().get(self.next).map_or(self.bytes.len(), |&offset| offset as usize);
-        self.open.clear();
-        self.pass_brackets();
-        let mut at = self.next_bracket;
+    /// Pairs the brackets from the one at `at` up to the one that closes it, and uses them up. Whether nothing about the text is odd.
+    fn container(&mut self) -> Result<bool, Malformed> {
+        self.pairs.clear();
+        // Of a pair that is open, `close` is the number of the one around it.
+        let (mut innermost, mut depth) = (0, 0);
+        let mut odd = 0;
+        let mut number = (self.at - self.base) / BLOCK;
+        let mut ahead = u64::MAX << ((self.at - self.base) % BLOCK);
         loop {
-            let Some(&place) = self.found.brackets().get(at) else {
-                // Only whole containers are handed out, so nothing refers to what `search` throws away.
-                let (begun, first) = (self.next, self.next_bracket);
+            let Some(block) = self.blocks.get(number) else {
+                let base = self.base;
                 if !self.search() {
-                    return Err(Malformed::at(begun_at, Reason::Unfinished));
+                    return Err(Malformed::at(self.at, Reason::Unfinished));
                 }
-                at -= first - self.next_bracket;
-                let moved = u32::try_from(begun - self.next).unwrap_or(u32::MAX);
-                for (open, _) in &mut self.open {
-                    *open -= moved;
-                }
+                number -= (self.base - base) / BLOCK;
                 continue;
             };
-            let offset = self.found.offsets().get(place as usize).map_or(self.bytes.len(), |&at| at as usize);
-            let byte = self.bytes.get(offset).copied().unwrap_or_default();
-            if is_opening(byte) {
-                if self.open.len() >= MAX_DEPTH {
-                    return Err(Malformed::at(offset, Reason::TooDeep));
+            odd |= block.odd;
+            let opens = block.opens & ahead;
+            let mut brackets = (block.opens | block.closes) & ahead;
+            ahead = u64::MAX;
+            while brackets != 0 {
+                let offset = self.base + number * BLOCK + brackets.trailing_zeros() as usize;
+                let is_opening = opens & brackets & brackets.wrapping_neg() != 0;
+                brackets &= brackets - 1;
+                // `with_spare` checked that every offset fits.
+                let place = u32::try_from(offset).unwrap_or(u32::MAX);
+                if is_opening {
+                    depth += 1;
+                    if depth > MAX_DEPTH {
+                        return Err(Malformed::at(offset, Reason::TooDeep));
+                    }
+                    self.pairs.push(Pair { open: place, close: innermost, next: 0 });
+                    innermost = u32::try_from(self.pairs.len() - 1).unwrap_or(u32::MAX);
+                    continue;
                 }
-                self.open.push((place, byte));
-            } else {
+                let next = u32::try_from(self.pairs.len()).unwrap_or(u32::MAX);
+                let unbalanced = Malformed::at(offset, Reason::Unbalanced);
+                let Some(pair) = self.pairs.get_mut(innermost as usize) else { return Err(unbalanced) };
                 // `{` and `}`, `[` and `]` are two apart in ASCII.
-                let Some((opened, _)) = self.open.pop().filter(|(_, opened)| opened + 2 == byte) else {
-                    return Err(Malformed::at(offset, Reason::Unbalanced));
-                };
-                if let Some(close) = self.closes.get_mut(opened as usize) {
-                    *close = place - opened;
+                if self.bytes.get(pair.open as usize).map(|opened| opened + 2)
+                    != self.bytes.get(offset).copied()
+                {
+                    return Err(unbalanced);
                 }
-                if self.open.is_empty() {
-                    self.first_bracket = self.next_bracket;
-                    self.next_bracket = at + 1;
-                    return Ok(place as usize);
+                innermost = std::mem::replace(&mut pair.close, place);
+                pair.next = next;
+                depth -= 1;
+                if depth == 0 {
+                    self.at = offset + 1;
+                    return Ok(odd == 0);
                 }
             }
-            at += 1;
+            number += 1;
         }
     }
 
-    /// Catches up with `next`.
-    fn pass_brackets(&mut self) {
-        let behind = self.found.brackets().get(self.next_bracket..).unwrap_or_default();
-        self.next_bracket += behind.iter().take_while(|&&place| (place as usize) < self.next).count();
-    }
-
-    /// Searches one more window, after throwing away the marks that are used up; false at the end of the text.
+    /// Makes masks of one more window, after throwing away those of what is used up; false at the end of the text.
+    #[cold]
     fn search(&mut self) -> bool {
         if self.searched >= self.bytes.len() {
             return false;
         }
-        self.pass_brackets();
-        let left = self.found.offsets().len();
-        self.closes.copy_within(self.next.min(left)..left, 0);
-        self.found.discard(self.next, self.next_bracket);
-        self.next = 0;
-        self.next_bracket = 0;
+        let used = ((self.at - self.base) / BLOCK).min(self.blocks.len());
+        self.blocks.drain(..used);
+        self.base += used * BLOCK;
         let end = self.bytes.len().min(self.searched + WINDOW);
         let window = self.bytes.get(self.searched..end).unwrap_or_default();
         let (blocks, rest) = window.as_chunks::<BLOCK>();
-        // `new` checked that every offset fits.
-        let base = |offset: usize| u32::try_from(offset).unwrap_or(u32::MAX);
-        self.carry.search(blocks, base(self.searched), &mut self.found);
+        let kept = self.blocks.len();
+        self.blocks.resize(kept + blocks.len() + usize::from(!rest.is_empty()), Block::default());
+        let (found, last) = self
+            .blocks
+            .get_mut(kept..)
+            .unwrap_or_default()
+            .split_at_mut_checked(blocks.len())
+            .unwrap_or_default();
+        self.search.blocks(&mut self.carry, blocks, found);
         if !rest.is_empty() {
             let mut block = [b' '; BLOCK];
             block.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
-            self.carry.search(&[block], base(self.searched + blocks.len() * BLOCK), &mut self.found);
+            self.search.blocks(&mut self.carry, &[block], last);
         }
         self.searched = end;
-        if self.closes.len() < self.found.offsets().len() {
-            self.closes.resize(self.found.offsets().len(), 0);
-        }
         true
     }
-}
-
-/// Whether a bracket opens: `{` and `[` have this bit, `}` and `]` have not.
-#[inline]
-fn is_opening(bracket: u8) -> bool {
-    bracket & 2 != 0
 }

@@ -1,14 +1,16 @@
 //! Names, and which one followed which.
 //!
 //! Objects of a kind have the same names in nearly the same order every time. A name is compared with the two that followed its neighbour
-//! last, each at the price of a comparison of a few words; only where both guesses are wrong is it looked up, and the guesses are mended.
+//! last, where it should stand, each at the price of a comparison of a few words; only where both guesses are wrong is it looked up, and the guesses are mended.
 
 use rustc_hash::FxHashMap;
+
+use crate::names::Names;
 
 /// Names that were seen, each with a value that follows from it.
 ///
 /// ```
-/// use json_scan::{Place, Scanner, Successors};
+/// use json_scan::{Place, Scanner, Step, Successors};
 ///
 /// let mut lengths = Successors::new(100);
 /// let mut seen = Vec::new();
@@ -16,14 +18,19 @@ use rustc_hash::FxHashMap;
 ///     let mut scanner = Scanner::new(text.as_bytes())?;
 ///     let mut names = scanner.object()?.names();
 ///     let mut last = Place::BEGINNING;
-///     while names.advance() {
-///         let known = lengths.follow(last, names.raw());
-///         let was_known = known.is_some();
-///         let known = known.or_else(|| lengths.learn(last, names.raw(), |name| name.len()));
-///         let (place, length) = known.expect("few names, without escapes");
-///         seen.push((length, was_known));
+///     loop {
+///         let (place, length, was_expected) = match lengths.advance(last, &mut names) {
+///             Step::Expected(place, length) => (place, length, true),
+///             Step::Other => {
+///                 let (place, length) = lengths.learn(last, names.raw(), |name| name.len()).expect("few names, without escapes");
+///                 (place, length, false)
+///             }
+///             Step::End => break,
+///         };
+///         seen.push((length, was_expected));
 ///         last = place;
 ///     }
+///     names.check()?;
 /// }
 /// assert_eq!(seen, [(1, false), (2, false), (1, true), (2, true)]);
 /// # Ok::<(), json_scan::Malformed>(())
@@ -45,9 +52,20 @@ impl Place {
     pub const BEGINNING: Place = Place(0);
 }
 
+/// What a walk came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step<V> {
+    /// A member with one of the names that were expected.
+    Expected(Place, V),
+    /// A member with another name.
+    Other,
+    /// The end, or a fault: [`Names::check`] tells.
+    End,
+}
+
 #[derive(Debug, Clone)]
 struct Word<V> {
-    name: Box<[u8]>,
+    name: Expected,
     /// That of the beginning is never handed out.
     value: Option<V>,
     /// What followed it last, and what did before that.
@@ -57,24 +75,33 @@ struct Word<V> {
 impl<V: Clone> Successors<V> {
     /// With no name seen. No more than `limit` will be remembered.
     pub fn new(limit: usize) -> Self {
-        let beginning = Word { name: Box::default(), value: None, next: [Place::BEGINNING; 2] };
+        let beginning = Word { name: Expected::new(b""), value: None, next: [Place::BEGINNING; 2] };
         Successors { limit, words: vec![beginning], places: FxHashMap::default() }
     }
 
-    /// The name that follows the one at `last`, with its value, if it is one of those that did so lately.
+    /// Steps to the next member. Its name is expected if it is one of those that followed the one at `last` lately.
     #[inline]
-    pub fn follow(&self, last: Place, name: &[u8]) -> Option<(Place, V)> {
-        let [first, second] = self.words.get(last.0 as usize)?.next;
-        match self.words.get(first.0 as usize) {
-            Some(word) if is_same(&word.name, name) => Some((first, word.value.clone()?)),
-            _ => match self.words.get(second.0 as usize) {
-                Some(word) if is_same(&word.name, name) => Some((second, word.value.clone()?)),
-                _ => None,
-            },
+    pub fn advance(&self, last: Place, names: &mut Names<'_>) -> Step<V> {
+        if !names.has_more() {
+            return Step::End;
         }
+        if let Some(word) = self.words.get(last.0 as usize) {
+            for place in word.next {
+                if let Some(Word { name, value: Some(value), .. }) = self.words.get(place.0 as usize)
+                    && names.expects(name)
+                {
+                    return if names.advance_by(name) {
+                        Step::Expected(place, value.clone())
+                    } else {
+                        Step::End
+                    };
+                }
+            }
+        }
+        if names.advance() { Step::Other } else { Step::End }
     }
 
-    /// The same for a name that [`Successors::follow`] does not expect. `value` is asked for that of a new one. None for one that is not, or can
+    /// Looks up a name that was not expected. `value` is asked for that of a new one. None for one that is not, or can
     /// no longer be, remembered: those with an escape or a dot never are.
     #[cold]
     pub fn learn(&mut self, last: Place, name: &[u8], value: impl FnOnce(&[u8]) -> V) -> Option<(Place, V)> {
@@ -86,7 +113,7 @@ impl<V: Clone> Successors<V> {
             None => {
                 let place = Place(u32::try_from(self.words.len()).ok()?);
                 let next = [Place::BEGINNING; 2];
-                self.words.push(Word { name: name.into(), value: Some(value(name)), next });
+                self.words.push(Word { name: Expected::new(name), value: Some(value(name)), next });
                 self.places.insert(name.into(), place);
                 place
             }
@@ -98,63 +125,104 @@ impl<V: Clone> Successors<V> {
     }
 }
 
-/// Whether two names are equal, without a call for those of a usual length: the first and the last bytes, overlapping, are all of them.
-#[inline]
-fn is_same(a: &[u8], b: &[u8]) -> bool {
-    fn ends<const N: usize>(name: &[u8]) -> Option<(&[u8; N], &[u8; N])> {
-        Some((name.first_chunk::<N>()?, name.last_chunk::<N>()?))
+/// A name as it stands in compact text: with its quotes, and the colon.
+#[derive(Debug, Clone)]
+pub(crate) struct Expected {
+    len: usize,
+    /// Its bytes in words; those behind it are zero, in the masks as well.
+    words: [u64; WORDS],
+    masks: [u64; WORDS],
+    /// Behind what the words hold.
+    rest: Box<[u8]>,
+}
+
+/// Enough for all names at the top of records but a few.
+const WORDS: usize = 4;
+const HEAD: usize = WORDS * 8;
+
+impl Expected {
+    /// `name` has neither quotes nor escapes.
+    fn new(name: &[u8]) -> Self {
+        let text = [b"\"", name, b"\":"].concat();
+        let word = |place: usize, byte: &dyn Fn(u8) -> u8| {
+            let bytes = text.get(place * 8..).unwrap_or_default().iter().take(8);
+            bytes.rev().fold(0_u64, |word, of| word << 8 | u64::from(byte(*of)))
+        };
+        Expected {
+            len: text.len(),
+            words: std::array::from_fn(|place| word(place, &|byte| byte)),
+            masks: std::array::from_fn(|place| word(place, &|_| 0xff)),
+            rest: text.get(HEAD..).unwrap_or_default().into(),
+        }
     }
-    if a.len() != b.len() {
-        return false;
+
+    #[inline]
+    pub(crate) fn len(&self) -> usize {
+        self.len
     }
-    if let (Some(of_a), Some(of_b)) = (ends::<16>(a), ends::<16>(b)) {
-        return of_a == of_b && (a.len() <= 32 || a == b);
+
+    /// Whether it stands at `at`. No branch depends on how long it is, unless it is very long: names of all lengths follow each other.
+    #[inline]
+    pub(crate) fn stands_at(&self, bytes: &[u8], at: usize) -> bool {
+        let Some(head) = bytes.get(at..).and_then(|text| text.first_chunk::<HEAD>()) else {
+            return false;
+        };
+        let (words, _) = head.as_chunks::<8>();
+        let mut differences = 0;
+        for ((text, word), mask) in words.iter().zip(self.words).zip(self.masks) {
+            differences |= (u64::from_le_bytes(*text) ^ word) & mask;
+        }
+        differences == 0
+            && (self.rest.is_empty()
+                || bytes.get(at + HEAD..).is_some_and(|text| text.starts_with(&self.rest)))
     }
-    if let (Some(of_a), Some(of_b)) = (ends::<8>(a), ends::<8>(b)) {
-        return of_a == of_b;
-    }
-    if let (Some(of_a), Some(of_b)) = (ends::<4>(a), ends::<4>(b)) {
-        return of_a == of_b;
-    }
-    a == b
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Scanner;
     use proptest::prelude::*;
 
     proptest! {
         #[test]
-        fn names_are_the_same_if_all_their_bytes_are(a in "[ab]{0,40}", at in any::<prop::sample::Index>()) {
-            prop_assert!(is_same(a.as_bytes(), a.clone().as_bytes()));
-            let mut b = a.clone().into_bytes();
-            b.push(b'a');
-            prop_assert!(!is_same(a.as_bytes(), &b));
-            b.pop();
-            if !b.is_empty() {
-                let at = at.index(b.len());
-                b[at] = b'c';
-                prop_assert!(!is_same(a.as_bytes(), &b));
-            }
+        fn a_name_stands_where_its_bytes_do(
+            name in "[ab]{0,40}", before in "[ab\":]{0,9}", behind in "[ab\":]{0,50}", other in any::<prop::sample::Index>(),
+        ) {
+            let (expected, text) = (Expected::new(name.as_bytes()), format!("\"{name}\":"));
+            prop_assert_eq!(expected.len(), text.len());
+            let mut whole = format!("{before}{text}{behind}").into_bytes();
+            let is_near_the_end = text.len().max(HEAD) > text.len() + behind.len();
+            prop_assert_eq!(expected.stands_at(&whole, before.len()), !is_near_the_end);
+            whole[before.len() + other.index(text.len())] = b'c';
+            prop_assert!(!expected.stands_at(&whole, before.len()));
         }
 
         #[test]
         fn whatever_was_seen_before_a_name_has_its_own_value(
-            objects in prop::collection::vec(prop::collection::vec("[a-c]{0,3}", 0..6), 0..20),
+            objects in prop::collection::vec(prop::collection::vec("[a-c.]{0,3}", 0..6), 0..20), padding in 0_usize..40,
         ) {
-            let mut names = Successors::new(10);
+            let mut known = Successors::new(10);
             for object in objects {
-                let mut last = Place::BEGINNING;
-                for name in object {
-                    let name = name.as_bytes();
-                    let sum = |name: &[u8]| name.iter().fold(1_u32, |sum, &byte| sum * 5 + u32::from(byte - b'a'));
-                    let known = names.follow(last, name).or_else(|| names.learn(last, name, sum));
-                    if let Some((place, value)) = known {
-                        prop_assert_eq!(value, sum(name));
+                let members: Vec<String> = object.iter().map(|name| format!("\"{name}\":1")).collect();
+                let text = format!("{{{}}}{}", members.join(","), " ".repeat(padding));
+                let mut scanner = Scanner::new(text.as_bytes()).unwrap();
+                let mut names = scanner.object().unwrap().names();
+                let (mut last, mut seen) = (Place::BEGINNING, Vec::new());
+                loop {
+                    let found = match known.advance(last, &mut names) {
+                        Step::Expected(place, value) => Some((place, value)),
+                        Step::Other => known.learn(last, names.raw(), <[u8]>::to_vec),
+                        Step::End => break,
+                    };
+                    seen.push(std::str::from_utf8(names.raw()).unwrap().to_owned());
+                    if let Some((place, value)) = found {
+                        prop_assert_eq!(value, names.raw());
                         last = place;
                     }
                 }
+                prop_assert_eq!(names.check(), Ok(()));
+                prop_assert_eq!(seen, object);
             }
         }
     }

@@ -14,27 +14,25 @@ pub struct Text<'a> {
 }
 
 impl<'a> Text<'a> {
-    /// `text` without its quotes, if it has them.
-    pub(crate) fn quoted(offset: usize, text: &'a [u8]) -> Option<Self> {
-        let raw = text.strip_prefix(b"\"")?.strip_suffix(b"\"")?;
-        Some(Text { offset: offset + 1, raw })
-    }
-
+    #[inline]
     pub(crate) fn new(offset: usize, raw: &'a [u8]) -> Self {
         Text { offset, raw }
     }
 
     /// The bytes between the quotes, escapes and all.
+    #[inline]
     pub fn raw(&self) -> &'a [u8] {
         self.raw
     }
 
     /// Where those bytes begin in the scanned buffer.
+    #[inline]
     pub fn offset(&self) -> usize {
         self.offset
     }
 
     /// Whether there is anything to unescape.
+    #[inline]
     pub fn is_escaped(&self) -> bool {
         memchr::memchr(b'\\', self.raw).is_some()
     }

@@ -1,121 +1,14 @@
 //! Looking inside a container: members, elements, values.
 //!
-//! Views borrow the scanner's marks and are `Copy`. What they yield lies between their own brackets by construction: they hold
-//! no mark beyond their closing one.
+//! Views borrow the scanner's masks and are `Copy`. What they yield lies between their own brackets by construction: steps end
+//! at the closing one (see `structure`).
 
 use crate::check;
 use crate::malformed::{Malformed, Reason};
 use crate::names::Names;
+use crate::structure::{Next, Span, Structure, is_blank};
 use crate::text::Text;
 use crate::vocabulary::KnownName;
-
-/// The marks of one container: the first opens it, the last closes it.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Marks<'a> {
-    pub(crate) bytes: &'a [u8],
-    pub(crate) offsets: &'a [u32],
-    /// Beside an opening bracket: how many marks on it closes.
-    pub(crate) closes: &'a [u32],
-}
-
-impl<'a> Marks<'a> {
-    #[inline]
-    pub(crate) fn offset(&self, mark: usize) -> usize {
-        self.offsets.get(mark).map_or(self.bytes.len(), |&offset| offset as usize)
-    }
-
-    #[inline]
-    pub(crate) fn byte(&self, mark: usize) -> u8 {
-        self.bytes.get(self.offset(mark)).copied().unwrap_or_default()
-    }
-
-    /// Index of the closing mark.
-    #[inline]
-    pub(crate) fn last(&self) -> usize {
-        self.offsets.len().saturating_sub(1)
-    }
-
-    /// The text between two neighbouring marks, without white space around it, and where it begins.
-    #[inline]
-    pub(crate) fn between(&self, mark: usize) -> (usize, &'a [u8]) {
-        let (mut from, to) = (self.offset(mark) + 1, self.offset(mark + 1));
-        let mut text = self.bytes.get(from..to).unwrap_or_default();
-        while let [b' ' | b'\t' | b'\n' | b'\r', rest @ ..] = text {
-            text = rest;
-            from += 1;
-        }
-        while let [rest @ .., b' ' | b'\t' | b'\n' | b'\r'] = text {
-            text = rest;
-        }
-        (from, text)
-    }
-
-    /// Whether there is nothing between the brackets.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.last() == 1 && self.between(0).1.is_empty()
-    }
-
-    /// The mark behind the container that opens at mark `open`.
-    #[inline]
-    pub(crate) fn after(&self, open: usize) -> usize {
-        open + self.closes.get(open).map_or(0, |&marks| marks as usize) + 1
-    }
-
-    pub(crate) fn whole(&self) -> &'a [u8] {
-        self.bytes.get(self.offset(0)..=self.offset(self.last())).unwrap_or_default()
-    }
-
-    /// The value that stands behind mark `before` (a colon, a comma or an opening bracket), and the mark that ends it.
-    #[inline]
-    pub(crate) fn value(&self, before: usize) -> Result<(Value<'a>, usize), Malformed> {
-        match self.plain_string(before) {
-            Some(text) => Ok((Value::String(text), before + 1)),
-            None => self.any_value(before),
-        }
-    }
-
-    /// The string that fills the text from mark `before` to the next one: compact text, and most values in it are strings.
-    #[inline]
-    pub(crate) fn plain_string(&self, before: usize) -> Option<Text<'a>> {
-        let next = before + 1;
-        let from = self.offset(before) + 1;
-        match self.bytes.get(from..self.offset(next)) {
-            Some([b'"', raw @ .., b'"']) if !matches!(self.byte(next), b'{' | b'[') => {
-                Some(Text::new(from + 1, raw))
-            }
-            _ => None,
-        }
-    }
-
-    fn any_value(&self, before: usize) -> Result<(Value<'a>, usize), Malformed> {
-        let next = before + 1;
-        let opening = self.byte(next);
-        if !matches!(opening, b'{' | b'[') {
-            let (at, text) = self.between(before);
-            return Ok((scalar(at, text)?, next));
-        }
-        self.check_blank(before)?;
-        let end = self.after(next) - 1;
-        let inner = Marks {
-            bytes: self.bytes,
-            offsets: self.offsets.get(next..=end).unwrap_or_default(),
-            closes: self.closes.get(next..=end).unwrap_or_default(),
-        };
-        self.check_blank(end)?;
-        let value = if opening == b'{' { Value::Object(Object(inner)) } else { Value::Array(Array(inner)) };
-        Ok((value, end + 1))
-    }
-
-    /// That nothing but white space stands between a mark and the next.
-    #[inline]
-    fn check_blank(&self, mark: usize) -> Result<(), Malformed> {
-        if self.offset(mark) + 1 == self.offset(mark + 1) {
-            return Ok(());
-        }
-        let (at, text) = self.between(mark);
-        if text.is_empty() { Ok(()) } else { Err(Malformed::at(at, Reason::NotAValue)) }
-    }
-}
 
 /// A JSON value as it stands in the text.
 #[derive(Debug, Clone, Copy)]
@@ -137,6 +30,18 @@ pub enum Value<'a> {
 }
 
 impl<'a> Value<'a> {
+    /// The value that stands there.
+    #[inline]
+    pub(crate) fn at(within: Structure<'a>, span: Span) -> Result<Self, Malformed> {
+        let text = span.of(within.bytes);
+        match text {
+            [b'"', raw @ .., _] => Ok(Value::String(Text::new(span.from as usize + 1, raw))),
+            [b'{', ..] => Ok(Value::Object(Object::new(within, span.pair))),
+            [b'[', ..] => Ok(Value::Array(Array::new(within, span.pair))),
+            text => scalar(span.from as usize, text),
+        }
+    }
+
     /// The text of a string value.
     pub fn as_text(&self) -> Option<Text<'a>> {
         if let Value::String(text) = self { Some(*text) } else { None }
@@ -155,7 +60,11 @@ impl<'a> Value<'a> {
 
 /// An object whose brackets are known to pair up.
 #[derive(Debug, Clone, Copy)]
-pub struct Object<'a>(Marks<'a>);
+pub struct Object<'a> {
+    within: Structure<'a>,
+    /// The number of its brackets.
+    pair: u32,
+}
 
 /// A member of an object.
 #[derive(Debug, Clone, Copy)]
@@ -167,28 +76,31 @@ pub struct Member<'a> {
 }
 
 impl<'a> Object<'a> {
-    pub(crate) fn new(marks: Marks<'a>) -> Self {
-        Object(marks)
+    pub(crate) fn new(within: Structure<'a>, pair: u32) -> Self {
+        Object { within, pair }
     }
 
     /// The object's text, from bracket to bracket.
+    #[inline]
     pub fn bytes(&self) -> &'a [u8] {
-        self.0.whole()
+        self.within.container(self.pair)
     }
 
     /// Where it begins in the scanned buffer.
+    #[inline]
     pub fn offset(&self) -> usize {
-        self.0.offset(0)
+        self.within.pair(self.pair).open as usize
     }
 
     /// Its members in the order of the text, duplicates included.
     pub fn members(&self) -> Members<'a> {
-        Members { marks: self.0, at: 0, done: false }
+        Members { names: self.names(), done: false }
     }
 
     /// The same by name only: values are read when they are asked for.
+    #[inline]
     pub fn names(&self) -> Names<'a> {
-        Names::new(self.0)
+        Names::new(self.within, self.pair)
     }
 
     /// The value of a member that a [`Vocabulary`](crate::Vocabulary) read of this very object.
@@ -198,20 +110,19 @@ impl<'a> Object<'a> {
     /// [`Reason::NotAValue`] if it is none.
     #[inline]
     pub fn value_of(&self, known: KnownName) -> Result<Value<'a>, Malformed> {
-        self.0.value(known.colon()).map(|(value, _)| value)
-    }
-
-    /// The value of such a member if it is a string right between its marks, as in compact text all strings are; where this says `None`,
-    /// [`Object::value_of`] knows.
-    #[inline]
-    pub fn plain_string_of(&self, known: KnownName) -> Option<Text<'a>> {
-        self.0.plain_string(known.colon())
+        Value::at(self.within, known.value())
     }
 
     /// The name of such a member.
-    pub fn name_of(&self, known: KnownName) -> Option<Text<'a>> {
-        let (at, text) = self.0.between(known.colon().checked_sub(1)?);
-        Text::quoted(at, text)
+    pub fn name_of(&self, known: KnownName) -> Text<'a> {
+        let (from, to) = (known.name(), self.within.quote(known.name()));
+        Text::new(from, self.within.bytes.get(from..to).unwrap_or_default())
+    }
+
+    /// The value of such a member if it is a string.
+    #[inline]
+    pub fn string_of(&self, known: KnownName) -> Option<Text<'a>> {
+        known.value().string(self.within.bytes)
     }
 
     /// The value of the last member named `key`, as most parsers would have it.
@@ -230,6 +141,30 @@ impl<'a> Object<'a> {
         Ok(found)
     }
 
+    /// Whether some object or array inside this one begins with the string `name`, which is given with its quotes. Strings are not looked into.
+    ///
+    /// ```
+    /// use json_scan::{Malformed, Scanner};
+    ///
+    /// let begins = |text: &[u8]| Ok::<_, Malformed>(Scanner::new(text)?.object()?.has_beginning(b"\"a\""));
+    /// assert!(!begins(br#"{"a":{"b":1}}"#)?);
+    /// assert!(begins(br#"{"b":[{ "a":1}]}"#)?);
+    /// # Ok::<(), Malformed>(())
+    /// ```
+    pub fn has_beginning(&self, name: &[u8]) -> bool {
+        let Structure { bytes, pairs, .. } = self.within;
+        let (first, behind) = (self.pair as usize + 1, self.within.pair(self.pair).next as usize);
+        let head = name.first_chunk::<8>();
+        pairs.get(first..behind).unwrap_or_default().iter().any(|pair| {
+            let text = bytes.get(pair.open as usize + 1..).unwrap_or_default();
+            match text {
+                [b'"', ..] => (head.is_none() || head == text.first_chunk()) && text.starts_with(name),
+                [b' ' | b'\t' | b'\n' | b'\r', ..] => text.trim_ascii_start().starts_with(name),
+                _ => false,
+            }
+        })
+    }
+
     /// Checks the whole text, at every depth: that it is UTF-8, and JSON by RFC 8259.
     ///
     /// ```
@@ -242,89 +177,105 @@ impl<'a> Object<'a> {
     ///
     /// # Errors
     ///
-    /// The first fault.
+    /// The first fault, bytes that are not UTF-8 before any other.
     pub fn check(&self) -> Result<(), Malformed> {
-        check::check(&self.0)
+        let whole = self.bytes();
+        match simdutf8::compat::from_utf8(whole) {
+            Ok(_) => check::check(Value::Object(*self)),
+            Err(error) => Err(Malformed::at(self.offset() + error.valid_up_to(), Reason::NotUtf8)),
+        }
     }
 
     /// Whether [`Object::write_compact`] would write the text as it stands.
     pub fn is_compact(&self) -> bool {
-        let marks = &self.0;
-        let is_space = |at: usize| matches!(marks.bytes.get(at), Some(b' ' | b'\t' | b'\n' | b'\r'));
-        // White space between two values has a mark on one side at least.
-        let after = |mark| mark < marks.last() && is_space(marks.offset(mark) + 1);
-        let before = |mark| mark > 0 && is_space(marks.offset(mark) - 1);
-        !(0..marks.offsets.len()).any(|mark| after(mark) || before(mark))
+        self.outside_strings().all(|(outside, _)| !outside.iter().any(is_blank))
     }
 
     /// Appends the text without insignificant white space, which is how CloudTrail hands a record to CloudWatch Logs.
+    ///
+    /// Of text that is not JSON between its brackets everything else is written as it stands, so that it does not become any.
     pub fn write_compact(&self, out: &mut Vec<u8>) {
-        let marks = &self.0;
-        if self.is_compact() {
-            return out.extend_from_slice(self.bytes());
-        }
-        for mark in 0..marks.offsets.len() {
-            out.push(marks.byte(mark));
-            if mark < marks.last() {
-                out.extend_from_slice(marks.between(mark).1);
+        let is_mark = |byte: &&u8| matches!(byte, b'{' | b'}' | b'[' | b']' | b':' | b',');
+        for (outside, string) in self.outside_strings() {
+            let mut rest = outside;
+            while let Some(blank) = rest.iter().position(is_blank) {
+                let (before, behind) = rest.split_at_checked(blank).unwrap_or_default();
+                out.extend_from_slice(before);
+                let blanks = behind.iter().take_while(|byte| is_blank(byte)).count();
+                let (blanks, behind) = behind.split_at_checked(blanks).unwrap_or_default();
+                if out.last().filter(is_mark).or(behind.first().filter(is_mark)).is_none() {
+                    out.extend_from_slice(blanks);
+                }
+                rest = behind;
             }
+            out.extend_from_slice(rest);
+            out.extend_from_slice(string);
         }
+    }
+
+    /// Its text in pieces: what stands before a string, and the string, quotes and all.
+    fn outside_strings(&self) -> impl Iterator<Item = (&'a [u8], &'a [u8])> {
+        let (within, end) = (self.within, self.offset() + self.bytes().len());
+        let mut at = self.offset();
+        std::iter::from_fn(move || {
+            let from = within.quote(at).min(end);
+            let to = within.quote(from + 1).saturating_add(1).min(end);
+            let piece = (within.bytes.get(at..from)?, within.bytes.get(from..to)?);
+            let is_over = at >= end;
+            at = to;
+            (!is_over).then_some(piece)
+        })
     }
 }
 
 /// An array whose brackets are known to pair up.
 #[derive(Debug, Clone, Copy)]
-pub struct Array<'a>(Marks<'a>);
+pub struct Array<'a> {
+    within: Structure<'a>,
+    pair: u32,
+}
 
 impl<'a> Array<'a> {
-    pub(crate) fn new(marks: Marks<'a>) -> Self {
-        Array(marks)
+    pub(crate) fn new(within: Structure<'a>, pair: u32) -> Self {
+        Array { within, pair }
     }
 
     /// The array's text, from bracket to bracket.
     pub fn bytes(&self) -> &'a [u8] {
-        self.0.whole()
+        self.within.container(self.pair)
     }
 
     /// Where it begins in the scanned buffer.
     pub fn offset(&self) -> usize {
-        self.0.offset(0)
+        self.within.pair(self.pair).open as usize
     }
 
     /// Its elements, in order.
+    #[inline]
     pub fn elements(&self) -> Elements<'a> {
-        Elements { marks: self.0, at: 0, done: false }
+        let pair = self.within.pair(self.pair);
+        Elements {
+            within: self.within,
+            at: pair.open as usize + 1,
+            next: self.pair + 1,
+            close: pair.close,
+            is_first: true,
+            done: false,
+        }
     }
 }
 
 /// Iterates over an object's members; ends after the first fault.
 #[derive(Debug, Clone)]
 pub struct Members<'a> {
-    marks: Marks<'a>,
-    /// The mark before the next member: the opening bracket or a comma.
-    at: usize,
+    names: Names<'a>,
     done: bool,
 }
 
 impl<'a> Members<'a> {
     fn step(&mut self) -> Result<Option<Member<'a>>, Malformed> {
-        let marks = &self.marks;
-        let (offset, text) = marks.between(self.at);
-        let colon = self.at + 1;
-        if self.at == 0 && colon == marks.last() && text.is_empty() {
-            return Ok(None);
-        }
-        if marks.byte(colon) != b':' {
-            return Err(Malformed::at(offset, Reason::NotAMember));
-        }
-        let key = Text::quoted(offset, text).ok_or(Malformed::at(offset, Reason::NotAMember))?;
-        let (value, end) = marks.value(colon)?;
-        self.done = end == marks.last();
-        if !self.done && marks.byte(end) != b',' {
-            return Err(Malformed::at(marks.offset(end), Reason::NotAMember));
-        }
-        self.at = end;
-        Ok(Some(Member { key, value }))
+        let Some(key) = self.names.next()? else { return Ok(None) };
+        Ok(Some(Member { key, value: self.names.value()? }))
     }
 }
 
@@ -346,23 +297,30 @@ impl<'a> Iterator for Members<'a> {
 /// Iterates over an array's elements; ends after the first fault.
 #[derive(Debug, Clone)]
 pub struct Elements<'a> {
-    marks: Marks<'a>,
+    within: Structure<'a>,
+    /// Where the next one begins, or white space before it.
     at: usize,
+    /// The number of the first pair of brackets from there on.
+    next: u32,
+    /// Where the array ends.
+    close: u32,
+    is_first: bool,
     done: bool,
 }
 
 impl<'a> Elements<'a> {
+    #[inline]
     fn step(&mut self) -> Result<Option<Value<'a>>, Malformed> {
-        let marks = &self.marks;
-        if self.at == 0 && marks.last() == 1 && marks.between(0).1.is_empty() {
+        if std::mem::take(&mut self.is_first) && self.within.skip_blank(self.at) == self.close as usize {
             return Ok(None);
         }
-        let (value, end) = marks.value(self.at)?;
-        self.done = end == marks.last();
-        if !self.done && marks.byte(end) != b',' {
-            return Err(Malformed::at(marks.offset(end), Reason::NotAValue));
+        let span = self.within.value(self.at, &mut self.next)?;
+        let value = Value::at(self.within, span)?;
+        match self.within.follow(span.to as usize, self.close) {
+            Ok(Next::At(at)) => self.at = at,
+            Ok(Next::End) => self.done = true,
+            Err(fault) => return Err(Malformed { reason: Reason::NotAValue, ..fault }),
         }
-        self.at = end;
         Ok(Some(value))
     }
 }
@@ -370,6 +328,7 @@ impl<'a> Elements<'a> {
 impl<'a> Iterator for Elements<'a> {
     type Item = Result<Value<'a>, Malformed>;
 
+    #[inline]
     fn next(&mut self) -> Option<Self::Item> {
         if self.done {
             return None;
@@ -382,10 +341,9 @@ impl<'a> Iterator for Elements<'a> {
     }
 }
 
-/// A string, number or word.
-pub(crate) fn scalar(at: usize, text: &[u8]) -> Result<Value<'_>, Malformed> {
+/// A number or word.
+fn scalar(at: usize, text: &[u8]) -> Result<Value<'_>, Malformed> {
     let value = match text {
-        [b'"', ..] => Text::quoted(at, text).map(Value::String),
         b"null" => Some(Value::Null),
         b"true" => Some(Value::True),
         b"false" => Some(Value::False),

@@ -8,7 +8,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::malformed::Malformed;
 use crate::names::Names;
-use crate::successors::{Place, Successors};
+use crate::structure::Span;
+use crate::successors::{Place, Step, Successors};
 use crate::view::Object;
 
 /// How many names are remembered. An object with others is read like any other, and has no [`KnownNames`].
@@ -42,6 +43,7 @@ pub struct Vocabulary<V> {
     classify: fn(&[u8]) -> V,
     names: Successors<V>,
     members: Vec<KnownName>,
+    /// Whether those are all members of the object that was read last.
     is_complete: bool,
 }
 
@@ -49,20 +51,32 @@ pub struct Vocabulary<V> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct KnownName {
     word: u32,
-    colon: u32,
+    /// Where the name stands, behind its quote.
+    name: u32,
+    value: Span,
 }
 
 impl KnownName {
+    #[inline]
+    pub(crate) fn new(word: Place, name: usize, value: Span) -> Self {
+        // A scanner takes buffers only whose offsets fit.
+        KnownName { word: word.0, name: u32::try_from(name).unwrap_or(u32::MAX), value }
+    }
+
     /// The number of the name in its vocabulary: small, and the same for the same name.
     #[inline]
     pub fn word(self) -> usize {
         self.word as usize
     }
 
-    /// The mark of the colon behind the name.
     #[inline]
-    pub(crate) fn colon(self) -> usize {
-        self.colon as usize
+    pub(crate) fn name(self) -> usize {
+        self.name as usize
+    }
+
+    #[inline]
+    pub(crate) fn value(self) -> Span {
+        self.value
     }
 }
 
@@ -114,16 +128,16 @@ impl<V: Clone> Vocabulary<V> {
         let mut is_complete = true;
         let mut last = Place::BEGINNING;
         let mut names = object.names();
-        while names.advance() {
-            let raw = names.raw();
-            let word = match self.names.follow(last, raw) {
-                Some(known) => Some(known),
-                None => self.names.learn(last, raw, self.classify),
+        loop {
+            let known = match self.names.advance(last, &mut names) {
+                Step::Expected(place, value) => Some((place, value)),
+                Step::Other => self.names.learn(last, names.raw(), self.classify),
+                Step::End => break,
             };
-            let value = match word {
-                Some((word, value)) => {
-                    last = word;
-                    self.members.push(KnownName { word: word.0, colon: names.colon() });
+            let value = match known {
+                Some((place, value)) => {
+                    last = place;
+                    self.members.push(names.known(place));
                     Some(value)
                 }
                 None => {

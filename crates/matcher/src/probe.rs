@@ -102,7 +102,7 @@ impl Asking<'_> {
     ) -> Result<bool, Malformed> {
         for &member in members {
             let Some(child) = known.node(self.trie, node, object, member) else { continue };
-            let leads = match object.plain_string_of(member) {
+            let leads = match object.string_of(member) {
                 Some(text) => self.text(text, child)?,
                 None => self.value(object.value_of(member)?, child)?,
             };
@@ -116,9 +116,9 @@ impl Asking<'_> {
     fn object(&mut self, object: Object<'_>, node: NodeId) -> Result<bool, Malformed> {
         let mut names = object.names();
         let mut last = Place::BEGINNING;
-        while names.advance() {
-            let (Some(child), _) = self.learned.child(self.trie, node, &mut last, &names)? else { continue };
-            let leads = match names.plain_string() {
+        while let Some((child, _)) = self.learned.advance(self.trie, node, &mut last, &mut names)? {
+            let Some(child) = child else { continue };
+            let leads = match names.string() {
                 Some(text) => self.text(text, child)?,
                 None => self.value(names.value()?, child)?,
             };

@@ -4,7 +4,7 @@
 //! come twice, and then both values count.
 
 use event_pattern::Scope;
-use json_scan::{Array, Digest, KnownName, Malformed, Names, Object, Place, Successors, Value};
+use json_scan::{Array, Digest, KnownName, Malformed, Names, Object, Place, Step, Successors, Value};
 
 use crate::leaves::{Leaves, Scalar};
 use crate::trie::{NodeId, Trie};
@@ -29,19 +29,18 @@ impl<'a, F: Fn(NodeId) -> bool> Walk<'_, 'a, F> {
         let number = self.leaves.begin_object();
         let mut names = object.names();
         let mut last = Place::BEGINNING;
-        while names.advance() {
-            let (child, is_dotted) = self.learned.child(self.trie, node, &mut last, &names)?;
+        while let Some((child, is_dotted)) = self.learned.advance(self.trie, node, &mut last, &mut names)? {
             if let Some(child) = child
                 && (self.wanted)(child)
             {
                 self.leaves.enter(child, number, is_dotted);
-                match names.plain_string() {
+                match names.string() {
                     Some(text) => self.scalar(Scalar::String(text), child, scope, false),
                     None => self.value(names.value()?, child, scope, false)?,
                 }
             }
         }
-        names.check()
+        Ok(())
     }
 
     /// Walks `object` by the numbers of its names, of which `known` tells the nodes below that of the object.
@@ -57,7 +56,7 @@ impl<'a, F: Fn(NodeId) -> bool> Walk<'_, 'a, F> {
             let Some(child) = known.node(self.trie, node, object, member) else { continue };
             if (self.wanted)(child) {
                 self.leaves.enter(child, number, false);
-                match object.plain_string_of(member) {
+                match object.string_of(member) {
                     Some(text) => self.scalar(Scalar::String(text), child, None, false),
                     None => self.value(object.value_of(member)?, child, None, false)?,
                 }
@@ -141,27 +140,32 @@ impl LearnedNames {
         }
     }
 
-    /// The node below `node` of the member that was stepped to, behind the one at `last`, and whether its name is several parts of a path at
-    /// once.
+    /// Steps to the next member of an object at `node`, behind the one at `last`: the node below of that name, and whether the name is several
+    /// parts of a path at once. None behind the last member.
     ///
     /// # Errors
     ///
-    /// For an escaped name that is no valid string.
+    /// Where the object is malformed, and for an escaped name that is no valid string.
     #[inline]
-    pub(crate) fn child(
+    pub(crate) fn advance(
         &mut self,
         trie: &Trie,
         node: NodeId,
         last: &mut Place,
-        names: &Names<'_>,
-    ) -> Result<(Option<NodeId>, bool), Malformed> {
-        let known = self.names.get(node.index()).and_then(|known| known.as_ref()?.follow(*last, names.raw()));
-        match known {
-            Some((place, child)) => {
+        names: &mut Names<'_>,
+    ) -> Result<Option<(Option<NodeId>, bool)>, Malformed> {
+        let step = match self.names.get(node.index()) {
+            Some(Some(known)) => known.advance(*last, names),
+            _ if names.advance() => Step::Other,
+            _ => Step::End,
+        };
+        match step {
+            Step::Expected(place, child) => {
                 *last = place;
-                Ok((child, false))
+                Ok(Some((child, false)))
             }
-            None => self.look_up(trie, node, last, names),
+            Step::Other => self.look_up(trie, node, last, names).map(Some),
+            Step::End => names.check().map(|()| None),
         }
     }
 
@@ -237,7 +241,7 @@ impl KnownNodes {
 
     #[cold]
     fn ask(&mut self, trie: &Trie, above: NodeId, object: Object<'_>, member: KnownName) -> Option<NodeId> {
-        let name = object.name_of(member)?;
+        let name = object.name_of(member);
         let node = trie.child(above, name, Digest::of(name.raw()));
         if self.nodes.len() <= member.word() {
             self.nodes.resize(member.word() + 1, Below::NotAsked);

@@ -52,6 +52,9 @@ pub(super) fn is_separated(
     beginning: &Beginning,
 ) -> Option<bool> {
     let rest = window.bytes.get(end..).unwrap_or_default();
+    if let [b',', b'{', ..] = rest {
+        return Some(true);
+    }
     if list.is_none() && matches!(rest, [b'\n', ..] | [b'\r', b'\n', ..]) {
         return Some(true);
     }

@@ -15,7 +15,7 @@
 //! A broken record may look as if it went on to the end of the text. So that a file full of them is not read to its end for each, the window
 //! is cut into [`STRETCH`]es after the first fault, and a record that seems to contain [`TOO_MANY`] others is given up.
 
-use json_scan::{Malformed, Reason, Scanner, Value};
+use json_scan::{Malformed, Reason, Scanner, Taken, Value};
 
 use super::boundary::{
     FOREIGN, InFront, List, Window, begins_a_line, describe, first_byte, is_followed_by_object, is_separated,
@@ -301,6 +301,8 @@ impl Splitter {
         spares: &mut Spares,
         sink: &mut dyn FnMut(Item<'_>),
     ) -> Step {
+        // In compact text, which nearly all is, the comma is stepped over at once.
+        let at = if let Some([b',', b'{', ..]) = window.bytes.get(at..) { at + 1 } else { at };
         let Some((next, byte)) = first_byte(window.bytes, at) else { return Step::More(window.bytes.len()) };
         let reject = RejectReason::NotAnObject;
         match byte {
@@ -380,7 +382,7 @@ impl Splitter {
         spares: &mut Spares,
         sink: &mut dyn FnMut(Item<'_>),
     ) -> Step {
-        let (object, may_begin) = match scanner.object_watching(self.beginning.name()) {
+        let Taken { object, is_usual } = match scanner.object_at(at) {
             Ok(taken) => taken,
             Err(fault) => return self.unreadable(window, at, fault),
         };
@@ -391,15 +393,18 @@ impl Splitter {
             Some(false) => return Step::Broken { at, error: RejectReason::Unseparated },
             None => return Step::More(at),
         }
-        // Between the elements of a list a record begins where an object does; elsewhere also where a line does.
-        let may_begin = may_begin || self.surroundings() == Surroundings::Sequence;
+        // Between the elements of a list a record begins where an object does; elsewhere also where a line does. Where quotes are out of step,
+        // it may seem to be in a string.
+        let may_begin = !is_usual
+            || object.has_beginning(self.beginning.name())
+            || self.surroundings() == Surroundings::Sequence;
         if may_begin && self.has_swallowed(bytes, Value::Object(object)) {
             return Step::Broken { at, error: RejectReason::Unclosed };
         }
         if bytes.len() > self.max_event {
             return Step::Bad { at, end, error: RejectReason::TooLarge { limit: self.max_event } };
         }
-        if simdutf8::basic::from_utf8(bytes).is_err() {
+        if !is_usual && simdutf8::basic::from_utf8(bytes).is_err() {
             let valid = simdutf8::compat::from_utf8(bytes).map_or_else(|error| error.valid_up_to(), str::len);
             let error =
                 RejectReason::Malformed { reason: Reason::NotUtf8, at: window.base + (at + valid) as u64 };

@@ -1,0 +1,194 @@
+//! What is known of a piece of text: its masks, and which brackets pair.
+//!
+//! Steps over text are made here, each from a place outside any string to another such place. By induction from a container's opening
+//! bracket no step can take a byte inside a string for anything else, nor leave the container: its closing bracket is no
+//! delimiter of anything within.
+
+use crate::block::{BLOCK, Block};
+use crate::malformed::{Malformed, Reason};
+use crate::text::Text;
+
+/// A container's brackets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Pair {
+    /// Offset of the opening bracket.
+    pub(crate) open: u32,
+    /// Offset of the closing one.
+    pub(crate) close: u32,
+    /// The number of the next pair that is not inside this one.
+    pub(crate) next: u32,
+}
+
+/// Text whose brackets are paired.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Structure<'a> {
+    /// The whole buffer.
+    pub(crate) bytes: &'a [u8],
+    /// Masks of its blocks from `base` on.
+    pub(crate) blocks: &'a [Block],
+    /// In the order of the opening brackets.
+    pub(crate) pairs: &'a [Pair],
+    pub(crate) base: usize,
+}
+
+/// Where a value stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Span {
+    pub(crate) from: u32,
+    /// Behind its last byte.
+    pub(crate) to: u32,
+    /// The number of its pair of brackets, if it is a container.
+    pub(crate) pair: u32,
+}
+
+impl Span {
+    /// The bytes of a buffer that it is.
+    #[inline]
+    pub(crate) fn of<'a>(&self, bytes: &'a [u8]) -> &'a [u8] {
+        bytes.get(self.from as usize..self.to as usize).unwrap_or_default()
+    }
+
+    /// The text, if it is a string.
+    #[inline]
+    pub(crate) fn string<'a>(&self, bytes: &'a [u8]) -> Option<Text<'a>> {
+        // Of what was stepped over, only strings begin with a quote, and those end with one.
+        match self.of(bytes) {
+            [b'"', raw @ .., _] => Some(Text::new(self.from as usize + 1, raw)),
+            _ => None,
+        }
+    }
+}
+
+impl<'a> Structure<'a> {
+    #[inline]
+    pub(crate) fn byte(&self, at: usize) -> Option<u8> {
+        self.bytes.get(at).copied()
+    }
+
+    #[inline]
+    pub(crate) fn pair(&self, number: u32) -> Pair {
+        // Numbers come from the list itself, which is as long as the container it was made of has brackets.
+        self.pairs.get(number as usize).copied().unwrap_or(Pair {
+            open: u32::MAX,
+            close: u32::MAX,
+            next: u32::MAX,
+        })
+    }
+
+    /// The text of the container with these brackets.
+    pub(crate) fn container(&self, number: u32) -> &'a [u8] {
+        let pair = self.pair(number);
+        self.bytes.get(pair.open as usize..=pair.close as usize).unwrap_or_default()
+    }
+
+    /// The quote at or behind `from` that begins or ends a string; the end of the buffer if there is none.
+    #[inline]
+    pub(crate) fn quote(&self, from: usize) -> usize {
+        let within = from.wrapping_sub(self.base);
+        let mut number = within / BLOCK;
+        let Some(block) = self.blocks.get(number) else { return self.bytes.len() };
+        let quotes = block.quotes >> (within % BLOCK);
+        if quotes != 0 {
+            return from + quotes.trailing_zeros() as usize;
+        }
+        loop {
+            number += 1;
+            let Some(block) = self.blocks.get(number) else { return self.bytes.len() };
+            if block.quotes != 0 {
+                return self.base + number * BLOCK + block.quotes.trailing_zeros() as usize;
+            }
+        }
+    }
+
+    /// The first place at or behind `at` that is no white space.
+    #[inline]
+    pub(crate) fn skip_blank(&self, mut at: usize) -> usize {
+        while self.bytes.get(at).is_some_and(is_blank) {
+            at += 1;
+        }
+        at
+    }
+
+    /// Steps over the value that begins at or behind `at`. `next` is the number of the first pair of brackets from there on, and is moved.
+    #[inline]
+    pub(crate) fn value(&self, at: usize, next: &mut u32) -> Result<Span, Malformed> {
+        let span = |from: usize, to: usize, pair| {
+            // A scanner takes buffers only whose offsets fit.
+            let place = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
+            Span { from: place(from), to: place(to), pair }
+        };
+        match self.byte(at) {
+            Some(b'"') => Ok(span(at, self.quote(at + 1) + 1, 0)),
+            Some(b'{' | b'[') => {
+                let number = *next;
+                let pair = self.pair(number);
+                *next = pair.next;
+                Ok(span(at, pair.close as usize + 1, number))
+            }
+            Some(b' ' | b'\t' | b'\n' | b'\r') => self.value(self.skip_blank(at), next),
+            _ => {
+                let length = self.scalar_length(at);
+                if length == 0 {
+                    Err(Malformed::at(at, Reason::NotAValue))
+                } else {
+                    Ok(span(at, at + length, 0))
+                }
+            }
+        }
+    }
+
+    /// How many bytes from `at` on may be one of JSON's words or numbers, whatever they say.
+    #[inline]
+    fn scalar_length(&self, at: usize) -> usize {
+        let rest = self.bytes.get(at..).unwrap_or_default();
+        match rest.first_chunk::<4>() {
+            Some(b"true" | b"null") => 4 + word_length(rest.get(4..).unwrap_or_default()),
+            _ => word_length(rest),
+        }
+    }
+
+    /// Steps from behind a value to what follows it: a comma, or the bracket of the container that it stands in.
+    #[inline]
+    pub(crate) fn follow(&self, behind: usize, close: u32) -> Result<Next, Malformed> {
+        match self.byte(behind) {
+            Some(b',') => Ok(Next::At(behind + 1)),
+            Some(b'}' | b']') if behind == close as usize => Ok(Next::End),
+            _ => self.follow_spaced(behind, close),
+        }
+    }
+
+    #[cold]
+    fn follow_spaced(&self, behind: usize, close: u32) -> Result<Next, Malformed> {
+        let at = self.skip_blank(behind);
+        match self.byte(at) {
+            Some(b',') => Ok(Next::At(at + 1)),
+            _ if at == close as usize => Ok(Next::End),
+            Some(b':' | b'{' | b'}' | b'[' | b']') | None => Err(Malformed::at(at, Reason::NotAMember)),
+            _ => Err(Malformed::at(at, Reason::NotAValue)),
+        }
+    }
+}
+
+/// What comes behind a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Next {
+    /// Another, here or behind white space.
+    At(usize),
+    /// The end of the container.
+    End,
+}
+
+/// Whether a byte is JSON's white space.
+#[inline]
+pub(crate) fn is_blank(byte: &u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\n' | b'\r')
+}
+
+/// How many bytes at the front of `text` are neither marks, quotes nor white space.
+#[inline]
+fn word_length(text: &[u8]) -> usize {
+    let ends = |byte: &u8| {
+        matches!(byte, b',' | b'}' | b']' | b':' | b'{' | b'[' | b'"' | b' ' | b'\t' | b'\n' | b'\r')
+    };
+    text.iter().position(ends).unwrap_or(text.len())
+}
