@@ -98,7 +98,7 @@ mod tests {
         let text = format!("{{{members}}}");
         let mut scanner = json_scan::Scanner::new(text.as_bytes()).unwrap();
         let record = Record::read(scanner.object().unwrap()).unwrap();
-        delivery.delivers(&Event::new(Body::Record(record), 0, EventTime::EPOCH), assume_role)
+        delivery.delivers(&Event::new(Body::Record(record), 0, EventTime::EPOCH, None), assume_role)
     }
 
     /// Members of a record, and whether a rule that is ENABLED, or enabled for all management events, gets it.

@@ -1,5 +1,7 @@
 //! One event: a CloudTrail record or an EventBridge envelope, with its place in time and in its input.
 
+use std::time::Duration;
+
 use json_scan::{Object, Text};
 
 use crate::account::AccountId;
@@ -20,7 +22,13 @@ pub struct Event<'a> {
     /// Whether the event does not say readably when it happened. Its time then is the delivery stamp of its file, else the time
     /// of the event before it in the same input, else the Unix epoch.
     pub undated: bool,
+    /// When the log got it, where that is known: the `timestamp` of its log event in a CloudWatch Logs subscription, else the delivery
+    /// stamp of its file. Else, and where the log would have had it before it happened or more than [`LOGGED_WITHIN`] after, its own time.
+    pub logged: EventTime,
 }
+
+/// How much later than its own time a log can have got an event: CloudWatch Logs takes none that is older than fourteen days.
+pub const LOGGED_WITHIN: Duration = Duration::from_secs(14 * 24 * 3_600);
 
 /// The two forms in which an event arrives.
 #[expect(
@@ -107,9 +115,13 @@ impl<'a> Event<'a> {
     }
 
     /// Puts what was read in its place.
-    pub(crate) fn new(body: Body<'a>, offset: u64, otherwise: EventTime) -> Self {
+    pub(crate) fn new(body: Body<'a>, offset: u64, otherwise: EventTime, logged: Option<EventTime>) -> Self {
         let own = stamp(&body).and_then(|text| EventTime::from_bytes(text.raw()));
-        Event { body, offset, time: own.unwrap_or(otherwise), undated: own.is_none() }
+        let time = own.unwrap_or(otherwise);
+        let within = i64::try_from(LOGGED_WITHIN.as_micros()).unwrap_or(i64::MAX);
+        let latest = EventTime::from_micros(time.as_micros().saturating_add(within));
+        let logged = logged.filter(|logged| (time..=latest).contains(logged)).unwrap_or(time);
+        Event { body, offset, time, undated: own.is_none(), logged }
     }
 }
 

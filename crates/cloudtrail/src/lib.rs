@@ -21,7 +21,7 @@ pub use account::{AccountId, NotAnAccountId};
 pub use decode::{Decoded, Decoder, Item, Limits, Trouble};
 pub use delivery::{AssumeRole, Delivery, MAX_DELIVERED};
 pub use digest::{Digest, LogFile, NotADigest};
-pub use event::{Body, Event, Form};
+pub use event::{Body, Event, Form, LOGGED_WITHIN};
 pub use id::EventId;
 pub use key::{FileKind, LogKey, NotALogKey};
 pub use principal::Principal;

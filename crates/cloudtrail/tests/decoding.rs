@@ -4,7 +4,7 @@
 
 use std::io::{Read, Write};
 
-use cloudtrail::{Decoded, Decoder, Form, Item, Limits};
+use cloudtrail::{Decoded, Decoder, Form, Item, Limits, LogKey};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -218,6 +218,55 @@ fn forms_and_times_of_events() {
         assert!(decoded.trouble.is_none());
         assert_eq!(seen, expected);
         assert_eq!(forms, [Form::Record, Form::Record, Form::Record, Form::Envelope]);
+    }
+}
+
+/// The log's own time, where there is one and it can be.
+#[test]
+fn when_the_log_got_an_event() {
+    let key: LogKey =
+        "111122223333_CloudTrail_us-east-1_20261103T0220Z_1I4wpcUeudY53hG1.json.gz".parse().unwrap();
+    let record = |time: &str| format!(r#"{{"eventVersion":"1.08","eventName":"n"{time}}}"#);
+    let happened = record(r#","eventTime":"2026-11-03T02:15:00Z""#);
+    let quoted = serde_json::to_string(&happened).unwrap();
+    let logged = |timestamp: &str| format!(r#"{{"logEvents":[{{"id":"1"{timestamp},"message":{quoted}}}]}}"#);
+    // 2026-11-03T02:17:30Z
+    let later = ",\"timestamp\":1793672250000";
+    for (input, key, wanted) in [
+        (happened.clone(), None, "2026-11-03T02:15:00Z"),
+        (happened.clone(), Some(&key), "2026-11-03T02:20:00Z"),
+        (format!(r#"{{"Records":[{happened}]}}"#), Some(&key), "2026-11-03T02:20:00Z"),
+        (
+            format!(r#"{{"detail-type":"d","source":"s","detail":{happened}}}"#),
+            Some(&key),
+            "2026-11-03T02:20:00Z",
+        ),
+        (logged(later), None, "2026-11-03T02:17:30Z"),
+        (logged(later), Some(&key), "2026-11-03T02:17:30Z"),
+        (logged(""), Some(&key), "2026-11-03T02:20:00Z"),
+        (logged(""), None, "2026-11-03T02:15:00Z"),
+        // Before it happened, after years, and what is no time at all.
+        (logged(",\"timestamp\":1"), None, "2026-11-03T02:15:00Z"),
+        (logged(",\"timestamp\":99999999999999999"), None, "2026-11-03T02:15:00Z"),
+        (logged(",\"timestamp\":4070908800000"), None, "2026-11-03T02:15:00Z"),
+        (logged(",\"timestamp\":\"now\""), None, "2026-11-03T02:15:00Z"),
+        (record(r#","eventTime":"2026-10-03T02:15:00Z""#), Some(&key), "2026-10-03T02:15:00Z"),
+        (record(""), Some(&key), "2026-11-03T02:20:00Z"),
+    ] {
+        for (how, input) in [("whole", input.as_bytes().to_vec()), ("streamed", input.as_bytes().to_vec())] {
+            let mut seen = Vec::new();
+            let sink = |item: Item<'_>| {
+                let Item::Event(event) = item else { panic!("{item:?}") };
+                seen.push(event.logged.to_string());
+            };
+            let decoded = if how == "whole" {
+                Decoder::default().decode(&input, key, sink)
+            } else {
+                Decoder::default().decode_stream(&input[..], key, sink)
+            };
+            assert!(decoded.trouble.is_none());
+            assert_eq!(seen, [wanted], "{how} {}", String::from_utf8_lossy(&input));
+        }
     }
 }
 

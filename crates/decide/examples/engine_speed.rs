@@ -14,6 +14,10 @@ use context::Context;
 use decide::{Engine, Lateness, Part, RecordHandle, Settings, Signal, WindowKey};
 use rules::{MemoryFiles, RuleSet, Severity};
 
+/// As in the program itself.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const SIGNALS: u64 = 1_000_000;
 const CHUNK: usize = 10_000;
 

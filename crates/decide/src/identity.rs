@@ -76,6 +76,11 @@ impl Parts {
         hex(&self.half())
     }
 
+    /// The same bits.
+    pub(crate) fn fingerprint(self) -> Fingerprint {
+        Fingerprint(self.half())
+    }
+
     /// The first 128 bits.
     fn half(self) -> [u8; 16] {
         let digest = self.digest();
@@ -130,6 +135,17 @@ fn whole_second(time: EventTime) -> Option<[u8; 20]> {
     put(14, second / 60 % 60);
     put(17, second % 60);
     Some(text)
+}
+
+/// What a finding is recognised by in another run over the same data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Fingerprint([u8; 16]);
+
+impl Fingerprint {
+    /// Hexadecimal digits.
+    pub(crate) fn text(self) -> String {
+        hex(&self.0)
+    }
 }
 
 /// The id of a finding: a UUID, held as a number. It is written as text.

@@ -5,7 +5,9 @@
 
 use cloudtrail::{AssumeRole, Event};
 use context::Context;
-use rules::{Decision, Evaluation, EventInPlace, Rule, RuleSet, Seen, Selection, Severity, Truth, Verdict};
+use rules::{
+    Decision, Evaluation, EventInPlace, MetricTime, Rule, RuleSet, Seen, Selection, Severity, Truth, Verdict,
+};
 
 use crate::known_values::KnownValues;
 use crate::outcome::SignalOutcome;
@@ -22,6 +24,8 @@ pub enum Judgement {
         key: WindowKey,
         /// What else the decision needs.
         part: Part,
+        /// At which of its times the event counts.
+        time: MetricTime,
     },
     /// It does not.
     Ends(SignalOutcome),
@@ -107,8 +111,13 @@ fn fires(rule: &Rule, step: u8, seen: Seen<'_>, evaluation: &Evaluation<'_>) -> 
             let published = rule.publishes().and_then(|transformation| transformation.publish(seen));
             let Some(published) = published else { return Judgement::Ends(SignalOutcome::FieldMissing) };
             let key = WindowKey::of(published.metric.dimensions.values().map(String::as_str));
-            return Judgement::Fires { severity, key, part: Part::Sample(published.value) };
+            return Judgement::Fires {
+                severity,
+                key,
+                part: Part::Sample(published.value),
+                time: rule.time(),
+            };
         }
     };
-    Judgement::Fires { severity, key, part }
+    Judgement::Fires { severity, key, part, time: MetricTime::Event }
 }

@@ -219,6 +219,30 @@ fn an_inline_alarm() {
 }
 
 #[test]
+fn a_metric_of_when_the_log_got_its_events() {
+    // Three calls in three minutes come together, seven minutes later, with a fourth.
+    let tests = |expected: &str| {
+        format!(
+            "tests:
+  - name: late together
+    lateness: 20m
+    steps:
+      - {{ at: +10m10s, event: call.json }}
+      - {{ at: +1m, event: call.json, repeat: x3 every 1m }}
+      - {{ progress: +32m }}
+      - {{ expect: {expected} }}
+"
+        )
+    };
+    let when_it_happened = format!("{RULE}{PATTERN}{ALARM}{}", tests("nothing"));
+    holds(1, &when_it_happened);
+    let settled = "{ state: firing, settled: true, count: 4, reason: '[4.0 (' }";
+    let ingestion = ALARM.replace("metric: { ", "metric: { time: ingestion, ");
+    assert_ne!(ingestion, ALARM);
+    holds(1, &format!("{RULE}{PATTERN}{ingestion}{}", tests(settled)));
+}
+
+#[test]
 fn an_alarm_of_documents_and_a_composite_over_it() {
     holds(
         2,

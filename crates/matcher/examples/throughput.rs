@@ -73,7 +73,7 @@ fn measure_matcher(name: &str, log: &[u8], matcher: &Matcher) -> Outcome<()> {
     measure(name, log, |object| {
         let record = Record::read(object)?;
         let event =
-            Event { body: Body::Record(record), offset: 0, time: EventTime::from_micros(0), undated: true };
+            Event { body: Body::Record(record), offset: 0, time: EventTime::from_micros(0), undated: true, logged: EventTime::from_micros(0) };
         Ok(matcher.matches(&event, &mut scratch)?.len())
     })
 }

@@ -62,7 +62,7 @@ pub use explanation::{
 pub use files::{Files, MemoryFiles, resolve};
 pub use history::Change;
 pub use lint::{expired_exceptions, missing_events, unused_lists};
-pub use metric::Transformation;
+pub use metric::{MetricTime, Transformation};
 pub use nearest::nearest;
 pub use organization::Organization;
 pub use overrides::Override;

@@ -6,16 +6,44 @@
 
 use crate::event::{Found, Seen};
 use alarm::{MetricTransformation, Published, TransformationDefinition, TransformationError};
+use cloudtrail::EventTime;
 use filter_pattern::{Selector, Step};
 use json_scan::Value as Raw;
 use serde_json::Value as Tree;
 use std::borrow::Cow;
+
+/// At which time an event counts in a metric.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum MetricTime {
+    /// When it happened.
+    #[default]
+    Event,
+    /// When the log got it, as in a metric that CloudWatch Logs makes of a trail's log group.
+    Ingestion,
+}
+
+impl MetricTime {
+    /// All of them, as documents write them.
+    pub(crate) const WORDS: [(&'static str, MetricTime); 2] =
+        [("event", MetricTime::Event), ("ingestion", MetricTime::Ingestion)];
+
+    /// The time that counts.
+    #[must_use]
+    pub fn of(self, happened: EventTime, logged: EventTime) -> EventTime {
+        match self {
+            MetricTime::Event => happened,
+            MetricTime::Ingestion => logged,
+        }
+    }
+}
 
 /// A checked transformation with its selectors parsed.
 #[derive(Clone, Debug)]
 pub struct Transformation {
     /// As it was written.
     pub definition: TransformationDefinition,
+    /// At which time its events count.
+    pub time: MetricTime,
     checked: MetricTransformation,
     selectors: Vec<(Box<str>, Selector)>,
 }
@@ -28,7 +56,10 @@ impl Transformation {
     pub(crate) const DIMENSIONS_MAX: usize = filter_pattern::metric::DIMENSIONS_MAX;
 
     /// Checks a transformation.
-    pub(crate) fn new(definition: TransformationDefinition) -> Result<Self, TransformationError> {
+    pub(crate) fn new(
+        definition: TransformationDefinition,
+        time: MetricTime,
+    ) -> Result<Self, TransformationError> {
         let checked = MetricTransformation::new(&definition)?;
         let mut selectors = Vec::new();
         for text in checked.selectors() {
@@ -43,7 +74,7 @@ impl Transformation {
             };
             selectors.push((text.into(), selector));
         }
-        Ok(Self { definition, checked, selectors })
+        Ok(Self { definition, time, checked, selectors })
     }
 
     /// What an event publishes that its selector matched.

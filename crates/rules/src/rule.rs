@@ -7,7 +7,7 @@ use crate::catalogue::Check;
 use crate::condition::Condition;
 use crate::decision::{Decision, Sequence, Step};
 use crate::diagnostic::Span;
-use crate::metric::Transformation;
+use crate::metric::{MetricTime, Transformation};
 use crate::path::EventPath;
 use crate::rule_test::RuleTest;
 use crate::title::Title;
@@ -109,6 +109,12 @@ impl Rule {
             Decision::Alarm(alarm) => alarm.publishes.as_ref(),
             _ => None,
         }
+    }
+
+    /// At which time its events count: when they happened, unless they publish to a metric that says otherwise.
+    #[must_use]
+    pub fn time(&self) -> MetricTime {
+        self.publishes().map_or(MetricTime::Event, |transformation| transformation.time)
     }
 
     fn sequence(&self) -> Option<&Sequence> {

@@ -12,6 +12,7 @@
 //! | `messages/first`, `messages/update`, `messages/closing` | messages that were put into the outbox, by their place in the conversation |
 //! | `conversations/given-up/STANDING` | conversations that were given up because there were too many, by how they stood |
 //! | `forgotten` | events that rules took in and had to forget before anything came of them |
+//! | `given-up/ID` | keys and events that a rule gave up because it had too many, whether or not anything was lost with them |
 //! | `rules/ID` | revisions of findings by rule |
 //! | `sources/NAME/batches`, `…/set-aside`, `…/unreadable` | input by source |
 

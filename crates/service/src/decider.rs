@@ -24,6 +24,7 @@ use cloudtrail::outcome::{Outcome, Tally};
 use decide::{SignalTally, SourceClass};
 use jiff::Timestamp;
 use route::{FindingEvent, FindingOutcome};
+use rules::MetricTime;
 use sources::Acknowledge;
 use store::{Committed, Refused, Store};
 use targets::Clock;
@@ -378,8 +379,8 @@ impl Run {
                 (Some(_), true) => Outcome::Matched,
                 (None, true) => Outcome::Unmatched,
             });
-            if let Some(minute) = minutes.get(number).filter(|_| first) {
-                unmatched.add(*minute, hit.as_ref(), program.with_defaults());
+            if let Some(minutes) = minutes.get(number).filter(|_| first) {
+                unmatched.add(*minutes, hit.as_ref(), program.with_defaults());
             }
             // A copy is asked too: only its rules know whether they have decided on it.
             if let Some(hit) = hit {
@@ -452,8 +453,10 @@ impl Run {
 struct Unmatched(BTreeMap<(i64, u32), u64>);
 
 impl Unmatched {
-    fn add(&mut self, minute: i64, hit: Option<&Hit>, rules: &[u32]) {
-        for rule in rules {
+    /// With the minutes in which it happened and in which the log got it.
+    fn add(&mut self, (happened, logged): (i64, i64), hit: Option<&Hit>, rules: &[(u32, MetricTime)]) {
+        for (rule, time) in rules {
+            let minute = if *time == MetricTime::Ingestion { logged } else { happened };
             let matched = hit.is_some_and(|hit| hit.judgements.iter().any(|(of, _)| of == rule));
             if !matched {
                 *self.0.entry((minute, *rule)).or_default() += 1;

@@ -151,7 +151,7 @@ impl Deliberation {
         batch: &mut Batch,
         tally: &mut SignalTally,
     ) {
-        let Hit { time, text, judgements, .. } = hit;
+        let Hit { time: happened, logged, text, judgements, .. } = hit;
         tally.saw(judgements.len() as u64);
         let record = self.records.next_handle();
         let mut keep: Option<EventTime> = None;
@@ -159,8 +159,9 @@ impl Deliberation {
         for (rule, judgement) in judgements {
             match judgement {
                 Judgement::Ends(outcome) => tally.ended(outcome),
-                Judgement::Fires { severity, key, part } => {
+                Judgement::Fires { severity, key, part, time } => {
                     fired = true;
+                    let time = time.of(happened, logged);
                     if !self
                         .program
                         .rule(rule)
@@ -174,7 +175,7 @@ impl Deliberation {
             }
         }
         if fired {
-            self.records.take(text, class, received, time, keep, batch);
+            self.records.take(text, class, received, happened, keep, batch);
         }
     }
 
@@ -229,6 +230,7 @@ impl Deliberation {
             batch.count("forgotten", evicted - self.forgotten);
             self.forgotten = evicted;
         }
+        self.losses.count(&self.engine, &self.program, batch);
         let watermark = self.engine.watermark().assumed;
         let forgot = self.records.forget(watermark, batch);
         self.people.save(watermark, batch) || forgot || changed

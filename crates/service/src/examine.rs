@@ -56,8 +56,8 @@ pub(crate) struct Part {
     pub(crate) tally: Tally,
     /// All events in the order of the text.
     pub(crate) events: Vec<EventId>,
-    /// The minute of each, where a metric filter counts records it does not match.
-    pub(crate) minutes: Vec<i64>,
+    /// The minutes in which each happened and in which the log got it, where a metric filter counts records it does not match.
+    pub(crate) minutes: Vec<(i64, i64)>,
     /// Those of them that a selector matched.
     pub(crate) hits: Vec<Hit>,
     /// Whose credentials are whose, as far as its events tell.
@@ -76,6 +76,8 @@ pub(crate) struct Hit {
     /// Its place in [`Part::events`].
     pub(crate) event: usize,
     pub(crate) time: EventTime,
+    /// When the log got it.
+    pub(crate) logged: EventTime,
     /// Its compact text; empty where nothing fired.
     pub(crate) text: Vec<u8>,
     /// What each rule says of it.
@@ -253,7 +255,8 @@ impl Part {
         }
         self.events.push(event.id());
         if !program.with_defaults().is_empty() {
-            self.minutes.push(event.time.as_seconds().div_euclid(60));
+            let minute = |time: EventTime| time.as_seconds().div_euclid(60);
+            self.minutes.push((minute(event.time), minute(event.logged)));
         }
         if judgements.is_empty() {
             return;
@@ -262,7 +265,8 @@ impl Part {
         if fires {
             event.json().write_compact(&mut text);
         }
-        self.hits.push(Hit { event: self.events.len() - 1, time: event.time, text, judgements });
+        let (time, logged) = (event.time, event.logged);
+        self.hits.push(Hit { event: self.events.len() - 1, time, logged, text, judgements });
     }
 }
 

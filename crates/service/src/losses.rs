@@ -1,10 +1,11 @@
-//! What rules had to give up because there was too much of it, said to whoever runs the service: once, and then no more than
-//! every ten minutes a rule, with how much it was.
+//! What rules had to give up because there was too much of it: counted by rule with what it was lost to, and said to whoever runs
+//! the service, once and then no more than every ten minutes a rule.
 
 use std::collections::BTreeMap;
 
 use decide::{Engine, LANES_MAX};
 use jiff::Timestamp;
+use store::Batch;
 
 use crate::{Journal, Program};
 
@@ -16,6 +17,8 @@ const PAUSE: jiff::SignedDuration = jiff::SignedDuration::from_mins(10);
 pub(crate) struct Losses {
     rules: BTreeMap<u32, Told>,
     lanes: Told,
+    /// How much each rule lost that is in the counters.
+    counted: BTreeMap<u32, u64>,
 }
 
 /// How much was lost when it was said last, and when that was.
@@ -39,9 +42,20 @@ impl Told {
 impl Losses {
     /// Of an engine as it is stored: what it lost before was said then.
     pub(crate) fn known(engine: &Engine) -> Self {
-        let lost = engine.holdings().map(|(rule, holding)| (rule, holding.evicted + holding.dropped));
-        let rules = lost.map(|(rule, lost)| (rule, Told { lost, at: None })).collect();
-        Losses { rules, lanes: Told::default() }
+        let counted: BTreeMap<u32, u64> = lost(engine).collect();
+        let rules = counted.iter().map(|(rule, lost)| (*rule, Told { lost: *lost, at: None })).collect();
+        Losses { rules, lanes: Told::default(), counted }
+    }
+
+    /// Counts what is new.
+    pub(crate) fn count(&mut self, engine: &Engine, program: &Program, batch: &mut Batch) {
+        for (number, lost) in lost(engine) {
+            let counted = self.counted.entry(number).or_default();
+            if lost > *counted {
+                let rule = program.rule(number).map_or("", |rule| rule.id.as_str());
+                batch.count(&format!("given-up/{rule}"), lost - std::mem::replace(counted, lost));
+            }
+        }
     }
 
     /// Says what is new.
@@ -66,6 +80,11 @@ impl Losses {
                 .done();
         }
     }
+}
+
+/// How many keys and events each rule gave up.
+fn lost(engine: &Engine) -> impl Iterator<Item = (u32, u64)> {
+    engine.holdings().map(|(rule, holding)| (rule, holding.evicted + holding.dropped))
 }
 
 #[cfg(test)]

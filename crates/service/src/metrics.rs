@@ -144,6 +144,15 @@ pub(crate) fn render(shown: &Shown<'_>) -> String {
                     *value,
                 );
             }
+            ("given-up", rule, _) => {
+                add(
+                    "trailhound_given_up_total",
+                    "counter",
+                    "Keys and events that a rule gave up because it had too many.",
+                    label("rule", rule),
+                    *value,
+                );
+            }
             ("rules", rule, _) => {
                 add(
                     "trailhound_rule_findings_total",

@@ -11,7 +11,7 @@ use context::Context;
 use decide::{KnownValues, Lateness};
 use matcher::{Builder, Matcher, RuleId};
 use route::Policy;
-use rules::{Rule, RuleSet, Selector};
+use rules::{MetricTime, Rule, RuleSet, Selector};
 use targets::Enricher;
 
 /// Rules with their index, what they may ask, and where findings go.
@@ -19,7 +19,7 @@ use targets::Enricher;
 pub struct Program {
     rules: RuleSet,
     matcher: Matcher,
-    with_defaults: Vec<u32>,
+    with_defaults: Vec<(u32, MetricTime)>,
     known: RwLock<KnownValues>,
     /// What rules may ask of the organization.
     pub context: Context,
@@ -51,11 +51,13 @@ impl Program {
         }
         let has_default =
             |rule: &Rule| rule.publishes().is_some_and(|of| of.definition.default_value.is_some());
-        let with_defaults =
-            (0..).zip(rules.iter()).filter(|(_, rule)| has_default(rule)).map(|(number, _)| number).collect();
+        let with_defaults = (0..)
+            .zip(rules.iter())
+            .filter(|(_, rule)| has_default(rule))
+            .map(|(number, rule)| (number, rule.time()));
         Program {
             matcher: builder.build(),
-            with_defaults,
+            with_defaults: with_defaults.collect(),
             known: RwLock::default(),
             rules,
             context,
@@ -99,8 +101,8 @@ impl Program {
         &self.rules
     }
 
-    /// Metric filters that have a value for records they do not match.
-    pub(crate) fn with_defaults(&self) -> &[u32] {
+    /// Metric filters that have a value for records they do not match, and at which time those count.
+    pub(crate) fn with_defaults(&self) -> &[(u32, MetricTime)] {
         &self.with_defaults
     }
 

@@ -54,21 +54,22 @@ impl Identifier {
         let offset = base + json.offset() as u64;
         let top = TopLevel::read(json, &mut spares.names)?;
         if let (Some(BatchKind::LogEvents), Some(message)) = (kind, top.message()) {
-            self.quoted(message, base, spares, sink);
+            let logged = log_time(json)?.or(self.delivered);
+            self.quoted(message, base, logged, spares, sink);
             return Ok(Found::NoEvent);
         }
         let item = match top.shape(json, &mut spares.detail_names)? {
             Shape::Record(record) => {
                 let record = Record { names: spares.names.known(), ..record };
-                self.event(Body::Record(record), offset, sink);
+                self.event(Body::Record(record), offset, self.delivered, sink);
                 return Ok(Found::Event);
             }
             Shape::Envelope(envelope) => {
-                self.event(Body::Envelope(envelope), offset, sink);
+                self.event(Body::Envelope(envelope), offset, self.delivered, sink);
                 return Ok(Found::Event);
             }
             Shape::Quoted(text) => {
-                self.quoted(text, base, spares, sink);
+                self.quoted(text, base, self.delivered, spares, sink);
                 return Ok(Found::NoEvent);
             }
             Shape::Batch(batch) if kind.is_none() && nesting == 0 => {
@@ -117,7 +118,14 @@ impl Identifier {
     }
 
     /// Hands out the event that a string holds.
-    fn quoted(&mut self, text: Text<'_>, base: u64, spares: &mut Spares, sink: &mut dyn FnMut(Item<'_>)) {
+    fn quoted(
+        &mut self,
+        text: Text<'_>,
+        base: u64,
+        logged: Option<EventTime>,
+        spares: &mut Spares,
+        sink: &mut dyn FnMut(Item<'_>),
+    ) {
         let offset = base + text.offset() as u64;
         spares.quoted.clear();
         let error = match text.unescape_into(&mut spares.quoted) {
@@ -129,7 +137,7 @@ impl Identifier {
                 let spare = std::mem::take(&mut spares.quoted_scanner);
                 let Ok(mut scanner) = Scanner::with_spare(&spares.quoted, spare) else { return };
                 let names = (&mut spares.names, &mut spares.detail_names);
-                let body = one_object(&mut scanner, names).map(|body| self.event(body, offset, sink));
+                let body = one_object(&mut scanner, names).map(|body| self.event(body, offset, logged, sink));
                 spares.quoted_scanner = scanner.into_spare();
                 match body {
                     Ok(()) => return,
@@ -140,12 +148,30 @@ impl Identifier {
         sink(Item::Rejected { offset, error });
     }
 
-    fn event(&mut self, body: Body<'_>, offset: u64, sink: &mut dyn FnMut(Item<'_>)) {
+    fn event(
+        &mut self,
+        body: Body<'_>,
+        offset: u64,
+        logged: Option<EventTime>,
+        sink: &mut dyn FnMut(Item<'_>),
+    ) {
         let otherwise = self.delivered.or(self.previous).unwrap_or(EventTime::EPOCH);
-        let event = Event::new(body, offset, otherwise);
+        let event = Event::new(body, offset, otherwise, logged);
         self.previous = Some(event.time);
         sink(Item::Event(event));
     }
+}
+
+/// The `timestamp` of a log event: milliseconds since 1970.
+fn log_time(event: Object<'_>) -> Result<Option<EventTime>, Malformed> {
+    for member in event.members() {
+        let member = member?;
+        if let (true, Value::Number(text)) = (member.key.is("timestamp"), &member.value) {
+            let millis = text.parse::<i64>().ok();
+            return Ok(millis.map(|millis| EventTime::from_micros(millis.saturating_mul(1_000))));
+        }
+    }
+    Ok(None)
 }
 
 pub(super) fn malformed(fault: Malformed, base: u64) -> RejectReason {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use cloudtrail::{AccountId, EventTime, Region};
 use context::Context;
-use rules::{Decision, Expect, Rule, Selector};
+use rules::{Decision, Expect, MetricTime, Rule, Selector};
 
 use crate::engine::Holding;
 use crate::engine::metric_alarms::{MetricAlarms, Terms};
@@ -350,6 +350,9 @@ pub(crate) fn meaning(rule: &Rule) -> [u8; 32] {
         for path in rule.key_paths(step) {
             parts.text(&path.to_string());
         }
+    }
+    if rule.time() == MetricTime::Ingestion {
+        parts.text("ingestion");
     }
     parts.text(&match &rule.decision {
         Decision::Each => format!("{:?}", rule.group.as_ref().map(|group| group.duration)),

@@ -15,7 +15,7 @@ use alarm::{
     StateValue, Statistic, Timestamp, Verdict, Workspace,
 };
 use cloudtrail::{EventId, EventTime};
-use rules::Severity;
+use rules::{MetricTime, Severity};
 use serde::{Deserialize, Serialize};
 
 use crate::engine::alarm_fields::{Told, fields};
@@ -40,6 +40,8 @@ pub(crate) struct MetricAlarms {
     rule: Watched,
     keys: Keys<Tracked>,
     watermark: i64,
+    /// The time of the newest sample; of a history only, which goes on at least up to there.
+    newest: i64,
     workspace: Workspace,
 }
 
@@ -120,7 +122,7 @@ impl MetricAlarms {
 
     fn with_keys(terms: &Terms<'_>, keys: Keys<Tracked>) -> Self {
         let rule = Watched::of(terms);
-        MetricAlarms { rule, keys, watermark: i64::MIN, workspace: Workspace::default() }
+        MetricAlarms { rule, keys, watermark: i64::MIN, newest: i64::MIN, workspace: Workspace::default() }
     }
 
     /// An alarm without dimensions of its own is there from the beginning, sample or not.
@@ -141,6 +143,7 @@ impl MetricAlarms {
         input: usize,
         signal: &Signal,
         unit: Option<&str>,
+        time: MetricTime,
         said: &mut Vec<Incident>,
     ) -> Taken {
         let rule = &self.rule;
@@ -148,6 +151,7 @@ impl MetricAlarms {
         let key = if rule.each_value { signal.key.text() } else { "" };
         let mut entry = Entry::of(signal);
         entry.value = value.to_bits();
+        self.newest = self.newest.max(entry.time);
         let at = timestamp(entry.time);
         let begin = timestamp(entry.time - entry.time.rem_euclid(60_000_000));
         let watermark = timestamp(self.watermark);
@@ -163,6 +167,11 @@ impl MetricAlarms {
                 _ => Err(tracked.recent.len()),
             };
             let Err(place) = place else { return (Taken::Duplicate, rule.due(tracked)) };
+            // Each copy of an event was logged at a time of its own.
+            if time == MetricTime::Ingestion && tracked.recent.iter().any(|other| other.event == entry.event)
+            {
+                return (Taken::Duplicate, rule.due(tracked));
+            }
             if at < watermark {
                 rule.alarm.skip_to(&mut tracked.state, watermark);
             }
@@ -200,6 +209,7 @@ impl MetricAlarms {
         count: f64,
         unit: Option<&str>,
     ) {
+        self.newest = self.newest.max(at.as_micros());
         let rule = &self.rule;
         let begin = timestamp(at.as_micros() - at.as_micros().rem_euclid(60_000_000));
         let create =
@@ -229,6 +239,8 @@ impl MetricAlarms {
         }
         self.watermark = watermark;
         let (rule, workspace) = (&self.rule, &mut self.workspace);
+        // What was logged last may have been so behind the last event.
+        let end = end.map(|end| end.max(EventTime::from_micros(self.newest)));
         // At the end of the data, all evaluations that can still see a sample.
         let now = end.map_or(watermark, |end| {
             let back = rule.alarm.looks_back_ms().saturating_mul(2_000);

@@ -29,7 +29,7 @@ use std::sync::Arc;
 use alarm::Metric;
 use cloudtrail::EventTime;
 use context::Context;
-use rules::{Decision, Rule, RuleSet, Severity};
+use rules::{Decision, MetricTime, Rule, RuleSet, Severity};
 use rustc_hash::FxHashMap;
 
 use crate::engine::composites::Composites;
@@ -46,6 +46,9 @@ use crate::window::{Occurrence, Taken};
 
 pub use explain::Explanation;
 pub use settings::Settings;
+
+/// How much room is kept at most for what is said until the next [`Engine::drain`]: as much as was said before the last.
+const SAID_ROOM: usize = 1_024;
 
 /// All rules of a set with their state.
 #[derive(Debug)]
@@ -72,8 +75,10 @@ struct Entry {
     id: Box<str>,
     severity: Severity,
     meaning: [u8; 32],
-    unit: Option<String>,
+    unit: Option<Arc<str>>,
     default_value: Option<f64>,
+    /// At which time its samples count.
+    time: MetricTime,
     decider: Decider,
     /// Whether it says what did not follow, which the end of a history does not prove.
     says_what_is_missing: bool,
@@ -123,8 +128,9 @@ impl Engine {
             id: rule.id.as_str().into(),
             severity: rule.severity,
             meaning: deciders::meaning(rule),
-            unit: rule.publishes().and_then(|published| published.definition.unit.clone()),
+            unit: rule.publishes().and_then(|published| published.definition.unit.as_deref().map(Arc::from)),
             default_value: rule.publishes().and_then(|published| published.definition.default_value),
+            time: rule.time(),
             decider: Decider::new(number, rule, context, &settings),
             says_what_is_missing: matches!(&rule.decision, Decision::Sequence(of) if of.then_not.is_some()),
             forgotten: 0,
@@ -205,7 +211,9 @@ impl Engine {
 
     /// Hands a sample to every alarm that watches its metric.
     fn take_sample(&mut self, publisher: usize, signal: &Signal) -> SignalOutcome {
-        let unit = self.rules.get(publisher).and_then(|entry| entry.unit.clone());
+        let published_by = self.rules.get(publisher);
+        let unit = published_by.and_then(|entry| entry.unit.clone());
+        let time = published_by.map_or(MetricTime::Event, |entry| entry.time);
         let subscribers = self.subscribers.get(&signal.rule).map_or(&[][..], |list| list);
         let mut outcome = None;
         for subscription in subscribers {
@@ -222,7 +230,7 @@ impl Engine {
                 let composites = &mut self.composites;
                 alarms.advance(signal.time.as_micros(), None, &mut self.said, composites);
             }
-            let taken = alarms.take(subscription.input, signal, unit.as_deref(), &mut self.said);
+            let taken = alarms.take(subscription.input, signal, unit.as_deref(), time, &mut self.said);
             let lost = self.rules.get_mut(subscription.alarm).map_or(0, Entry::newly_forgotten);
             self.tally.moved(SignalOutcome::Absorbed, SignalOutcome::Evicted, lost);
             // The most that any of them made of it.
@@ -393,7 +401,8 @@ impl Engine {
 
     /// All that was said since the last time, in the order in which it was said.
     pub fn drain(&mut self) -> Vec<Incident> {
-        std::mem::take(&mut self.said)
+        let room = self.said.len().min(SAID_ROOM);
+        std::mem::replace(&mut self.said, Vec::with_capacity(room))
     }
 
     /// What became of all signals.

@@ -35,7 +35,7 @@ pub fn explain_over_time(
     let settings = Settings { durable: false, ..Settings::live(first.time(), lateness) };
     let mut engine = Engine::new(&involved, context, settings);
     for (number, view) in (0..).zip(events) {
-        offer(&mut engine, &involved, view, RecordHandle(number), context);
+        offer(&mut engine, &involved, view, view.time(), RecordHandle(number), context);
         engine.advance_to(view.time());
     }
     let mut text = engine.explain(place, &key)?.to_string();

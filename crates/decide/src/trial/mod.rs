@@ -214,7 +214,7 @@ impl<'t> Trial<'t> {
         };
         self.engine.hear(lane, view.time(), now);
         let record = u64::from(self.events);
-        offer(&mut self.engine, self.rules, &view, RecordHandle(record), self.context);
+        offer(&mut self.engine, self.rules, &view, now, RecordHandle(record), self.context);
         self.records.insert(record, view);
         self.engine.advance();
         self.hear();
@@ -293,18 +293,26 @@ impl<'t> Trial<'t> {
     }
 }
 
-/// Offers an event to all rules of a set.
-fn offer(engine: &mut Engine, rules: &RuleSet, view: &EventView, record: RecordHandle, context: &Context) {
-    let time = view.time();
+/// Offers an event to all rules of a set; the log got it `now`.
+fn offer(
+    engine: &mut Engine,
+    rules: &RuleSet,
+    view: &EventView,
+    now: EventTime,
+    record: RecordHandle,
+    context: &Context,
+) {
+    let logged = now.max(view.time());
     let event = EventId::new(view.json().get("id").and_then(Value::as_str).unwrap_or_default());
     for (place, rule) in (0..).zip(rules.iter()) {
         let steps: Vec<u8> =
             rule.selectors().filter(|(_, selector)| selector.matches(view)).map(|(step, _)| step).collect();
         if steps.is_empty() && rule.publishes().is_some() {
-            engine.take_unmatched(place, time, 1);
+            engine.take_unmatched(place, rule.time().of(view.time(), logged), 1);
         }
         for step in steps.into_iter().filter(|&step| view.delivered(rule.delivery_of(step))) {
-            if let Judgement::Fires { severity, key, part } = judge(rule, step, view, context) {
+            if let Judgement::Fires { severity, key, part, time } = judge(rule, step, view, context) {
+                let time = time.of(view.time(), logged);
                 engine.take(Signal { rule: place, time, event: event.clone(), severity, key, part, record });
             }
         }

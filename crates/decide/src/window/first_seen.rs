@@ -22,7 +22,7 @@ use cloudtrail::EventTime;
 use serde::{Deserialize, Serialize};
 
 use crate::finding::State;
-use crate::identity::{FindingId, Parts};
+use crate::identity::{FindingId, Fingerprint, Parts};
 use crate::signal::Signal;
 use crate::window::event::{Entry, insert, strong_hash};
 use crate::window::keyed::{Due, KEYS_MAX, RestoreError, StateChange, StoredRow};
@@ -91,6 +91,9 @@ struct Sighting {
     /// The id under which it was said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     said: Option<FindingId>,
+    /// What is hashed of it once it was said; worked out anew after a restart.
+    #[serde(skip)]
+    fingerprint: Option<Fingerprint>,
     /// Whether it was told as known.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     known: bool,
@@ -166,8 +169,10 @@ impl Kind for FirstSeen {
         Value::default()
     }
 
-    fn take(&self, value: &mut Value, signal: &Signal, turn: &mut Turn<'_>) -> Taken {
-        value.take(self, self.subject(signal.key.text()), signal, turn)
+    fn take(&self, value: &mut Value, name: &[u8], signal: &Signal, turn: &mut Turn<'_>) -> Taken {
+        // Every name is one of `name_of`.
+        let name = ValueName::try_from(name).unwrap_or_else(|_| name_of(signal.key.text()));
+        value.take(self, (&name, self.subject(signal.key.text())), signal, turn)
     }
 
     fn settle(&self, value: &mut Value, name: &[u8], turn: &mut Turn<'_>) {
@@ -228,15 +233,31 @@ impl FirstSeen {
         self.definition.say_cold || time >= self.learnt
     }
 
-    fn occurrence(
+    fn fingerprint(&self, subject: Subject<'_>, new: &Entry) -> Fingerprint {
+        subject.fingerprint((new.time, new.time), State::Firing, [new])
+    }
+
+    /// A new value was seen.
+    fn firing(
         &self,
         subject: Subject<'_>,
+        fingerprint: Fingerprint,
         id: FindingId,
-        sighting: &Entry,
-        state: State,
+        new: &Entry,
         turn: &Turn<'_>,
     ) -> Occurrence {
-        let mut one = subject.occurrence(id, (sighting.time, sighting.time), state, [sighting]);
+        let window = (new.time, new.time);
+        let one = subject.occurrence_known_by(fingerprint, id, window, State::Firing, [new]);
+        self.told(one, new, turn)
+    }
+
+    /// A value was not new after all.
+    fn resolved(&self, subject: Subject<'_>, id: FindingId, said: &Entry, turn: &Turn<'_>) -> Occurrence {
+        let one = subject.occurrence(id, (said.time, said.time), State::Resolved, [said]);
+        self.told(one, said, turn)
+    }
+
+    fn told(&self, mut one: Occurrence, sighting: &Entry, turn: &Turn<'_>) -> Occurrence {
         one.cold = sighting.time < self.learnt;
         one.exact = turn.evicted == 0;
         one
@@ -282,23 +303,24 @@ impl Value {
         };
         let entry = Entry::of(signal);
         if let Err(place) = open.sightings.binary_search_by(|one| one.entry.order().cmp(&entry.order())) {
-            insert(&mut open.sightings, place, Sighting { entry, said: None, known: true });
+            insert(
+                &mut open.sightings,
+                place,
+                Sighting { entry, said: None, fingerprint: None, known: true },
+            );
         }
     }
 
     fn take(
         &mut self,
         terms: &FirstSeen,
-        subject: Subject<'_>,
+        (name, subject): (&ValueName, Subject<'_>),
         signal: &Signal,
         turn: &mut Turn<'_>,
     ) -> Taken {
-        let (time, name) = (signal.time.as_micros(), name_of(subject.key));
+        let time = signal.time.as_micros();
         // Known, and so is whatever arrives later and happened between the two.
-        if terms.known.is_known(&name, time) {
-            return Taken::Absorbed;
-        }
-        let seen = terms.known.seen(&name);
+        let Err(seen) = terms.known.meet(name, time) else { return Taken::Absorbed };
         let open =
             self.open.get_or_insert_with(|| Box::new(Open { key: subject.key.into(), ..Open::default() }));
         let entry = Entry::of(signal);
@@ -315,18 +337,20 @@ impl Value {
             && time >= turn.watermark
             && !open.sightings.iter().any(near);
         let first = turn.said.len();
-        let mut said = None;
+        let (mut said, mut fingerprint) = (None, None);
         if tell {
             let id = subject.mint(&entry);
             said = Some(id);
-            let mut one = terms.occurrence(subject, id, &entry, State::Firing, turn);
+            let hash = terms.fingerprint(subject, &entry);
+            fingerprint = Some(hash);
+            let mut one = terms.firing(subject, hash, id, &entry, turn);
             one.settled = false;
             turn.said.push(one);
         }
-        insert(&mut open.sightings, place, Sighting { entry, said, known: false });
+        insert(&mut open.sightings, place, Sighting { entry, said, fingerprint, known: false });
         open.thin_out(terms, place);
         if time < turn.watermark {
-            self.settle(terms, &name, turn);
+            self.settle(terms, name, turn);
         }
         if turn.said.len() > first { Taken::Fired } else { Taken::Absorbed }
     }
@@ -353,20 +377,17 @@ impl Value {
             }
             let joined =
                 |(said, _): &(Entry, _)| said.time >= entry.time && !terms.apart(entry.time, said.time);
-            let one = if let Some(at) = ids.iter().position(joined) {
-                let (_, id) = ids.remove(at);
-                let mut one = terms.occurrence(subject, id, entry, State::Firing, turn);
-                one.revision = 1;
-                one
-            } else {
-                terms.occurrence(subject, subject.mint(entry), entry, State::Firing, turn)
-            };
+            let hash = sighting.fingerprint.unwrap_or_else(|| terms.fingerprint(subject, entry));
+            let said = ids.iter().position(joined).map(|at| ids.remove(at));
+            let id = said.as_ref().map_or_else(|| subject.mint(entry), |(_, id)| *id);
+            let mut one = terms.firing(subject, hash, id, entry, turn);
+            one.revision = u32::from(said.is_some());
             turn.said.push(one);
         }
         // Those still waited for keep theirs.
         let passed = ids.partition_point(|(said, _)| said.time < turn.watermark);
         for (said, id) in ids.drain(..passed) {
-            let mut one = terms.occurrence(subject, id, &said, State::Resolved, turn);
+            let mut one = terms.resolved(subject, id, &said, turn);
             one.revision = 1;
             turn.said.push(one);
         }

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!  index      hash of a key ─▶ place                 4 bytes a key and a byte of hash
-//!  slots      place ─▶ key, time, state              one row of memory, no node of a tree
+//!  slots      place ─▶ key, time, state              blocks of memory, no node of a tree
 //!  timetable  second ─▶ places                       4 bytes a key; may hold places that no longer count
 //! ```
 //!
@@ -22,6 +22,7 @@ use rustc_hash::FxHasher;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::window::slots::Slots;
 use crate::window::timetable::Timetable;
 
 /// How many keys a rule keeps unless it says otherwise.
@@ -79,7 +80,7 @@ pub enum Due {
 pub(crate) struct Keys<S> {
     index: HashTable<u32>,
     hasher: RandomState,
-    slots: Vec<Slot<S>>,
+    slots: Slots<Slot<S>>,
     /// Places of slots that are empty.
     free: Vec<u32>,
     due: Timetable,
@@ -107,9 +108,14 @@ struct Slot<S> {
 }
 
 impl<S> Slot<S> {
+    /// When it is due; none if nothing is in it.
+    fn time(&self) -> Option<i64> {
+        self.state.as_ref().map(|_| self.due)
+    }
+
     /// When it is due, and what orders it among others due then; none if nothing is in it.
     fn order(&self) -> Option<(i64, u32)> {
-        self.state.as_ref().map(|_| (self.due, tie(&self.key)))
+        self.time().map(|due| (due, tie(&self.key)))
     }
 }
 
@@ -148,7 +154,7 @@ impl<S: Serialize + DeserializeOwned> Keys<S> {
         Keys {
             index: HashTable::new(),
             hasher: RandomState::default(),
-            slots: Vec::new(),
+            slots: Slots::new(),
             free: Vec::new(),
             due: Timetable::new(SPAN),
             changed: Vec::new(),
@@ -196,7 +202,7 @@ impl<S: Serialize + DeserializeOwned> Keys<S> {
             return result;
         };
         let durable = self.durable;
-        let Some(slot) = self.slots.get_mut(place as usize) else { return act(&mut create()).0 };
+        let Some(slot) = self.slots.get_mut(place) else { return act(&mut create()).0 };
         let (result, due) = act(slot.state.get_or_insert_with(create));
         if durable && !slot.changed {
             slot.changed = true;
@@ -222,7 +228,9 @@ impl<S: Serialize + DeserializeOwned> Keys<S> {
             return;
         }
         let slots = &self.slots;
-        let mut places = self.due.take(now, |place| slots.get(place as usize)?.order());
+        let time = |place: u32| slots.get(place).and_then(Slot::time);
+        let tie = |place: u32| slots.get(place).map_or(0, |slot| tie(&slot.key));
+        let mut places = self.due.take(now, time, tie);
         places.sort_unstable();
         places.dedup();
         for place in places {
@@ -234,7 +242,7 @@ impl<S: Serialize + DeserializeOwned> Keys<S> {
     }
 
     fn settle(&mut self, place: u32, act: impl FnOnce(i64, &[u8], &mut S) -> Due) {
-        let Some(slot) = self.slots.get_mut(place as usize) else { return };
+        let Some(slot) = self.slots.get_mut(place) else { return };
         let Some(state) = &mut slot.state else { return };
         let due = act(slot.due, &slot.key, state);
         if self.durable && !slot.changed {
@@ -266,14 +274,14 @@ impl<S: Serialize + DeserializeOwned> Keys<S> {
     }
 
     fn slot(&self, place: u32) -> Option<&Slot<S>> {
-        self.slots.get(place as usize)
+        self.slots.get(place)
     }
 
     /// Puts in a key that is not in.
     fn put(&mut self, hash: u32, key: &[u8], state: S, due: i64) {
         while self.index.len() >= self.limit {
             let slots = &self.slots;
-            let first = self.due.pop_first(|place| slots.get(place as usize)?.order(), false);
+            let first = self.due.pop_first(|place| slots.get(place)?.order(), false);
             let Some((time, place)) = first else { break };
             let state = self.slot(place).filter(|slot| slot.due == time).and_then(|slot| slot.state.as_ref());
             if let Some(lost) = state.map(self.pending) {
@@ -285,23 +293,22 @@ impl<S: Serialize + DeserializeOwned> Keys<S> {
         let slot = Slot { key: key.into(), due, hash, changed: self.durable, state: Some(state) };
         let place = match self.free.pop() {
             Some(place) => {
-                if let Some(free) = self.slots.get_mut(place as usize) {
+                if let Some(free) = self.slots.get_mut(place) {
                     *free = slot;
                 }
                 place
             }
-            None => {
-                let Ok(place) = u32::try_from(self.slots.len()) else { return };
-                if self.slots.len() == self.slots.capacity() {
-                    // Doubling would leave half of a million slots empty.
-                    self.slots.reserve_exact((self.slots.len() / 8).max(4));
-                }
-                self.slots.push(slot);
-                place
-            }
+            None => match self.slots.push(slot) {
+                Some(place) => place,
+                None => return,
+            },
         };
+        // The index itself would go through the slots in its own order, which is none to the memory.
+        if self.index.len() == self.index.capacity() && self.slots.len() / 4 <= self.index.len() {
+            self.grow_index(place);
+        }
         let slots = &self.slots;
-        let rehash = |place: &u32| slots.get(*place as usize).map_or(0, |slot| spread(slot.hash));
+        let rehash = |place: &u32| slots.get(*place).map_or(0, |slot| spread(slot.hash));
         self.index.insert_unique(spread(hash), place, rehash);
         self.due.push(due, place, || tie(key));
         if self.durable {
@@ -309,8 +316,19 @@ impl<S: Serialize + DeserializeOwned> Keys<S> {
         }
     }
 
+    /// Makes the index anew, slot by slot and with room for more, before `newest` is put in.
+    fn grow_index(&mut self, newest: u32) {
+        let mut index = HashTable::with_capacity((self.index.len() + 1).saturating_mul(2));
+        for (place, slot) in self.slots.iter() {
+            if slot.state.is_some() && place != newest {
+                index.insert_unique(spread(slot.hash), place, |_| 0);
+            }
+        }
+        self.index = index;
+    }
+
     fn remove(&mut self, place: u32) {
-        if let Some(slot) = self.slots.get_mut(place as usize) {
+        if let Some(slot) = self.slots.get_mut(place) {
             if let Ok(entry) = self.index.find_entry(spread(slot.hash), |other| *other == place) {
                 entry.remove();
             }
@@ -340,7 +358,7 @@ impl<S: Serialize + DeserializeOwned> Keys<S> {
         changes.extend(gone.iter().map(|key| StateChange { key: row(key), value: None }));
         let first = changes.len();
         for place in changed {
-            let Some(slot) = self.slots.get_mut(place as usize) else { continue };
+            let Some(slot) = self.slots.get_mut(place) else { continue };
             let Some(state) = slot.state.as_ref().filter(|_| slot.changed) else { continue };
             let value = written(&Written { due: slot.due, state });
             slot.changed = false;

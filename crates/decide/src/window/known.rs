@@ -23,6 +23,7 @@ use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 
 use crate::window::keyed::{RestoreError, StateChange, StoredRow};
+use crate::window::slots::Slots;
 use crate::window::timetable::Timetable;
 
 /// What a value is called here: the first 128 bits of its SHA-256.
@@ -53,7 +54,7 @@ pub(crate) struct Known {
 struct Table {
     index: HashTable<u32>,
     hasher: RandomState,
-    slots: Vec<Slot>,
+    slots: Slots<Slot>,
     free: Vec<u32>,
     due: Timetable,
     /// Values that went since the changes were last asked for.
@@ -105,7 +106,7 @@ impl Known {
         let table = Table {
             index: HashTable::new(),
             hasher: RandomState::default(),
-            slots: Vec::new(),
+            slots: Slots::new(),
             free: Vec::new(),
             // Few enough spans that even a value that is seen alone for days costs no list of its own.
             due: Timetable::new((forget / 4_096).max(1_000_000)),
@@ -125,22 +126,31 @@ impl Known {
 
     /// Whether a sighting at `time` is of a known value. Then it is noted.
     pub(crate) fn is_known(&self, name: &ValueName, time: i64) -> bool {
+        self.meet(name, time).is_ok()
+    }
+
+    /// Notes a sighting of a known value.
+    ///
+    /// # Errors
+    ///
+    /// When it is not known: then it is not noted, and told when the value was seen last if that is not forgotten.
+    pub(crate) fn meet(&self, name: &ValueName, time: i64) -> Result<(), Option<i64>> {
         let table = self.read();
-        let Some((place, slot)) = table.find(name) else { return false };
+        let Some((place, slot)) = table.find(name) else { return Err(None) };
         let seen = slot.last.time();
         if self.is_forgotten(seen) {
-            return false;
+            return Err(None);
         }
         if time <= seen {
-            return true;
+            return Ok(());
         }
         if time.saturating_sub(seen) >= self.forget {
-            return false;
+            return Err(Some(seen));
         }
         if slot.last.see(time, self.durable) {
             self.changed().push(place);
         }
-        true
+        Ok(())
     }
 
     /// When a value was seen last, if it is known.
@@ -185,7 +195,7 @@ impl Known {
         let mut places = table.due.take_ended(watermark);
         places.sort_unstable();
         for place in places {
-            let Some(slot) = table.slots.get(place as usize) else { continue };
+            let Some(slot) = table.slots.get(place) else { continue };
             let forgotten = slot.last.time().saturating_add(self.forget);
             if forgotten <= watermark {
                 table.remove(place, self.durable);
@@ -219,7 +229,7 @@ impl Known {
             gone.iter().map(|name| StateChange { key: row(name), value: None }).collect();
         let first = changes.len();
         for place in places {
-            let Some(slot) = table.slots.get(place as usize) else { continue };
+            let Some(slot) = table.slots.get(place) else { continue };
             let Some(time) = slot.last.take_changed() else { continue };
             let value = time.to_string().into_bytes();
             changes.push(StateChange { key: row(&slot.name), value: Some((VERSION, value)) });
@@ -266,9 +276,9 @@ impl Known {
 
 impl Table {
     fn find(&self, name: &ValueName) -> Option<(u32, &Slot)> {
-        let is_it = |place: &u32| self.slots.get(*place as usize).is_some_and(|slot| slot.name == *name);
+        let is_it = |place: &u32| self.slots.get(*place).is_some_and(|slot| slot.name == *name);
         let place = *self.index.find(self.hasher.hash_one(name), is_it)?;
-        Some((place, self.slots.get(place as usize)?))
+        Some((place, self.slots.get(place)?))
     }
 
     /// Puts in a value that is not in.
@@ -277,21 +287,13 @@ impl Table {
         let slot = Slot { name, last };
         let place = match self.free.pop() {
             Some(place) => {
-                *self.slots.get_mut(place as usize)? = slot;
+                *self.slots.get_mut(place)? = slot;
                 place
             }
-            None => {
-                let place = u32::try_from(self.slots.len()).ok()?;
-                if self.slots.len() == self.slots.capacity() {
-                    // Doubling would leave half of a million slots empty.
-                    self.slots.reserve_exact((self.slots.len() / 8).max(4));
-                }
-                self.slots.push(slot);
-                place
-            }
+            None => self.slots.push(slot)?,
         };
         let Table { index, hasher, slots, .. } = self;
-        let rehash = |place: &u32| slots.get(*place as usize).map_or(0, |slot| hasher.hash_one(slot.name));
+        let rehash = |place: &u32| slots.get(*place).map_or(0, |slot| hasher.hash_one(slot.name));
         index.insert_unique(hasher.hash_one(name), place, rehash);
         self.due.push(due, place, || tie(&name));
         Some(place)
@@ -302,9 +304,9 @@ impl Table {
     fn give_up_one(&mut self, forget: i64, durable: bool) -> Option<bool> {
         let slots = &self.slots;
         let forgotten = |slot: &Slot| slot.last.time().saturating_add(forget);
-        let order = |place: u32| slots.get(place as usize).map(|slot| (forgotten(slot), tie(&slot.name)));
+        let order = |place: u32| slots.get(place).map(|slot| (forgotten(slot), tie(&slot.name)));
         let (due, place) = self.due.pop_first(order, true)?;
-        let slot = slots.get(place as usize)?;
+        let slot = slots.get(place)?;
         let (really, tie) = (forgotten(slot), tie(&slot.name));
         if really > due {
             self.due.push(really, place, || tie);
@@ -316,7 +318,7 @@ impl Table {
 
     /// Takes out a value that has left the timetable.
     fn remove(&mut self, place: u32, durable: bool) {
-        let Some(slot) = self.slots.get_mut(place as usize) else { return };
+        let Some(slot) = self.slots.get_mut(place) else { return };
         if let Ok(entry) = self.index.find_entry(self.hasher.hash_one(slot.name), |other| *other == place) {
             entry.remove();
         }

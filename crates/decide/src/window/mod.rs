@@ -21,6 +21,7 @@ mod known;
 mod occurrence;
 mod sequence;
 mod sketch;
+mod slots;
 mod threshold;
 mod timetable;
 mod windows;

@@ -4,7 +4,7 @@ use cloudtrail::{EventId, EventTime};
 use rules::Severity;
 
 use crate::finding::{EVENT_IDS_MAX, RECORDS_MAX, State};
-use crate::identity::{FindingId, Parts};
+use crate::identity::{FindingId, Fingerprint, Parts};
 use crate::signal::{RecordHandle, WindowKey, named};
 use crate::window::event::Entry;
 
@@ -75,25 +75,52 @@ impl Subject<'_> {
         parts.uuid()
     }
 
+    /// Hash of the rule, the key, a window, a state and events.
+    pub(crate) fn fingerprint<'e>(
+        &self,
+        (from, end): (i64, i64),
+        state: State,
+        events: impl IntoIterator<Item = &'e Entry>,
+    ) -> Fingerprint {
+        let mut parts = Parts::of("fingerprint");
+        parts.text(self.rule);
+        parts.key(named(self.by, self.key));
+        parts.time(EventTime::from_micros(from));
+        parts.time(EventTime::from_micros(end));
+        match state {
+            State::Firing => {}
+            State::Resolved => parts.text("resolved"),
+            State::Unknown => parts.text("unknown"),
+        }
+        for entry in events {
+            parts.stored_event(entry.time, &entry.event);
+        }
+        parts.fingerprint()
+    }
+
     /// An exact occurrence of these events in this window: settled, revision 0.
     pub(crate) fn occurrence<'e>(
         &self,
+        id: FindingId,
+        window: (i64, i64),
+        state: State,
+        events: impl IntoIterator<Item = &'e Entry, IntoIter: Clone>,
+    ) -> Occurrence {
+        let events = events.into_iter();
+        let fingerprint = self.fingerprint(window, state, events.clone());
+        self.occurrence_known_by(fingerprint, id, window, state, events)
+    }
+
+    /// The same, whose fingerprint is known.
+    pub(crate) fn occurrence_known_by<'e>(
+        &self,
+        fingerprint: Fingerprint,
         id: FindingId,
         (from, end): (i64, i64),
         state: State,
         events: impl IntoIterator<Item = &'e Entry>,
     ) -> Occurrence {
         let (from, end) = (EventTime::from_micros(from), EventTime::from_micros(end));
-        let mut parts = Parts::of("fingerprint");
-        parts.text(self.rule);
-        parts.key(named(self.by, self.key));
-        parts.time(from);
-        parts.time(end);
-        match state {
-            State::Firing => {}
-            State::Resolved => parts.text("resolved"),
-            State::Unknown => parts.text("unknown"),
-        }
         let events = events.into_iter();
         let expected = events.size_hint().0;
         let mut event_ids = Vec::with_capacity(expected.min(EVENT_IDS_MAX));
@@ -101,7 +128,6 @@ impl Subject<'_> {
         let mut count = 0;
         let (mut first_time, mut last_time, mut severity) = (None, None, None);
         for entry in events {
-            parts.stored_event(entry.time, &entry.event);
             count += 1;
             let time = EventTime::from_micros(entry.time);
             first_time.get_or_insert(time);
@@ -119,7 +145,7 @@ impl Subject<'_> {
             revision: 0,
             settled: true,
             state,
-            fingerprint: parts.hex(),
+            fingerprint: fingerprint.text(),
             key: WindowKey::from_text(self.key),
             severity,
             from,

@@ -21,7 +21,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::finding::State;
-use crate::identity::{FindingId, Parts};
+use crate::identity::{FindingId, Fingerprint, Parts};
 use crate::signal::{Part, Signal};
 use crate::window::event::{Entry, insert};
 use crate::window::keyed::Due;
@@ -120,6 +120,9 @@ struct Told {
     settled: bool,
     resolved: bool,
     events: Vec<Entry>,
+    /// What is hashed of it while it stands; worked out anew after a restart.
+    #[serde(skip)]
+    fingerprint: Option<Fingerprint>,
 }
 
 impl Kind for Sequence {
@@ -157,7 +160,7 @@ impl Kind for Sequence {
         }
     }
 
-    fn take(&self, attempts: &mut Attempts, signal: &Signal, turn: &mut Turn<'_>) -> Taken {
+    fn take(&self, attempts: &mut Attempts, _name: &[u8], signal: &Signal, turn: &mut Turn<'_>) -> Taken {
         attempts.take(self, self.subject(signal.key.text()), signal, turn)
     }
 
@@ -332,20 +335,20 @@ impl Attempts {
         if self.lacks_a_step(terms, step) {
             return None;
         }
-        let first = self.events.partition_point(|one| one.time < terms.since(time));
         let taken = Mark::USED | Mark::CLAIMED;
-        let recent = self.marks.get(first..).unwrap_or_default();
         // An event of each step must be there; mostly one is not.
         let (wanted, mut seen) = ((1_u64 << terms.steps) - 1, 1_u64 << step);
-        for mark in recent.iter().rev().filter(|mark| !mark.is(taken)) {
-            seen |= 1 << mark.step().min(63);
-            if seen & wanted == wanted {
-                break;
+        let complete = self.marks.iter().rposition(|mark| {
+            if !mark.is(taken) {
+                seen |= 1 << mark.step().min(63);
             }
-        }
-        if seen & wanted != wanted {
+            seen & wanted == wanted
+        })?;
+        if self.events.get(complete).is_none_or(|one| one.time < terms.since(time)) {
             return None;
         }
+        let first = self.events.partition_point(|one| one.time < terms.since(time));
+        let recent = self.marks.get(first..).unwrap_or_default();
         let free = |(at, mark): (usize, &Mark)| (!mark.is(taken)).then_some((first + at, mark.step()));
         let starts = || recent.iter().enumerate().filter_map(free).filter(|(_, step)| *step == 0);
         if starts().nth(TRIED_MAX).is_none() {
@@ -387,7 +390,7 @@ impl Attempts {
         for step in 1..=terms.last_step() {
             // A step may stand before the one it follows only within its second.
             let earliest = second.max(before.div_euclid(SECOND).saturating_mul(SECOND));
-            let first = self.events.partition_point(|one| one.time < earliest);
+            let first = self.first_from(earliest, found.last().copied().unwrap_or(start));
             let next = self.marks.get(first..)?.iter().enumerate().map(|(at, mark)| (first + at, mark));
             let next = next.filter(|(_, mark)| mark.step() == step && !mark.is(taken | Mark::USED));
             let next = next
@@ -402,6 +405,24 @@ impl Attempts {
             before = time;
         }
         Some(found)
+    }
+
+    /// The place of the first event that is not before a time, which the one at `near` is not: mostly it is that one.
+    fn first_from(&self, time: i64, near: usize) -> usize {
+        let before = self.events.get(..near).unwrap_or_default();
+        match before.iter().rev().take(8).position(|one| one.time < time) {
+            Some(back) => near - back,
+            None => before.partition_point(|one| one.time < time),
+        }
+    }
+
+    /// Where an event stands, as its first step. Mostly it came just now.
+    fn place_of(&self, entry: &Entry) -> usize {
+        let newest = self.events.iter().rev().take(8);
+        match newest.rev().position(|other| other.order() == entry.order()) {
+            Some(at) if at > 0 || self.events.len() <= 8 => self.events.len().saturating_sub(8) + at,
+            _ => self.events.partition_point(|other| other.order() < entry.order()),
+        }
     }
 
     /// Whether an event is in a sequence already, as another step.
@@ -465,7 +486,7 @@ impl Attempts {
     /// All copies of an event, as whatever step, belong to the sequence now.
     fn use_up(&mut self, entries: &[Entry]) {
         for entry in entries {
-            let mut at = self.events.partition_point(|other| other.order() < entry.order());
+            let mut at = self.place_of(entry);
             while self.events.get(at).is_some_and(|other| other.order() == entry.order()) {
                 self.mark(at, Mark::USED);
                 at += 1;
@@ -487,7 +508,7 @@ impl Attempts {
             if let Some(over) = self.told_since(terms, told.from).rfind(over) {
                 (told.from, told.end, told.events) = (over.from, over.end, over.events.clone());
             }
-            (told.settled, told.revision) = (true, told.revision + 1);
+            (told.settled, told.revision, told.fingerprint) = (true, told.revision + 1, None);
             said.push(told.occurrence(subject));
             self.put(told);
         }
@@ -518,14 +539,16 @@ impl Attempts {
                 self.mark(*at, Mark::CLAIMED);
             }
         }
-        let overlaps = |told: &Told| told.from < end && told.end > from;
-        let first = self.early.partition_point(|told| told.end <= from);
-        let early = (first..self.early.len()).find(|at| self.early.get(*at).is_some_and(overlaps));
-        let told = if let Some(told) = early.filter(|_| settled).and_then(|at| self.early.remove(at)) {
-            Told { from, end, revision: told.revision + 1, settled, events, ..told }
+        let overlaps = |told: &&Told| told.from < end && told.end > from;
+        // They are in the order of their ends, and those that ended before are settled.
+        let early = self.early.iter().filter(|_| settled).position(|told| overlaps(&told));
+        let mut told = if let Some(told) = early.and_then(|at| self.early.remove(at)) {
+            let same = (told.from, told.end) == (from, end) && told.events == events;
+            let fingerprint = told.fingerprint.filter(|_| same);
+            Told { from, end, revision: told.revision + 1, settled, events, fingerprint, ..told }
         } else {
             let id = self.mint(subject, &events);
-            Told { id, from, end, revision: 0, settled, resolved: false, events }
+            Told { id, from, end, revision: 0, settled, resolved: false, events, fingerprint: None }
         };
         said.push(told.occurrence(subject));
         self.put(told);
@@ -535,7 +558,7 @@ impl Attempts {
     fn mint(&mut self, subject: Subject<'_>, events: &[Entry]) -> FindingId {
         let Some(last) = events.last() else { return FindingId::default() };
         let mut id = subject.mint(last);
-        let at = self.events.partition_point(|other| other.order() < last.order());
+        let at = self.place_of(last);
         if let Some(mark) = self.marks.get_mut(at) {
             if mark.is(Mark::MINTED) {
                 while self.told.iter().chain(&self.early).any(|told| told.id == id) {
@@ -548,12 +571,23 @@ impl Attempts {
     }
 
     fn put(&mut self, told: Told) {
+        // Mostly it is the last.
         if told.settled {
-            let at = self.told.partition_point(|other| other.from <= told.from);
-            self.told.insert(at, told);
+            match self.told.back() {
+                Some(last) if last.from > told.from => {
+                    let at = self.told.partition_point(|other| other.from <= told.from);
+                    self.told.insert(at, told);
+                }
+                _ => self.told.push_back(told),
+            }
         } else {
-            let at = self.early.partition_point(|other| other.end <= told.end);
-            self.early.insert(at, told);
+            match self.early.back() {
+                Some(last) if last.end > told.end => {
+                    let at = self.early.partition_point(|other| other.end <= told.end);
+                    self.early.insert(at, told);
+                }
+                _ => self.early.push_back(told),
+            }
         }
     }
 
@@ -573,7 +607,7 @@ impl Attempts {
         for told in self.told.range_mut(first..).filter(|told| !told.resolved) {
             let last = told.events.last().map_or(told.from, |last| last.time);
             if terms.follows(last, time) && time < told.end {
-                (told.resolved, told.revision) = (true, told.revision + 1);
+                (told.resolved, told.revision, told.fingerprint) = (true, told.revision + 1, None);
                 said.push(told.occurrence(subject));
             }
         }
@@ -592,9 +626,12 @@ impl Attempts {
 }
 
 impl Told {
-    fn occurrence(&self, subject: Subject<'_>) -> Occurrence {
+    fn occurrence(&mut self, subject: Subject<'_>) -> Occurrence {
         let state = if self.resolved { State::Resolved } else { State::Firing };
-        let mut one = subject.occurrence(self.id, (self.from, self.end), state, &self.events);
+        let window = (self.from, self.end);
+        let fingerprint =
+            *self.fingerprint.get_or_insert_with(|| subject.fingerprint(window, state, &self.events));
+        let mut one = subject.occurrence_known_by(fingerprint, self.id, window, state, &self.events);
         (one.revision, one.settled) = (self.revision, self.settled);
         one
     }

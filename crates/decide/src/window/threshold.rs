@@ -125,7 +125,7 @@ impl Kind for Threshold {
         Window { cursor: i64::MIN, ..Window::default() }
     }
 
-    fn take(&self, window: &mut Window, signal: &Signal, turn: &mut Turn<'_>) -> Taken {
+    fn take(&self, window: &mut Window, _name: &[u8], signal: &Signal, turn: &mut Turn<'_>) -> Taken {
         window.take(self, self.subject(signal.key.text()), signal, turn)
     }
 

@@ -78,8 +78,14 @@ impl Timetable {
         })
     }
 
-    /// Takes out all places due by `now`, in no order. Some are there twice, and some stand there no longer with right.
-    pub(crate) fn take(&mut self, now: i64, order: impl Fn(u32) -> Option<Order>) -> Vec<u32> {
+    /// Takes out all places due by `now`, in no order. Some are there twice, and some stand there no longer with right. `time` says
+    /// when a place is due, none if nothing is there, and `tie` orders it among others due then.
+    pub(crate) fn take(
+        &mut self,
+        now: i64,
+        time: impl Fn(u32) -> Option<i64>,
+        tie: impl Fn(u32) -> u32,
+    ) -> Vec<u32> {
         let mut due = Vec::new();
         while self.first().is_some_and(|first| first <= now) {
             let Some((span, mut places)) = self.spans.pop_first() else { break };
@@ -91,10 +97,28 @@ impl Timetable {
                 }
                 continue;
             }
-            let mut heap = self.ordered(span, places, &order, false);
-            while heap.peek().is_some_and(|Reverse((time, ..))| *time <= now) {
-                due.extend(heap.pop().map(|Reverse((_, _, place))| place));
-            }
+            let heap = match places {
+                Span::Heap(mut heap) => {
+                    while heap.peek().is_some_and(|Reverse((time, ..))| *time <= now) {
+                        due.extend(heap.pop().map(|Reverse((_, _, place))| place));
+                    }
+                    heap
+                }
+                // Mostly all of them are due at one time: alarms are evaluated together.
+                Span::List(_, list) => {
+                    let mut later = Vec::new();
+                    for place in list {
+                        match time(place) {
+                            Some(time) if time <= now => due.push(place),
+                            Some(time) if self.span(time) == span => {
+                                later.push(Reverse((time, tie(place), place)));
+                            }
+                            _ => {}
+                        }
+                    }
+                    BinaryHeap::from(later)
+                }
+            };
             if !heap.is_empty() {
                 self.spans.insert(span, Span::Heap(heap));
             }
@@ -182,7 +206,7 @@ mod tests {
                 match what {
                     0 => {
                         now = now.max(time);
-                        let mut due = table.take(now, |place| times.get(place as usize).map(|time| (*time, place)));
+                        let mut due = table.take(now, |place| times.get(place as usize).copied(), |place| place);
                         due.sort_unstable();
                         let later = plain.split_off(&(now + 1, 0));
                         let wanted = std::mem::replace(&mut plain, later);

@@ -96,8 +96,8 @@ pub trait Kind: Debug {
     /// Nothing known.
     fn create(&self) -> Self::State;
 
-    /// Takes a signal that is not late.
-    fn take(&self, state: &mut Self::State, signal: &Signal, turn: &mut Turn<'_>) -> Taken;
+    /// Takes a signal that is not late; `name` is what its key is kept under.
+    fn take(&self, state: &mut Self::State, name: &[u8], signal: &Signal, turn: &mut Turn<'_>) -> Taken;
 
     /// Decides what is due.
     fn settle(&self, state: &mut Self::State, name: &[u8], turn: &mut Turn<'_>);
@@ -188,7 +188,7 @@ impl<K: Kind> Windows<K> {
             &name,
             || kind.create(),
             |state| {
-                let taken = kind.take(state, signal, &mut Turn { watermark, dropped, evicted, said });
+                let taken = kind.take(state, &name, signal, &mut Turn { watermark, dropped, evicted, said });
                 let due = if time < watermark { kind.due(state) } else { kind.due_after(state, time) };
                 (taken, due)
             },

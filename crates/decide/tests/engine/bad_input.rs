@@ -31,15 +31,14 @@ fn signal(seconds: i64, n: u128, who: &str) -> Signal {
 fn a_key_of_a_million_values_is_bounded_and_counted() {
     let rules = load(RULE);
     let mut engine = Engine::new(&rules, &Context::empty(), live_settings());
-    let values = 100_000;
-    for n in 0..values {
+    for n in 0..1_000_000 {
         engine.take(signal(n, u128::try_from(n).unwrap(), &format!("session-{n}")));
     }
     let (_, holding) = engine.holdings().next().unwrap();
-    assert_eq!((holding.keys, holding.evicted), (1_000, 99_000));
+    assert_eq!((holding.keys, holding.evicted), (1_000, 999_000));
     let tally = engine.tally();
     tally.check().unwrap();
-    assert_eq!(tally.count(SignalOutcome::Evicted), 99_000, "nothing vanishes");
+    assert_eq!(tally.count(SignalOutcome::Evicted), 999_000, "nothing vanishes");
     assert_eq!(tally.count(SignalOutcome::Absorbed), 1_000);
 }
 
@@ -63,14 +62,14 @@ alarm:
     );
     let settings = Settings { keys_max: 1_000, ..live_settings() };
     let mut engine = Engine::new(&rules, &Context::empty(), settings);
-    for n in 0..50_000 {
-        let sample = signal(n / 100, u128::try_from(n).unwrap(), &format!("session-{n}"));
+    for n in 0..1_000_000 {
+        let sample = signal(n / 1_000, u128::try_from(n).unwrap(), &format!("session-{n}"));
         engine.take(Signal { part: Part::Sample(1.0), ..sample });
     }
     let (_, holding) = engine.holdings().next().unwrap();
-    assert_eq!((holding.keys, holding.evicted), (1_000, 49_000));
+    assert_eq!((holding.keys, holding.evicted), (1_000, 999_000));
     engine.tally().check().unwrap();
-    assert_eq!(engine.tally().count(SignalOutcome::Evicted), 49_000, "nothing vanishes");
+    assert_eq!(engine.tally().count(SignalOutcome::Evicted), 999_000, "nothing vanishes");
 }
 
 #[test]

@@ -103,6 +103,58 @@ id: denied-and
 title: both
 severity: critical
 alarm_rule: ALARM(denied-often)
+---
+kind: metric-filter
+id: followed
+filter_pattern: '{ $.source = "b" }'
+metric_transformations:
+  - { metric_name: Followed, metric_namespace: CIS, metric_value: 2 }
+---
+kind: alarm
+id: more-denied
+title: more is denied than follows
+severity: high
+metrics:
+  - { id: m1, return_data: false, metric_stat: { metric: { namespace: CIS, metric_name: Denied }, period: 60, stat: Sum } }
+  - { id: m2, return_data: false, metric_stat: { metric: { namespace: CIS, metric_name: Followed }, period: 60, stat: Maximum } }
+  - { id: e1, expression: "IF(FILL(m2, 0) > 1, m1 / m2, FILL(m1, REPEAT))" }
+evaluation_periods: 2
+datapoints_to_alarm: 1
+comparison_operator: GreaterThanThreshold
+threshold: 0.5
+treat_missing_data: ignore
+---
+kind: alarm
+id: denied-now
+title: denied just now
+severity: info
+namespace: CIS
+metric_name: Denied
+statistic: p90
+period: 10
+evaluation_periods: 2
+datapoints_to_alarm: 1
+comparison_operator: GreaterThanOrEqualToThreshold
+threshold: 1
+treat_missing_data: notBreaching
+---
+kind: composite-alarm
+id: either
+title: one of them
+severity: high
+alarm_rule: ALARM(denied-often) OR ALARM(more-denied)
+actions_suppressor: denied-now
+actions_suppressor_wait_period: 20
+actions_suppressor_extension_period: 30
+---
+kind: composite-alarm
+id: either-alone
+title: one of them alone
+severity: critical
+alarm_rule: ALARM(either) AND NOT (ALARM(denied-and) AND OK(denied-now))
+actions_suppressor: denied-and
+actions_suppressor_wait_period: 5
+actions_suppressor_extension_period: 60
 "#;
 
 pub(crate) fn rules() -> RuleSet {
@@ -168,7 +220,11 @@ impl Event {
             record: RecordHandle(self.time.unsigned_abs()),
         };
         if self.second {
-            return vec![signal("then", &[who], Part::Step(1)), signal("then-not", &[who], Part::Step(1))];
+            return vec![
+                signal("then", &[who], Part::Step(1)),
+                signal("then-not", &[who], Part::Step(1)),
+                signal("followed", &[], Part::Sample(2.0)),
+            ];
         }
         vec![
             signal("each", &[], Part::Event),

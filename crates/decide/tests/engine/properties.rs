@@ -1,4 +1,4 @@
-//! Order of arrival, stops, and dates in the future change nothing.
+//! Order of arrival, stops, and dates in the future change nothing, for no kind of rule.
 
 use std::collections::BTreeSet;
 
@@ -23,6 +23,26 @@ fn events() -> impl Strategy<Value = Vec<(Event, i64)>> {
 fn cases(usual: u32) -> ProptestConfig {
     let schedules = std::env::var("TRAILHOUND_SCHEDULES").ok().and_then(|number| number.parse::<u32>().ok());
     ProptestConfig::with_cases(schedules.map_or(usual, |schedules| schedules.div_ceil(10)))
+}
+
+/// What has no words is held by no property: over the events that are tried, every rule that can says something.
+#[test]
+fn every_rule_speaks() {
+    let rules = rules();
+    let burst = |at: i64| (0..5).map(move |n| (at + n * 3, n));
+    let events = [0, 70, 75, 130, 160].into_iter().flat_map(burst).map(|(time, n)| {
+        let n = u32::try_from(n).unwrap();
+        let event = Event { time, n, who: 0, account: n as usize % 2, what: n, second: n == 4 };
+        (event, 0)
+    });
+    let said = history(&rules, &events.collect::<Vec<_>>());
+    let silent = rules.iter().enumerate().filter(|(number, rule)| {
+        rule.id.as_str() != "denied"
+            && rule.id.as_str() != "followed"
+            && !said.iter().any(|one| one.rule as usize == *number)
+    });
+    let silent: Vec<&str> = silent.map(|(_, rule)| rule.id.as_str()).collect();
+    assert!(silent.is_empty(), "{silent:?}");
 }
 
 proptest! {

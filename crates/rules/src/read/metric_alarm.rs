@@ -6,7 +6,7 @@
 use super::{Fields, Reader, optional};
 use crate::catalogue::Check;
 use crate::decision::MetricAlarm;
-use crate::metric::Transformation;
+use crate::metric::{MetricTime, Transformation};
 use crate::rule::RuleId;
 use crate::yaml::{Node, Value};
 use alarm::{
@@ -420,13 +420,13 @@ impl Reader<'_, '_> {
             metric_value: "1".to_owned(),
             ..TransformationDefinition::default()
         };
-        let Some(node) = node else { return Transformation::new(definition).ok() };
-        let keys = ["value", "default_value", "dimensions", "unit"];
+        let Some(node) = node else { return Transformation::new(definition, MetricTime::Event).ok() };
+        let keys = ["value", "default_value", "dimensions", "unit", "time"];
         let fields = Fields::read(self.complaints, node, "a metric", &keys, &[])?;
         let value = optional(fields.get("value").map(|node| self.metric_value(node)));
-        self.transformation_rest(&fields, &mut definition).then_some(())?;
+        let time = self.transformation_rest(&fields, &mut definition)?;
         definition.metric_value = value?.unwrap_or(definition.metric_value);
-        self.finish_transformation(&fields, definition, "value", node)
+        self.finish_transformation(&fields, definition, time, "value", node)
     }
 
     /// Where the fault of a definition stands, and what to do about it.

@@ -3,7 +3,7 @@
 use super::{Fields, Reader, optional};
 use crate::catalogue::Check;
 use crate::decision::MetricFilter;
-use crate::metric::{Transformation, json_selector};
+use crate::metric::{MetricTime, Transformation, json_selector};
 use crate::rule::RuleId;
 use crate::yaml::{Node, Value};
 use alarm::{TransformationDefinition, TransformationError};
@@ -45,7 +45,15 @@ impl Reader<'_, '_> {
     }
 
     fn transformation(&mut self, node: &Node) -> Option<Transformation> {
-        let keys = ["metric_name", "metric_namespace", "metric_value", "default_value", "dimensions", "unit"];
+        let keys = [
+            "metric_name",
+            "metric_namespace",
+            "metric_value",
+            "default_value",
+            "dimensions",
+            "unit",
+            "time",
+        ];
         let fields = Fields::read(self.complaints, node, "a metric transformation", &keys, &[])?;
         let text = |reader: &mut Self, key: &str, what: &str| {
             let node = fields.required(reader.complaints, key)?;
@@ -59,8 +67,7 @@ impl Reader<'_, '_> {
         let rest = self.transformation_rest(&fields, &mut definition);
         (definition.metric_name, definition.metric_namespace) = (metric_name?, metric_namespace?);
         definition.metric_value = value?;
-        rest.then_some(())?;
-        self.finish_transformation(&fields, definition, "metric_value", node)
+        self.finish_transformation(&fields, definition, rest?, "metric_value", node)
     }
 
     /// A number or a selector, as text.
@@ -82,23 +89,32 @@ impl Reader<'_, '_> {
         Some(text)
     }
 
-    /// Default value, dimensions and unit.
+    /// Default value, dimensions and unit; gives the time at which events count.
     pub(super) fn transformation_rest(
         &mut self,
         fields: &Fields<'_>,
         definition: &mut TransformationDefinition,
-    ) -> bool {
+    ) -> Option<MetricTime> {
         let default = optional(fields.get("default_value").map(|node| self.number(node, "`default_value`")));
         let unit = fields.text(self.complaints, "unit");
         let dimensions = match fields.get("dimensions") {
             Some(node) => self.selectors(node),
             None => Some(Vec::new()),
         };
-        let (Some(default), Some(unit), Some(dimensions)) = (default, unit, dimensions) else { return false };
+        let time = optional(fields.get("time").map(|node| self.metric_time(node)));
+        let (default, unit, dimensions, time) = (default?, unit?, dimensions?, time?);
         definition.default_value = default;
         definition.unit = unit.map(String::from);
         definition.dimensions = dimensions.into_iter().collect();
-        true
+        Some(time.unwrap_or_default())
+    }
+
+    fn metric_time(&mut self, node: &Node) -> Option<MetricTime> {
+        let found = MetricTime::WORDS.iter().find(|(word, _)| node.as_text() == Some(*word));
+        if found.is_none() {
+            self.complaints.one_of(node, "time of a metric", MetricTime::WORDS.map(|(word, _)| word));
+        }
+        found.map(|(_, time)| *time)
     }
 
     /// Dimensions by name, each with the selector of its value.
@@ -141,10 +157,11 @@ impl Reader<'_, '_> {
         &mut self,
         fields: &Fields<'_>,
         definition: TransformationDefinition,
+        time: MetricTime,
         value_key: &str,
         whole: &Node,
     ) -> Option<Transformation> {
-        match Transformation::new(definition) {
+        match Transformation::new(definition, time) {
             Ok(transformation) => Some(transformation),
             Err(error) => {
                 let at = match &error {

@@ -1,6 +1,7 @@
 //! The schema of alarms, composite alarms and metric filters: AWS's members in snake case.
 
 use super::{allow, delivery, except, id, text, texts};
+use crate::metric::MetricTime;
 use serde_json::{Map, Value, json};
 
 /// The inline `alarm:` of a rule.
@@ -17,6 +18,7 @@ pub(super) fn inline() -> Value {
                 "default_value": number("What an event that does not match is worth."),
                 "dimensions": selectors(),
                 "unit": text("The unit of the samples."),
+                "time": time(),
             },
         }),
     );
@@ -136,12 +138,20 @@ pub(super) fn metric_filter() -> Value {
                         "default_value": number("What an event that does not match is worth."),
                         "dimensions": selectors(),
                         "unit": text("The unit of the samples; `None` unless this says."),
+                        "time": time(),
                     },
                 },
             },
             "allow": allow(),
             "metadata": { "description": "Whatever you like; nothing reads it.", "type": "object" },
         },
+    })
+}
+
+fn time() -> Value {
+    json!({
+        "description": "At which time events count: when they happened, or when the log got them.",
+        "enum": MetricTime::WORDS.map(|(word, _)| word),
     })
 }
 

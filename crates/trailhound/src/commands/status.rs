@@ -81,6 +81,19 @@ pub(crate) fn run(arguments: &Status, talk: Talk) -> Outcome {
                 .map(|outcome| format!("{} {outcome}", sum(&format!("/{outcome}"))))
                 .collect();
             writeln!(out, "{bold}records{bold:#}     {}", records.join(", "))?;
+            let given_up: Vec<String> = counters
+                .iter()
+                .filter_map(|(name, count)| {
+                    Some(format!("{} {count}", plain(name.strip_prefix("given-up/")?)))
+                })
+                .collect();
+            if !given_up.is_empty() {
+                writeln!(
+                    out,
+                    "{bold}given up{bold:#}    keys and events of rules that had too many: {}",
+                    given_up.join(", ")
+                )?;
+            }
             let findings: Vec<String> = Severity::ALL
                 .into_iter()
                 .zip(status.findings.latest)

@@ -20,8 +20,9 @@ pub(super) struct Batch {
     pub(super) hits: Vec<Hit>,
     /// The compact texts of the hits, end to end.
     pub(super) texts: Vec<u8>,
-    /// Of each event in [`Batch::events`] the minute in which it happened, where a metric filter wants to know.
-    pub(super) minutes: Vec<i64>,
+    /// Of each event in [`Batch::events`] the minutes in which it happened and in which the log got it, where a metric filter wants
+    /// to know.
+    pub(super) minutes: Vec<(i64, i64)>,
     /// Whose credentials are whose, as far as its events tell.
     pub(super) handovers: Vec<Handover>,
     /// How far the events reach.
@@ -66,6 +67,8 @@ pub(super) struct Hit {
     /// Its place in [`Batch::events`].
     pub(super) event: usize,
     pub(super) time: EventTime,
+    /// When the log got it.
+    pub(super) logged: EventTime,
     /// Its text in [`Batch::texts`]; empty where nothing fired.
     pub(super) text: Range<usize>,
     /// What each rule says of it.

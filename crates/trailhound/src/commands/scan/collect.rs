@@ -6,6 +6,7 @@ use cloudtrail::Digest;
 use cloudtrail::outcome::{Outcome, RejectReason, Tally};
 use context::People;
 use decide::{Judgement, RecordHandle, Signal, SignalOutcome, SignalTally};
+use rules::MetricTime;
 
 use super::batch::{Batch, Hit};
 use super::history::{self, History};
@@ -33,9 +34,9 @@ pub(super) struct Collector<'i> {
     reach: Reach,
     digests: Vec<Digest>,
     /// Records by the minute, where a metric filter wants to know how many it did not match.
-    minutes: BTreeMap<i64, u64>,
+    minutes: BTreeMap<(MetricTime, i64), u64>,
     /// Records a metric filter did match, by its rule and the minute.
-    matched: BTreeMap<(u32, i64), u64>,
+    matched: BTreeMap<(u32, (MetricTime, i64)), u64>,
     counts: Counts,
     troubles: Vec<(usize, String)>,
 }
@@ -122,17 +123,19 @@ impl<'i> Collector<'i> {
             let hit = hits.next_if(|hit| hit.event == number);
             self.counts.records.received();
             let first = self.seen.is_first(&id);
-            let minute = batch.minutes.get(number).filter(|_| first).copied();
-            if let Some(minute) = minute {
-                *self.minutes.entry(minute).or_default() += 1;
+            let minutes = batch.minutes.get(number).filter(|_| first).copied();
+            let minutes = minutes
+                .map(|(happened, logged)| [(MetricTime::Event, happened), (MetricTime::Ingestion, logged)]);
+            for minute in minutes.iter().flatten() {
+                *self.minutes.entry(*minute).or_default() += 1;
             }
             let outcome = match hit {
                 _ if !first => Outcome::Duplicate,
                 None => Outcome::Unmatched,
                 Some(hit) => {
-                    if let Some(minute) = minute {
+                    for minute in minutes.iter().flatten() {
                         for (rule, _) in &hit.judgements {
-                            *self.matched.entry((*rule, minute)).or_default() += 1;
+                            *self.matched.entry((*rule, *minute)).or_default() += 1;
                         }
                     }
                     self.keep(hit, &id, &batch.texts)?;
@@ -156,7 +159,7 @@ impl<'i> Collector<'i> {
                         *self.counts.field_missing.entry(rule).or_default() += 1;
                     }
                 }
-                Judgement::Fires { severity, key, part } => {
+                Judgement::Fires { severity, key, part, time } => {
                     let record = match record {
                         Some(record) => record,
                         None if self.taker.is_some() => RecordHandle(0),
@@ -169,7 +172,7 @@ impl<'i> Collector<'i> {
                             *record.insert(kept)
                         }
                     };
-                    let (time, event) = (hit.time, event.clone());
+                    let (time, event) = (time.of(hit.time, hit.logged), event.clone());
                     let signal = Signal { rule, time, event, severity, key, part, record };
                     match &mut self.taker {
                         Some(taker) => taker(signal),

@@ -10,6 +10,7 @@ use cloudtrail::{AccountId, Digest, EventTime, LogKey, Region};
 use decide::{
     Engine, Evidence, Holding, Incident, Lane, Progress, Settings, Signal, SignalTally, SourceClass,
 };
+use rules::MetricTime;
 
 use super::reach::Reach;
 use crate::loading::Loaded;
@@ -20,8 +21,10 @@ pub(super) struct History {
     pub(super) reach: Reach,
     /// Up to when digests vouch for an account and region.
     pub(super) digests: BTreeMap<(AccountId, Region), EventTime>,
-    pub(super) minutes: BTreeMap<i64, u64>,
-    pub(super) matched: BTreeMap<(u32, i64), u64>,
+    /// How many records there are by the minute in which they happened, and in which the log got them.
+    pub(super) minutes: BTreeMap<(MetricTime, i64), u64>,
+    /// How many of those each rule's selector matched.
+    pub(super) matched: BTreeMap<(u32, (MetricTime, i64)), u64>,
 }
 
 /// What came of it.
@@ -83,20 +86,21 @@ impl History {
     fn unmatched(&self, loaded: &Loaded) -> Vec<(i64, u32, u64)> {
         let has_default =
             |rule: &rules::Rule| rule.publishes().is_some_and(|of| of.definition.default_value.is_some());
-        let filters: Vec<u32> = (0..)
+        let filters: Vec<(u32, MetricTime)> = (0..)
             .zip(loaded.rules())
             .filter(|(_, rule)| has_default(rule))
-            .map(|(number, _)| number)
+            .map(|(number, rule)| (number, rule.time()))
             .collect();
         let mut unmatched = Vec::new();
-        for (minute, records) in &self.minutes {
-            for rule in &filters {
+        for (minute @ (time, number), records) in &self.minutes {
+            for (rule, _) in filters.iter().filter(|(_, of_rule)| of_rule == time) {
                 let matched = self.matched.get(&(*rule, *minute)).copied().unwrap_or_default();
                 if *records > matched {
-                    unmatched.push((*minute, *rule, records - matched));
+                    unmatched.push((*number, *rule, records - matched));
                 }
             }
         }
+        unmatched.sort_unstable();
         unmatched
     }
 }

@@ -233,7 +233,7 @@ fn take_event(event: &Event<'_>, loaded: &Loaded, span: Span, scratch: &mut Scra
     batch.events.push(event.id());
     batch.reach.saw(event, loaded.watches_lanes());
     if loaded.counts_unmatched() {
-        batch.minutes.push(minute(event.time));
+        batch.minutes.push((minute(event.time), minute(event.logged)));
     }
     if judgements.is_empty() {
         return;
@@ -243,10 +243,11 @@ fn take_event(event: &Event<'_>, loaded: &Loaded, span: Span, scratch: &mut Scra
         event.json().write_compact(&mut batch.texts);
     }
     let (event_number, text) = (batch.events.len() - 1, start..batch.texts.len());
-    batch.hits.push(Hit { event: event_number, time: event.time, text, judgements });
+    let (time, logged) = (event.time, event.logged);
+    batch.hits.push(Hit { event: event_number, time, logged, text, judgements });
 }
 
-/// The minute since 1970 in which an event happened.
+/// The minute since 1970 that a time is in.
 fn minute(time: cloudtrail::EventTime) -> i64 {
     time.as_seconds().div_euclid(60)
 }
