@@ -97,7 +97,7 @@ impl Reader<'_, '_> {
         }
     }
 
-    fn will_not_do(&mut self, error: &SetupError, fields: &Fields<'_>, node: &Node) {
+    pub(crate) fn will_not_do(&mut self, error: &SetupError, fields: &Fields<'_>, node: &Node) {
         let at = match error {
             SetupError::Setting { key, .. } => fields.get(key),
             SetupError::EmptyInput => fields.get("input"),
@@ -116,13 +116,13 @@ impl Reader<'_, '_> {
         clippy::option_option,
         reason = "what is wrong and what is not there are told apart by who asks"
     )]
-    fn given(&mut self, fields: &Fields<'_>, key: &str) -> Option<Option<String>> {
+    pub(crate) fn given(&mut self, fields: &Fields<'_>, key: &str) -> Option<Option<String>> {
         let Some(node) = fields.get(key) else { return Some(None) };
         self.text(node, &format!("`{key}`")).map(|text| Some(text.to_owned()))
     }
 
     /// A text that must be there.
-    fn needed(&mut self, fields: &Fields<'_>, key: &str) -> Option<String> {
+    pub(crate) fn needed(&mut self, fields: &Fields<'_>, key: &str) -> Option<String> {
         let node = fields.required(self.complaints, key)?;
         self.text(node, &format!("`{key}`")).map(str::to_owned)
     }

@@ -49,6 +49,7 @@ mod accounts;
 mod analysis;
 mod aws_target;
 mod fold;
+mod forward;
 mod geoip;
 mod lateness;
 mod listener;
@@ -70,6 +71,7 @@ mod target;
 
 pub use accounts::Organizations;
 pub use analysis::{Analysis, RulesFrom};
+pub use forward::Forward;
 pub use geoip::GeoIp;
 pub use lateness::Lateness;
 pub use listener::Listener;
@@ -98,8 +100,10 @@ pub struct Configuration {
     /// How late events may be.
     pub lateness: Lateness,
     /// Who is asked for more about findings, in order.
-    pub enrich: Vec<targets::EnricherSettings>,
-    /// Where findings go: at least one, with distinct names, each reached by a route.
+    pub enrich: Vec<targets::EnricherAt>,
+    /// Events that go on as they are.
+    pub forwards: Vec<Forward>,
+    /// Where findings go: at least one, with distinct names, each reached by a route or fed with events.
     pub targets: Vec<Target>,
     /// Which finding goes where.
     pub routes: Routes,

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use rules::Check;
 use rules::yaml::Node;
-use targets::{EnricherSettings, Network, PulseSettings};
+use rules::{Check, Fields};
+use targets::aws::AwsSettings;
+use targets::{EnricherAt, EnricherSettings, LambdaEnricherSettings, Network, PulseSettings, SetupError};
 
 use crate::read::Reader;
 use crate::secret::{Found, Kind};
@@ -19,9 +20,8 @@ pub struct Heartbeat {
     pub every: Duration,
 }
 
-pub(crate) const KINDS: [&str; 1] = ["http"];
-pub(crate) const NOT_BUILT: [(&str, &str); 1] =
-    [("lambda", "give the function a URL, and ask it over `http`")];
+pub(crate) const KINDS: [&str; 2] = ["http", "lambda"];
+pub(crate) const LAMBDA_KEYS: [&str; 6] = ["function", "timeout", "on_error", "region", "endpoint", "role"];
 pub(crate) const HTTP_KEYS: [&str; 5] = ["url", "headers", "timeout", "on_error", "network"];
 pub(crate) const HEARTBEAT_KEYS: [&str; 3] = ["url", "every", "network"];
 
@@ -35,7 +35,7 @@ const EVERY_MAX: Duration = Duration::from_secs(24 * 3600);
 const ENRICHERS_MAX: usize = 4;
 
 impl Reader<'_, '_> {
-    pub(crate) fn enrich(&mut self, node: &Node) -> Option<Found<Vec<EnricherSettings>>> {
+    pub(crate) fn enrich(&mut self, node: &Node) -> Option<Found<Vec<EnricherAt>>> {
         let read = self.each(node, "`enrich`", Self::enricher)?;
         if read.len() > ENRICHERS_MAX {
             let message =
@@ -47,24 +47,52 @@ impl Reader<'_, '_> {
         Some(read.into_iter().fold(all, |all, one| all.and(one, Vec::push)))
     }
 
-    fn enricher(&mut self, node: &Node) -> Option<Found<EnricherSettings>> {
-        let (_, settings, _) = self.one_of_kinds(node, "an entry of `enrich`", &KINDS, &NOT_BUILT, &[])?;
+    fn enricher(&mut self, node: &Node) -> Option<Found<EnricherAt>> {
+        let (kind, settings, _) = self.one_of_kinds(node, "an entry of `enrich`", &KINDS, &[], &[])?;
+        if kind == "lambda" {
+            return self.function_to_ask(settings).map(|settings| Found::Value(EnricherAt::Lambda(settings)));
+        }
         let fields = self.fields(settings, "`http`", &HTTP_KEYS, &[])?;
         let url = fields.required(self.complaints, "url").and_then(|node| self.secret(node, Kind::Perhaps));
         let headers =
             fields.get("headers").map_or(Some(Found::Value(BTreeMap::new())), |node| self.headers(node));
-        let timeout =
-            fields.get("timeout").map_or(Some(TIMEOUT), |node| self.duration(node, "timeout", TIMEOUT_MAX));
-        let on_error = fields.get("on_error").map(|node| self.word(node, "on_error", &[("pass", ())]));
+        let (timeout, on_error) = (self.answer_within(&fields), self.on_error(&fields));
         let network = fields.get("network").map_or(Some(Network::default()), |node| self.network_use(node));
         let (url, headers, timeout, network) = (url?, headers?, timeout?, network?);
-        if on_error == Some(None) {
-            return None;
-        }
+        on_error?;
         let network = Network { timeout, connect_timeout: network.connect_timeout.min(timeout), ..network };
         let settings = url.map(|url| EnricherSettings { url, headers: BTreeMap::new(), network });
         let settings = settings.and(headers, |settings, headers| settings.headers = headers);
         self.checked(settings, EnricherSettings::check, &fields, node)
+            .map(|found| found.map(EnricherAt::Http))
+    }
+
+    fn function_to_ask(&mut self, node: &Node) -> Option<LambdaEnricherSettings> {
+        let fields = self.fields(node, "`lambda`", &LAMBDA_KEYS, &[])?;
+        let (timeout, on_error) = (self.answer_within(&fields), self.on_error(&fields));
+        let function = self.needed(&fields, "function");
+        let (region, endpoint, role) =
+            (self.given(&fields, "region"), self.given(&fields, "endpoint"), self.given(&fields, "role"));
+        let aws = AwsSettings { region: region?, endpoint: endpoint?, role: role?, keys: None };
+        let settings = LambdaEnricherSettings { function: function?, timeout: timeout?, aws };
+        on_error?;
+        match settings.check() {
+            Ok(()) => Some(settings),
+            // What is misspelled is not complained about as missing.
+            Err(SetupError::Region) if fields.was_meant("region") => None,
+            Err(error) => {
+                self.will_not_do(&error, &fields, node);
+                None
+            }
+        }
+    }
+
+    fn answer_within(&mut self, fields: &Fields<'_>) -> Option<Duration> {
+        fields.get("timeout").map_or(Some(TIMEOUT), |node| self.duration(node, "timeout", TIMEOUT_MAX))
+    }
+
+    fn on_error(&mut self, fields: &Fields<'_>) -> Option<()> {
+        fields.get("on_error").map_or(Some(()), |node| self.word(node, "on_error", &[("pass", ())]))
     }
 
     pub(crate) fn heartbeat(&mut self, node: &Node) -> Option<Found<Heartbeat>> {

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use route::TargetName;
 use rules::yaml::{self, Node, Value};
 use rules::{Check, Complaints, Diagnostic, Fields, Files, Organization, Override};
 
@@ -47,7 +48,7 @@ impl<T> Read<T> {
 }
 
 /// The keys of a configuration, in the order they are best written in.
-pub(crate) const KEYS: [&str; 21] = [
+pub(crate) const KEYS: [&str; 22] = [
     "state",
     "sources",
     "lateness",
@@ -61,6 +62,7 @@ pub(crate) const KEYS: [&str; 21] = [
     "change_windows",
     "geoip",
     "enrich",
+    "forward",
     "targets",
     "routes",
     "fold",
@@ -71,12 +73,9 @@ pub(crate) const KEYS: [&str; 21] = [
     "metadata",
 ];
 
-/// Keys this version knows and cannot act upon, with what to do meanwhile.
-pub(crate) const NOT_BUILT: [(&str, &str); 1] = [("forward", "send events on where they come from")];
-
 /// Keys that only the service needs.
-const OF_THE_SERVICE: [&str; 9] =
-    ["state", "sources", "lateness", "enrich", "targets", "routes", "fold", "heartbeat", "http"];
+const OF_THE_SERVICE: [&str; 10] =
+    ["state", "sources", "lateness", "enrich", "forward", "targets", "routes", "fold", "heartbeat", "http"];
 
 /// Whether a YAML document is meant as a configuration: it has keys of one, and is no rule.
 ///
@@ -111,6 +110,7 @@ pub(crate) fn configuration(path: &str, files: &dyn Files, secrets: &dyn Secrets
             sources,
             lateness,
             enrich,
+            forwards,
             targets,
             routes,
             fold,
@@ -133,6 +133,7 @@ pub(crate) fn configuration(path: &str, files: &dyn Files, secrets: &dyn Secrets
             sources: sources?.value()?,
             lateness,
             enrich: enrich.value()?,
+            forwards,
             targets,
             routes: routes?,
             fold,
@@ -169,7 +170,8 @@ struct Whole {
     state: Option<State>,
     sources: Option<Found<Vec<crate::Source>>>,
     lateness: Lateness,
-    enrich: Found<Vec<targets::EnricherSettings>>,
+    enrich: Found<Vec<targets::EnricherAt>>,
+    forwards: Vec<crate::Forward>,
     targets: Vec<crate::Target>,
     routes: Option<route::Routes>,
     fold: route::Fold,
@@ -243,14 +245,7 @@ fn read(path: &str, files: &dyn Files, secrets: Option<&dyn Secrets>, needs: Nee
 
 impl Reader<'_, '_> {
     fn document(&mut self, document: &Node, needs: Needs) -> Option<Whole> {
-        let later: Vec<&'static str> = NOT_BUILT.iter().map(|(key, _)| *key).collect();
-        let fields = self.fields(document, "a configuration", &KEYS, &later)?;
-        let Value::Mapping(entries) = &document.value else { return None };
-        for entry in entries {
-            if let Some((key, meanwhile)) = NOT_BUILT.iter().find(|(key, _)| *key == &*entry.key) {
-                self.not_supported(entry.key_range.clone(), &format!("`{key}`"), meanwhile);
-            }
-        }
+        let fields = self.fields(document, "a configuration", &KEYS, &[])?;
         if needs == Needs::State {
             fields.required(self.complaints, "state");
         }
@@ -278,7 +273,14 @@ impl Reader<'_, '_> {
         let heartbeat = fields.get("heartbeat").and_then(|node| self.heartbeat(node));
         let targets = fields.get("targets").and_then(|node| self.targets(node));
         let hours = &organization.hours;
-        let routing = fields.get("routes").map(|node| self.routing(node, targets.as_ref(), hours));
+        let forwards =
+            fields.get("forward").map_or(Some(Vec::new()), |node| self.forwards(node, targets.as_ref()));
+        // What is said of them if they could not be read is enough.
+        let fed: Vec<TargetName> = match &forwards {
+            Some(forwards) => forwards.iter().flat_map(|forward| forward.to.iter().cloned()).collect(),
+            None => targets.iter().flat_map(|targets| &targets.names).map(|(name, _)| name.clone()).collect(),
+        };
+        let routing = fields.get("routes").map(|node| self.routing(node, targets.as_ref(), hours, &fed));
         let suppressions =
             fields.get("suppressions").map_or(Some(Vec::new()), |node| self.suppressions(node));
         let fold = fields.get("fold").map_or(Some(route::Fold::default()), |node| self.fold(node));
@@ -312,6 +314,7 @@ impl Reader<'_, '_> {
             sources,
             lateness: lateness?,
             enrich: enrich?,
+            forwards: forwards?,
             targets: targets.map_or(Vec::new(), |targets| targets.targets),
             routes,
             fold,

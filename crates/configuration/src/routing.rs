@@ -38,7 +38,13 @@ struct Written<'n> {
 }
 
 impl Reader<'_, '_> {
-    pub(crate) fn routing(&mut self, node: &Node, targets: Option<&Targets<'_>>, hours: &Hours) -> Routing {
+    pub(crate) fn routing(
+        &mut self,
+        node: &Node,
+        targets: Option<&Targets<'_>>,
+        hours: &Hours,
+        fed_otherwise: &[TargetName],
+    ) -> Routing {
         let mut rules = Vec::new();
         let Value::Sequence(items) = &node.value else {
             let message = format!("`routes` is a list, not {}", node.kind());
@@ -60,7 +66,7 @@ impl Reader<'_, '_> {
             .map(|written| written.as_ref().map_or_else(unknown_route, |written| written.definition.clone()))
             .collect();
         let names: Vec<TargetName> = targets.names.iter().map(|(name, _)| name.clone()).collect();
-        let routes = match Routes::compile(&definitions, &names, &[]) {
+        let routes = match Routes::compile(&definitions, &names, fed_otherwise) {
             Ok(routes) => {
                 for problem in routes.warnings() {
                     self.problem(problem, node, &written, targets);

@@ -49,6 +49,7 @@ pub fn configuration() -> Value {
                 "asn": text("A file of autonomous systems, such as GeoLite2-ASN.mmdb."),
             })),
             "enrich": outside::enrich(),
+            "forward": crate::forward::schema(),
             "targets": targets,
             "routes": routes(),
             "fold": fold(),
@@ -283,6 +284,14 @@ fn targets() -> Value {
             "timeout": duration("How long one attempt may take.", "30s"),
         }),
     );
+    let message = object(
+        "What people are told instead of the built-in words, in Slack, Teams and mail: MiniJinja templates over the finding.",
+        &[],
+        json!({
+            "title": text("The headline."),
+            "body": text("What stands in the place of facts, checks and sections."),
+        }),
+    );
     let network = network();
     let own = json!({ "webhook": webhook, "pagerduty": pagerduty, "stdout": stdout, "file": file });
     let mut kinds = own.as_object().cloned().unwrap_or_default();
@@ -296,6 +305,7 @@ fn targets() -> Value {
             "retry": retry,
             "network": network,
             "zone": text("The zone in which messages say times beside UTC, such as `Europe/Berlin`."),
+            "message": message,
             "fold": json!({ "description": "Whether findings that belong together are told as one conversation. Without it: what people read does, what machines read does not.", "type": "boolean" }),
         })),
     })

@@ -72,7 +72,7 @@ impl Reader<'_, '_> {
         Some((paths?, template?))
     }
 
-    fn refused<T>(&mut self, node: &Node, error: &str) -> Option<T> {
+    pub(crate) fn refused<T>(&mut self, node: &Node, error: &str) -> Option<T> {
         // What to do, or what is wrong exactly, stands behind the colon.
         let (message, help) = error.split_once(": ").unwrap_or((error, ""));
         let diagnostic = self.complaints.diagnostic(Check::InvalidTarget, node.range.clone(), message);

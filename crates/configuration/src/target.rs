@@ -11,7 +11,7 @@ use rules::{Check, Fields, shown};
 use targets::aws::AwsTarget;
 use targets::{
     CommandSettings, EmailSettings, Format, Network, OpsGenieSettings, PagerDutySettings, Policy, Secret,
-    SetupError, SlackAppSettings, SlackSettings, TeamsSettings, WebhookSettings,
+    SetupError, SlackAppSettings, SlackSettings, TeamsSettings, Template, WebhookSettings, Wording,
 };
 
 use crate::read::Reader;
@@ -31,6 +31,8 @@ pub struct Target {
     pub fold: bool,
     /// The zone in which times are said beside UTC.
     pub zone: Option<TimeZone>,
+    /// What people are told instead of the built-in words.
+    pub wording: Option<Wording>,
 }
 
 /// What a target is. Its settings pass their own check.
@@ -89,7 +91,10 @@ pub(crate) const KINDS: [&str; 16] = [
     "file",
 ];
 pub(crate) const NOT_BUILT: [(&str, &str); 0] = [];
-pub(crate) const BESIDE: [&str; 4] = ["retry", "network", "zone", "fold"];
+pub(crate) const BESIDE: [&str; 5] = ["retry", "network", "zone", "fold", "message"];
+pub(crate) const MESSAGE_KEYS: [&str; 2] = ["title", "body"];
+/// Targets whose messages can be worded.
+const WORDED: [&str; 3] = ["slack", "teams", "email"];
 /// Targets that people read; they are told of conversations unless it is said otherwise.
 const FOR_PEOPLE: [&str; 5] = ["slack", "pagerduty", "teams", "opsgenie", "email"];
 pub(crate) const WEBHOOK_KEYS: [&str; 4] = ["url", "signing_keys", "oauth", "headers"];
@@ -169,6 +174,16 @@ impl Reader<'_, '_> {
                 if is_here { "uses no network" } else { "goes to the endpoint that `endpoint` says" };
             self.wrong(Check::InvalidValue, node, format!("`{kind}` {message}"), "remove `network`");
         }
+        let wording = match fields.get("message") {
+            Some(node) if !WORDED.contains(&kind) => {
+                let message = format!("the messages of `{kind}` have no words of their own");
+                let help = "`message` is for `slack`, `teams` and `email`; machines are sent what `template` or `input_transformer` makes";
+                self.wrong(Check::InvalidValue, node, message, help);
+                None
+            }
+            Some(node) => self.wording(node).map(Some),
+            None => Some(None),
+        };
         let fold =
             fields.get("fold").map_or(Some(FOR_PEOPLE.contains(&kind)), |node| self.truth(node, "fold"));
         let kind = match kind {
@@ -187,9 +202,32 @@ impl Reader<'_, '_> {
             Some(node) => self.zone(node).map(Some),
             None => Some(None),
         };
-        let (policy, fold, kind, zone) = (policy?, fold?, kind?, zone?);
+        let (policy, fold, kind, zone, wording) = (policy?, fold?, kind?, zone?, wording?);
         network?;
-        unused.is_none().then(|| (kind.map(|kind| Target { name, kind, policy, fold, zone }), fold))
+        unused.is_none().then(|| (kind.map(|kind| Target { name, kind, policy, fold, zone, wording }), fold))
+    }
+
+    /// What is said instead of the built-in words.
+    fn wording(&mut self, node: &Node) -> Option<Wording> {
+        let fields = self.fields(node, "`message`", &MESSAGE_KEYS, &[])?;
+        let mut template = |key: &str| match fields.get(key) {
+            Some(node) => {
+                let source = self.text(node, &format!("`{key}`"))?.to_owned();
+                match Template::parse(&source, Format::Text) {
+                    Ok(template) => Some(Some(template)),
+                    Err(error) => self.refused(node, &error.to_string()),
+                }
+            }
+            None => Some(None),
+        };
+        let (title, body) = (template("title"), template("body"));
+        let (title, body) = (title?, body?);
+        if title.is_none() && body.is_none() {
+            let help = "write `title`, `body`, or both; or remove it";
+            self.wrong(Check::MissingKey, node, "`message` says nothing", help);
+            return None;
+        }
+        Some(Wording { title, body })
     }
 
     fn zone(&mut self, node: &Node) -> Option<TimeZone> {

@@ -71,7 +71,30 @@ fn configurations_that_are_wrong() {
             ),
         ),
         ("key_twice", with("log: {}\nlog: {}\n")),
-        ("not_supported", with("forward: []\nenrich: [{ lambda: { function: f } }]\n")),
+        (
+            "forward",
+            with(
+                "forward:\n  - { pattern: { source: [aws.iam] }, to: [security] }\n  - { pattern: { source: [aws.iam] }, to: [secrity], when_full: drop }\n  - { to: [] }\n  - { pattern: { source: aws.iam }, too: [security] }\n",
+            ),
+        ),
+        (
+            "forward_to_what_is_shaped",
+            with(
+                "targets:\n  security: { stdout: {} }\n  lake: { kinesis: { stream: s, region: us-east-1, input_path: $.detail } }\nforward: [{ pattern: { source: [aws.iam] }, to: [lake, security] }]\n",
+            ),
+        ),
+        (
+            "enrich_lambda",
+            with(
+                "enrich:\n  - lambda: { function: \"a b\", region: us-east-1 }\n  - lambda: { function: f }\n  - lambda: { function: f, region: us-east-1, timeout: 9s, role: admin }\n  - lambda: { functon: f }\n",
+            ),
+        ),
+        (
+            "message",
+            with(
+                "targets:\n  security: { stdout: {}, message: { title: x } }\n  a: { teams: { webhook: \"https://example.webhook.office.com/x\" }, message: { title: \"{{ detial.title }}\", body: \"{% if %}\", text: x } }\n  b: { teams: { webhook: \"https://example.webhook.office.com/x\" }, message: {} }\n",
+            ),
+        ),
         (
             "enrich",
             with(

@@ -203,6 +203,12 @@ fn the_reader_knows_every_key_of_the_schema() {
     example["targets"]["slack"]["network"] = serde_json::json!({
         "allow": ["10.0.0.0/8"], "plain_http": false, "connect_timeout": "1s", "timeout": "5s"
     });
+    example["targets"]["slack"]["message"] =
+        serde_json::json!({ "title": "{{ detail.title }}", "body": "{{ message.text }}" });
+    example["forward"] = serde_json::json!([{ "pattern": { "source": ["aws.iam"] }, "to": ["stdout"], "when_full": "leave_out" }]);
+    let function =
+        serde_json::json!({ "function": "f", "region": "us-east-1", "timeout": "1s", "on_error": "pass" });
+    example["enrich"].as_array_mut().unwrap().push(serde_json::json!({ "lambda": function }));
     example["routes"] = serde_json::json!([{ "match": { "detail": { "severity": ["critical"] } }, "to": names.clone(), "continue": true }, { "to": names }]);
     let text = example.to_string();
     assert!(accepted(&text), "{example:#}");

@@ -67,6 +67,16 @@ impl Finding {
         }
     }
 
+    /// The same as a drill: nothing happened. `id` is the drill's own, so that nobody takes it for a finding that was told before.
+    #[must_use]
+    pub fn as_drill(mut self, id: String) -> Self {
+        self.id = id;
+        self.detail.drill = true;
+        self.detail.revision = 0;
+        self.detail.title.insert_str(0, "DRILL ");
+        self
+    }
+
     fn told(
         incident: &Incident,
         rule: &Rule,
@@ -116,6 +126,8 @@ impl Finding {
             tags: rule.tags.iter().map(|tag| owned(tag)).collect(),
             owner: rule.owner.as_deref().map(owned),
             context: None,
+            drill: false,
+            conversation: None,
             over_time: incident.basis != Basis::Events,
         };
         Finding {
@@ -203,6 +215,13 @@ pub struct Detail {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<BTreeMap<String, serde_json::Value>>")]
     pub context: Option<serde_json::Map<String, Value>>,
+    /// Whether nothing happened, and it is told to see that telling works. Only there if so; the title begins with `DRILL ` then.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[schemars(with = "Option<bool>")]
+    pub drill: bool,
+    /// Where it stands in its conversation: in what targets are sent, and nowhere else.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub conversation: Option<ConversationDetail>,
     /// Whether it is about more than each event by itself; for those who show findings, and not part of the JSON.
     #[serde(skip)]
     pub over_time: bool,
@@ -290,6 +309,27 @@ impl PrincipalDetail {
             human: principal.human.clone(),
         }
     }
+}
+
+/// Where a finding stands in its conversation: all that is said of one thing at one target.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct ConversationDetail {
+    /// The conversation's id: that of the finding it began with.
+    pub id: String,
+    /// The message's number in it. Numbers grow, and some may be left out.
+    pub number: u32,
+    /// `first`, `update` or `closing`.
+    pub kind: String,
+    /// How many findings are in it so far.
+    pub findings: u64,
+    /// How many findings and revisions were said with others instead of in a message of their own.
+    pub folded: u64,
+    /// When it began.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub since: Option<String>,
+    /// Why it is said now or here, or what was done about it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
 }
 
 /// From and to, both inclusive.

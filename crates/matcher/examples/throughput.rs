@@ -72,8 +72,13 @@ fn measure_matcher(name: &str, log: &[u8], matcher: &Matcher) -> Outcome<()> {
     let mut scratch = Scratch::new();
     measure(name, log, |object| {
         let record = Record::read(object)?;
-        let event =
-            Event { body: Body::Record(record), offset: 0, time: EventTime::from_micros(0), undated: true, logged: EventTime::from_micros(0) };
+        let event = Event {
+            body: Body::Record(record),
+            offset: 0,
+            time: EventTime::from_micros(0),
+            undated: true,
+            logged: EventTime::from_micros(0),
+        };
         Ok(matcher.matches(&event, &mut scratch)?.len())
     })
 }

@@ -222,6 +222,12 @@ impl FindingEvent {
         self.told.detail.state
     }
 
+    /// Whether nothing happened, and it is told to see that telling works.
+    #[must_use]
+    pub fn is_drill(&self) -> bool {
+        self.told.detail.drill == Some(true)
+    }
+
     /// The account it is about; empty if it is about none.
     #[must_use]
     pub fn account(&self) -> &str {

@@ -42,6 +42,9 @@ pub struct Telling {
     /// Why it is said now or here, if that is worth a line: it was held, or nobody acknowledged it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
+    /// Whether it is said because somebody has it in hand.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub acknowledged: bool,
 }
 
 impl Telling {
@@ -56,6 +59,7 @@ impl Telling {
             folded: 0,
             since: None,
             note: None,
+            acknowledged: false,
         }
     }
 }
@@ -67,7 +71,7 @@ impl Telling {
     /// use route::{Kind, Telling};
     ///
     /// let telling = Telling {
-    ///     conversation: "8f2c".to_owned(), number: 1, kind: Kind::Update, findings: 3, folded: 2, since: None, note: None,
+    ///     conversation: "8f2c".to_owned(), number: 1, kind: Kind::Update, findings: 3, folded: 2, since: None, note: None, acknowledged: false,
     /// };
     /// assert_eq!(
     ///     telling.within(r#"{"id":"9a11","detail":{"rule":"root-use"}}"#),
@@ -88,7 +92,7 @@ impl Telling {
             #[serde(skip_serializing_if = "Option::is_none")]
             note: Option<&'t str>,
         }
-        let Telling { conversation, number, kind, findings, folded, since, note } = self;
+        let Telling { conversation, number, kind, findings, folded, since, note, acknowledged: _ } = self;
         let (number, kind, findings, folded, since) = (*number, *kind, *findings, *folded, *since);
         let place = Place { id: conversation, number, kind, findings, folded, since, note: note.as_deref() };
         let Ok(place) = serde_json::to_string(&place) else { return finding.to_owned() };

@@ -55,6 +55,8 @@ fn finding(severity: rules::Severity, state: decide::State) -> Finding {
                 org: Some(text("Example")),
             }),
             context: None,
+            drill: false,
+            conversation: None,
             key: BTreeMap::from([(text("account"), text("111122223333"))]),
             window: Window { from: text("2026-11-03T02:41:09Z"), to: text("2026-11-03T03:41:09Z") },
             count: 3,

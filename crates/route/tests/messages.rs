@@ -58,7 +58,7 @@ fn later_messages_read_otherwise() {
 /// Every text of a message.
 fn texts(message: &Message) -> Vec<&str> {
     let sections = message.sections.iter().map(|section| match &section.body {
-        Body::Prose(text) | Body::Yaml(text) => text.as_str(),
+        Body::Prose(text) | Body::Yaml(text) | Body::Text(text) => text.as_str(),
     });
     let links = message.links.iter().flat_map(|link| [link.label.as_str(), link.url.as_str()]);
     let short = [message.headline.as_str(), &message.summary, &message.rule];

@@ -5,10 +5,13 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use route::Silence;
 use serde::{Deserialize, Serialize};
+
+use crate::drill::{Closed, DrillOrder, Drilled};
 
 /// What can be asked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -57,6 +60,16 @@ pub enum Request {
         /// Who wants it, for the audit list.
         who: String,
     },
+    /// To hold a drill: a rule's own firing test, told to the real targets.
+    Drill {
+        /// What is asked for.
+        order: DrillOrder,
+    },
+    /// To wait until a drill is over where it stays open.
+    DrillEnd {
+        /// The drill.
+        id: String,
+    },
     /// Somebody has a finding in hand: nobody else is told for want of an answer.
     Acknowledge {
         /// The finding, or the conversation it is in.
@@ -88,6 +101,16 @@ pub enum Response {
         /// How many.
         count: u64,
     },
+    /// What came of a drill's messages.
+    Drilled {
+        /// What.
+        drilled: Box<Drilled>,
+    },
+    /// A drill is over.
+    DrillOver {
+        /// What came of saying so.
+        closed: Closed,
+    },
     /// It was done, and is in the store.
     Done,
     /// It was not done.
@@ -109,11 +132,19 @@ fn socket(state: &Path) -> PathBuf {
 /// # Errors
 ///
 /// If somebody is there and does not answer properly.
-#[cfg(unix)]
 pub fn ask(state: &Path, request: &Request) -> io::Result<Option<Response>> {
+    ask_for(state, request, Duration::from_secs(15))
+}
+
+/// The same for what takes longer, because others are asked outside: how long an answer is waited for.
+///
+/// # Errors
+///
+/// If somebody is there and does not answer properly.
+#[cfg(unix)]
+pub fn ask_for(state: &Path, request: &Request, patience: Duration) -> io::Result<Option<Response>> {
     use std::io::{BufRead, BufReader, Read, Write};
     use std::os::unix::net::UnixStream;
-    use std::time::Duration;
 
     let stream = match UnixStream::connect(socket(state)) {
         Ok(stream) => stream,
@@ -122,7 +153,7 @@ pub fn ask(state: &Path, request: &Request) -> io::Result<Option<Response>> {
         }
         Err(error) => return Err(error),
     };
-    stream.set_read_timeout(Some(Duration::from_secs(15)))?;
+    stream.set_read_timeout(Some(patience))?;
     let mut line = serde_json::to_vec(request)?;
     line.push(b'\n');
     (&stream).write_all(&line)?;
@@ -140,7 +171,7 @@ pub fn ask(state: &Path, request: &Request) -> io::Result<Option<Response>> {
 ///
 /// Never.
 #[cfg(not(unix))]
-pub fn ask(_: &Path, _: &Request) -> io::Result<Option<Response>> {
+pub fn ask_for(_: &Path, _: &Request, _: Duration) -> io::Result<Option<Response>> {
     Ok(None)
 }
 

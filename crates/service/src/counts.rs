@@ -11,6 +11,10 @@
 //! | `hidden/suppression/ID`, `hidden/silence/ID` | revisions of findings by what hid them |
 //! | `messages/first`, `messages/update`, `messages/closing` | messages that were put into the outbox, by their place in the conversation |
 //! | `conversations/given-up/STANDING` | conversations that were given up because there were too many, by how they stood |
+//! | `drills/delivered`, `drills/failed` | messages of drills |
+//! | `enrich/answered`, `enrich/failed`, `enrich/left-out` | findings that somebody was to be asked about: with an answer, without, and not asked because nobody answered lately |
+//! | `forward/TARGET/queued`, `…/delivered`, `…/given-up`, `…/too-large`, `…/left-out` | events that go on as they are: put into the outbox, arrived, dead letters, larger than the target takes, and left out because too much waited |
+//! | `built-in-words/TARGET` | messages of which the target's own template made nothing |
 //! | `forgotten` | events that rules took in and had to forget before anything came of them |
 //! | `given-up/ID` | keys and events that a rule gave up because it had too many, whether or not anything was lost with them |
 //! | `rules/ID` | revisions of findings by rule |

@@ -12,21 +12,22 @@
 //! It is a thread of its own, because asking the store blocks; the targets' workers run in the service's runtime.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::sync::mpsc::Sender;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
 use route::{FindingEvent, TargetName, Telling};
 use store::{Attempt, Attempts, Delivery, DeliveryKey, Outcome, Reader, Receipts, Rewind, Store};
 use targets::respond::AuditList;
-use targets::{Clock, Dispatcher, Fate, Job, Lane, Next, NotTaken, Report, Reports};
+use targets::{Clock, Dispatcher, Events, Fate, Job, Lane, Load, Next, NotTaken, Report, Reports};
 use tokio::sync::{Notify, watch};
 
 use crate::Journal;
 use crate::decider::Input;
+use crate::forward::target_of;
 use crate::latency::Latencies;
-use crate::parcel::Parcel;
+use crate::parcel::{Parcel, unpack_events};
 use crate::respond::StoredList;
 
 /// How many entries one transaction starts at most.
@@ -52,12 +53,23 @@ pub(crate) struct Courier {
     pub(crate) clock: Clock,
     pub(crate) jitter: targets::Jitter,
     pub(crate) journal: Journal,
+    /// Why a delivery to each target last failed, as it was said.
+    pub(crate) said: Mutex<BTreeMap<TargetName, String>>,
 }
 
 /// What comes back with a report.
 struct Tag {
     attempt: Attempt,
-    about: About,
+    about: What,
+}
+
+/// What is on its way.
+#[derive(Debug, Clone, Copy)]
+enum What {
+    /// A message.
+    Message(About),
+    /// So many events.
+    Events(u64),
 }
 
 /// What is measured when it has arrived.
@@ -231,7 +243,16 @@ impl Courier {
         let now = (self.clock)();
         let mut receipts = Receipts::new(now.as_millisecond());
         for Report { tag: Tag { attempt, about }, target, fate } in reports {
+            if let Fate::Tried(Next::Delivered(receipt)) = &fate
+                && receipt.in_built_in_words.is_some()
+            {
+                receipts.count(&format!("built-in-words/{target}"), 1);
+            }
             let outcome = self.outcome(&attempt, about, &target, fate, now);
+            let outcome = match about {
+                What::Message(_) => outcome,
+                What::Events(events) => forwarded(outcome, &target, events, &mut receipts),
+            };
             receipts.note(attempt, outcome);
         }
         self.commit_receipts(receipts).await
@@ -240,23 +261,38 @@ impl Courier {
     fn outcome(
         &self,
         attempt: &Attempt,
-        about: About,
+        about: What,
         target: &TargetName,
         fate: Fate,
         now: Timestamp,
     ) -> Outcome {
         match fate {
             Fate::Tried(Next::Delivered(receipt)) => {
+                self.said.lock().unwrap_or_else(PoisonError::into_inner).remove(target);
                 let line = self.journal.debug("delivered");
                 line.with("key", attempt.key())
                     .with("attempt", attempt.number())
                     .with("answer", &receipt.text)
                     .done();
-                self.latencies.delivered(about.class, about.happened, about.received, now);
+                if let Some(reason) = &receipt.in_built_in_words {
+                    let line = self.journal.warn(
+                        "a message went out in the built-in words: the target's `message` made nothing of it",
+                    );
+                    line.with("target", target).with("key", attempt.key()).with("reason", reason).done();
+                }
+                if let What::Message(about) = about {
+                    self.latencies.delivered(about.class, about.happened, about.received, now);
+                }
                 Outcome::Delivered { receipt: receipt.text.into_bytes(), handle: receipt.handle }
             }
             Fate::Tried(Next::RetryAt { at, reason }) => {
-                let line = self.journal.warn("a delivery failed and will be tried again");
+                // What keeps all deliveries to a target waiting is said once, until it is something else.
+                let is_said = {
+                    let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+                    said.insert(target.clone(), reason.clone()).as_ref() == Some(&reason)
+                };
+                let what = "a delivery failed and will be tried again";
+                let line = if is_said { self.journal.debug(what) } else { self.journal.warn(what) };
                 let line = line.with("target", target).with("key", attempt.key());
                 line.with("attempt", attempt.number()).with("reason", &reason).with("at", at).done();
                 Outcome::Failed { error: reason, due_ms: at.as_millisecond() }
@@ -331,8 +367,17 @@ struct Due {
 
 fn job(due: Due, attempt: Attempt, now: Timestamp) -> Result<Box<Job<Tag>>, (Attempt, String)> {
     let Due { entry, earlier } = due;
-    let read = || -> Result<(targets::Delivery, About), String> {
+    let read = || -> Result<(Load, What), String> {
         let payload = entry.payload.as_deref().ok_or("its message is gone")?;
+        if let Some(events) = unpack_events(payload) {
+            let events = events.map_err(|error| error.to_string())?;
+            let target = TargetName::new(entry.key.target()).ok_or("its target has no possible name")?;
+            let count = events.len() as u64;
+            return Ok((
+                Load::Events(Events::new(target, entry.key.to_string(), events)),
+                What::Events(count),
+            ));
+        }
         let parcel = Parcel::unpack(payload).map_err(|error| error.to_string())?;
         let json = parcel.finding.get();
         let finding = match &parcel.telling {
@@ -343,16 +388,33 @@ fn job(due: Due, attempt: Attempt, now: Timestamp) -> Result<Box<Job<Tag>>, (Att
         let target = TargetName::new(entry.key.target()).ok_or("its target has no possible name")?;
         let about = About { class: parcel.class, received: parcel.received, happened: parcel.happened };
         let telling = parcel.telling.unwrap_or_else(|| Telling::alone(&finding));
-        Ok((targets::Delivery::told(target, finding, telling, earlier), about))
+        let delivery = targets::Delivery::told(target, finding, telling, earlier);
+        Ok((delivery.into(), What::Message(about)))
     };
     match read() {
-        Ok((delivery, about)) => Ok(Box::new(Job {
-            delivery,
+        Ok((load, about)) => Ok(Box::new(Job {
+            load,
             attempt: attempt.number_in_round(),
             first_enqueued: Timestamp::from_millisecond(entry.created_ms).unwrap_or(now),
             tag: Tag { attempt, about },
         })),
         Err(error) => Err((attempt, error)),
+    }
+}
+
+/// What becomes of a batch of events: one that has arrived is forgotten, or the store would hold every event that ever came by.
+fn forwarded(outcome: Outcome, lane: &TargetName, events: u64, receipts: &mut Receipts) -> Outcome {
+    let name = target_of(lane.as_str());
+    match outcome {
+        Outcome::Delivered { .. } => {
+            receipts.count(&format!("forward/{name}/delivered"), events);
+            Outcome::Forgotten
+        }
+        Outcome::Dead { error } => {
+            receipts.count(&format!("forward/{name}/given-up"), events);
+            Outcome::Dead { error }
+        }
+        outcome => outcome,
     }
 }
 

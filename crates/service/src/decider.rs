@@ -14,7 +14,7 @@
 //! * A batch that was refused (the disk is full) is kept and tried again; nothing overtakes it. Memory does not grow meanwhile,
 //!   because sources have a bounded number of batches without a verdict.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::Duration;
@@ -35,6 +35,7 @@ use crate::deliberation::{Deliberation, DeliberationError, Told};
 use crate::desk::{Became, Desk, Fresh, Order, Put};
 use crate::enrichment::Enrichment;
 use crate::examine::{Entrance, Hit, Part, Piece};
+use crate::forward::{BACKLOG_MAX, Backlog, Forwarded, Gathered, target_of};
 use crate::health::{Health, State};
 use crate::recent::Recent;
 use crate::respond::About;
@@ -106,6 +107,7 @@ struct Open {
     batch: store::Batch,
     acknowledges: Vec<Acknowledge>,
     answers: Vec<Answer>,
+    gathered: Gathered,
     bytes: usize,
     deliveries: u64,
     empty: bool,
@@ -127,6 +129,9 @@ struct Run {
     early: BTreeMap<u64, Option<Box<Piece>>>,
     next: u64,
     recent: Recent,
+    backlog: Backlog,
+    /// Lanes of forwarded events in which as much waits as may.
+    full_lanes: BTreeSet<String>,
     full: bool,
     gave_up: bool,
 }
@@ -136,6 +141,10 @@ impl Decider {
     pub(crate) fn run(self) -> Ending {
         let mut open = Open::new((self.clock)());
         let mut decider = self;
+        let backlog = match decider.store.reader() {
+            Ok(reader) => Backlog::new(reader),
+            Err(error) => return Ending::Failed(error),
+        };
         open.batch = std::mem::replace(&mut decider.first, store::Batch::new(0));
         open.empty = false;
         let mut run = Run {
@@ -145,6 +154,8 @@ impl Decider {
             early: BTreeMap::new(),
             next: 0,
             recent: Recent::default(),
+            backlog,
+            full_lanes: BTreeSet::new(),
             full: false,
             gave_up: false,
         };
@@ -216,7 +227,8 @@ impl Run {
     /// Decides the pieces whose turn it is. One under another program waits until all before it is in the store, because the state it
     /// goes on from is read from there.
     fn decide_in_order(&mut self) -> Result<(), DeliberationError> {
-        while let Some(piece) = self.early.get(&self.next) {
+        while self.early.contains_key(&self.next) && !self.must_wait()? {
+            let Some(piece) = self.early.get(&self.next) else { break };
             let program = piece.as_ref().map(|piece| Arc::clone(&piece.program));
             if let Some(program) =
                 program.filter(|program| !Arc::ptr_eq(program, self.decider.deliberation.program()))
@@ -302,6 +314,8 @@ impl Run {
     }
 
     fn submit(&mut self, now: Timestamp) {
+        let put = self.open.gathered.flush(now, &mut self.open.batch);
+        self.open.deliveries += put.deliveries;
         let Open { batch, acknowledges, answers, deliveries, .. } =
             std::mem::replace(&mut self.open, Open::new(now));
         self.flying = Some(Flying { acknowledges, answers, deliveries, refused: None });
@@ -351,8 +365,19 @@ impl Run {
     }
 
     fn decide_part(&mut self, source: &str, part: Part, received: Timestamp) {
-        let Part { origin, class, mut tally, events, minutes, hits, handovers, latest, rejected, trouble } =
-            part;
+        let Part {
+            origin,
+            class,
+            mut tally,
+            events,
+            minutes,
+            hits,
+            forwards,
+            handovers,
+            latest,
+            rejected,
+            trouble,
+        } = part;
         let journal = &self.decider.journal;
         if let Some(trouble) = trouble {
             self.open.batch.count(&format!("sources/{source}/unreadable"), 1);
@@ -367,6 +392,7 @@ impl Run {
         self.decider.deliberation.hear(class, &latest, received);
         self.decider.deliberation.hear_of_people(handovers, &mut self.open.batch);
         let mut hits = hits.into_iter().peekable();
+        let mut forwards = forwards.into_iter().peekable();
         let mut signals = SignalTally::default();
         let mut unmatched = Unmatched::default();
         let program = Arc::clone(self.decider.deliberation.program());
@@ -382,6 +408,10 @@ impl Run {
             if let Some(minutes) = minutes.get(number).filter(|_| first) {
                 unmatched.add(*minutes, hit.as_ref(), program.with_defaults());
             }
+            if let Some(forwarded) = forwards.next_if(|forwarded| forwarded.event == number && first) {
+                self.forward(&program, &forwarded, received);
+            }
+            forwards.next_if(|forwarded| forwarded.event == number);
             // A copy is asked too: only its rules know whether they have decided on it.
             if let Some(hit) = hit {
                 let Decider { deliberation, .. } = &mut self.decider;
@@ -394,6 +424,60 @@ impl Run {
         }
         self.count(class, &tally, &signals);
         self.tell();
+    }
+
+    /// Puts an event into the outbox as it is. Where as much waits as may, it is left out if that was asked for; whoever is to wait waits before
+    /// the next piece.
+    fn forward(&mut self, program: &Program, forwarded: &Forwarded, now: Timestamp) {
+        for lane in forwarded.lanes.iter().filter_map(|lane| program.forwards().lanes.get(*lane)) {
+            if !lane.waits && self.full_lanes.contains(lane.name.as_str()) {
+                let name = target_of(lane.name.as_str());
+                self.open.batch.count(&format!("forward/{name}/left-out"), 1);
+                continue;
+            }
+            let put = self.open.gathered.add(lane, &forwarded.text, now, &mut self.open.batch);
+            self.open.deliveries += put.deliveries;
+            self.open.bytes += put.bytes;
+        }
+    }
+
+    /// Whether a target has so much waiting that its sources are to wait too. Said when it begins and when it is over.
+    fn must_wait(&mut self) -> Result<bool, store::Error> {
+        let program = Arc::clone(self.decider.deliberation.program());
+        if program.forwards().is_empty() && self.full_lanes.is_empty() {
+            return Ok(false);
+        }
+        let now = (self.decider.clock)();
+        let (mut full, mut waits) = (BTreeSet::new(), false);
+        for lane in &program.forwards().lanes {
+            if self.backlog.is_full(lane, now)? {
+                full.insert(lane.name.to_string());
+                waits |= lane.waits;
+            }
+        }
+        if full != self.full_lanes {
+            let journal = &self.decider.journal;
+            for lane in full.difference(&self.full_lanes) {
+                let what = if waits { "its sources wait" } else { "events are left out" };
+                let line = journal
+                    .error("too much waits for a target that events are forwarded to")
+                    .with("target", target_of(lane));
+                line.with("batches", BACKLOG_MAX).with("so", what).done();
+            }
+            for lane in self.full_lanes.difference(&full) {
+                journal
+                    .info("a target that events are forwarded to has caught up")
+                    .with("target", target_of(lane))
+                    .done();
+            }
+            self.decider.health.forward(full.first().map(|lane| State::Unhealthy {
+                reason: format!("{BACKLOG_MAX} batches of events wait for {}", target_of(lane)),
+                next_step: "`trailhound deliveries list` shows why it takes none".to_owned(),
+                since: now,
+            }));
+            self.full_lanes = full;
+        }
+        Ok(waits)
     }
 
     fn count(&mut self, class: SourceClass, tally: &Tally, signals: &SignalTally) {
@@ -468,7 +552,15 @@ impl Unmatched {
 impl Open {
     fn new(now: Timestamp) -> Self {
         let batch = store::Batch::new(now.as_millisecond());
-        Open { batch, acknowledges: Vec::new(), answers: Vec::new(), bytes: 0, deliveries: 0, empty: true }
+        Open {
+            batch,
+            acknowledges: Vec::new(),
+            answers: Vec::new(),
+            gathered: Gathered::default(),
+            bytes: 0,
+            deliveries: 0,
+            empty: true,
+        }
     }
 
     fn note(&mut self, put: Put) {

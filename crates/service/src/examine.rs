@@ -9,6 +9,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, mpsc as std_mpsc};
 
+use cloudtrail::eventbridge::write_envelope;
 use cloudtrail::outcome::{Outcome, RejectReason, SkipReason, Tally};
 use cloudtrail::{AccountId, Decoder, Event, EventId, EventTime, Item, Region};
 use context::Handover;
@@ -21,6 +22,7 @@ use targets::Clock;
 use tokio::sync::mpsc;
 
 use crate::decider::Input;
+use crate::forward::Forwarded;
 use crate::{Journal, Program};
 
 /// The program of the moment.
@@ -60,6 +62,8 @@ pub(crate) struct Part {
     pub(crate) minutes: Vec<(i64, i64)>,
     /// Those of them that a selector matched.
     pub(crate) hits: Vec<Hit>,
+    /// Those that go on as they are.
+    pub(crate) forwards: Vec<Forwarded>,
     /// Whose credentials are whose, as far as its events tell.
     pub(crate) handovers: Vec<Handover>,
     /// The latest time of each account and region in it.
@@ -193,6 +197,7 @@ impl Examiner {
             events: Vec::new(),
             minutes: Vec::new(),
             hits: Vec::new(),
+            forwards: Vec::new(),
             handovers: Vec::new(),
             latest: BTreeMap::new(),
             rejected: None,
@@ -242,9 +247,12 @@ impl Part {
                 return self.reject(event.offset, RejectReason::Malformed { reason: malformed.reason, at });
             }
         };
+        let forward_to =
+            if program.forwards().is_empty() { Vec::new() } else { program.forward_lanes(matched) };
         let judgements = judge.judge(event, matched);
         let fires = judgements.iter().any(|(_, judgement)| matches!(judgement, Judgement::Fires { .. }));
-        if fires && EventInPlace::new(event).check().is_err() {
+        // What is told, or goes on, has to be JSON through and through.
+        if (fires || !forward_to.is_empty()) && EventInPlace::new(event).check().is_err() {
             return self.reject(event.offset, RejectReason::Unreadable);
         }
         self.handovers.extend(Handover::of(event));
@@ -257,6 +265,14 @@ impl Part {
         if !program.with_defaults().is_empty() {
             let minute = |time: EventTime| time.as_seconds().div_euclid(60);
             self.minutes.push((minute(event.time), minute(event.logged)));
+        }
+        if !forward_to.is_empty() {
+            let mut text = Vec::new();
+            write_envelope(event, &mut text);
+            // Text that is JSON is UTF-8.
+            if let Ok(text) = String::from_utf8(text) {
+                self.forwards.push(Forwarded { event: self.events.len() - 1, lanes: forward_to, text });
+            }
         }
         if judgements.is_empty() {
             return;

@@ -45,6 +45,8 @@ struct Parts {
     store: Option<State>,
     /// Why the last reload was refused.
     reload: Option<State>,
+    /// Why events cannot be forwarded as fast as they come.
+    forward: Option<State>,
     stopping: bool,
 }
 
@@ -69,6 +71,10 @@ impl Health {
         self.with(|parts| parts.reload = Some(state));
     }
 
+    pub(crate) fn forward(&self, state: Option<State>) {
+        self.with(|parts| parts.forward = state);
+    }
+
     pub(crate) fn stopping(&self) {
         self.with(|parts| parts.stopping = true);
     }
@@ -90,6 +96,10 @@ impl Health {
             for (name, state) in &parts.sources {
                 ready &= state.is_well();
                 told.push((format!("source {name}"), state.clone()));
+            }
+            if let Some(state) = &parts.forward {
+                ready &= state.is_well();
+                told.push(("forward".to_owned(), state.clone()));
             }
             told.extend(parts.reload.clone().map(|state| ("reload".to_owned(), state)));
             (ready, told)

@@ -135,6 +135,24 @@ pub(crate) fn render(shown: &Shown<'_>) -> String {
                     *value,
                 );
             }
+            ("drills", outcome, _) => {
+                add(
+                    "trailhound_drill_messages_total",
+                    "counter",
+                    "Messages of drills, which are counted nowhere else.",
+                    label("outcome", outcome),
+                    *value,
+                );
+            }
+            ("enrich", outcome, _) => {
+                add(
+                    "trailhound_enriched_findings_total",
+                    "counter",
+                    "Findings that somebody was to be asked about, by what came of it.",
+                    label("outcome", outcome),
+                    *value,
+                );
+            }
             ("forgotten", ..) => {
                 add(
                     "trailhound_forgotten_total",
@@ -159,6 +177,27 @@ pub(crate) fn render(shown: &Shown<'_>) -> String {
                     "counter",
                     "Revisions of findings by rule.",
                     label("rule", rule),
+                    *value,
+                );
+            }
+            ("built-in-words", target, _) => {
+                add(
+                    "trailhound_messages_in_built_in_words_total",
+                    "counter",
+                    "Messages of which the target's own template made nothing.",
+                    label("target", target),
+                    *value,
+                );
+            }
+            ("forward", ..) => {
+                let (target, outcome) =
+                    name.trim_start_matches("forward/").rsplit_once('/').unwrap_or_default();
+                let labels = format!("{},{}", label("target", target), label("outcome", outcome));
+                add(
+                    "trailhound_forwarded_events_total",
+                    "counter",
+                    "Events that go on as they are, by target and what became of them.",
+                    labels,
                     *value,
                 );
             }

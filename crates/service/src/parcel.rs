@@ -35,9 +35,47 @@ impl Parcel {
     }
 }
 
+/// What a batch of events begins with, and no parcel does.
+const EVENTS: &[u8] = br#"{"events":["#;
+
+/// Packs events, each JSON on one line.
+pub(crate) fn pack_events(texts: &[String]) -> Vec<u8> {
+    let mut packed = EVENTS.to_vec();
+    for (text, place) in texts.iter().zip(0..) {
+        if place > 0 {
+            packed.push(b',');
+        }
+        packed.extend_from_slice(text.as_bytes());
+    }
+    packed.extend_from_slice(b"]}");
+    packed
+}
+
+/// The events of a batch; none if it is a parcel.
+pub(crate) fn unpack_events(bytes: &[u8]) -> Option<Result<Vec<Box<str>>, serde_json::Error>> {
+    #[derive(Deserialize)]
+    struct Packed<'b> {
+        #[serde(borrow)]
+        events: Vec<&'b RawValue>,
+    }
+    let unpack = || serde_json::from_slice::<Packed<'_>>(bytes);
+    bytes
+        .starts_with(EVENTS)
+        .then(|| unpack().map(|packed| packed.events.iter().map(|event| event.get().into()).collect()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn events_come_out_as_they_went_in() {
+        let texts = [r#"{"id":"1","detail":{"n":1.0}}"#.to_owned(), "{}".to_owned()];
+        let unpacked = unpack_events(&pack_events(&texts)).unwrap().unwrap();
+        assert_eq!(unpacked.iter().map(|text| &**text).collect::<Vec<_>>(), texts);
+        assert!(unpack_events(br#"{"class":"s3","finding":{}}"#).is_none());
+        assert!(unpack_events(br#"{"events":[{]}"#).unwrap().is_err());
+    }
 
     #[test]
     fn what_an_earlier_version_packed_can_be_unpacked() {

@@ -6,7 +6,7 @@
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use crate::Responses;
+use crate::{Forwards, Responses, TestFiles};
 use context::Context;
 use decide::{KnownValues, Lateness};
 use matcher::{Builder, Matcher, RuleId};
@@ -19,6 +19,7 @@ use targets::Enricher;
 pub struct Program {
     rules: RuleSet,
     matcher: Matcher,
+    forwards: Forwards,
     with_defaults: Vec<(u32, MetricTime)>,
     known: RwLock<KnownValues>,
     /// What rules may ask of the organization.
@@ -31,7 +32,26 @@ pub struct Program {
     pub responses: Responses,
     /// A lane that has told nothing for so long is assumed to have nothing to tell, beyond its lateness. A quarter of an hour, unless set.
     pub idle: Duration,
+    /// Where tests of rules find their events, for drills.
+    pub test_files: TestFiles,
     enrichers: Vec<(Arc<Enricher>, Duration)>,
+}
+
+/// The selectors of all rules, by their place, and after them the patterns of events that go on.
+fn index(rules: &RuleSet, forwards: &Forwards) -> Matcher {
+    let mut builder = Builder::new();
+    for (number, &selection) in (0..).zip(rules.selections()) {
+        match rules.selector(selection) {
+            Some(Selector::Pattern(pattern)) => builder.add_pattern(RuleId(number), pattern),
+            Some(Selector::Filter(filter)) => builder.add_filter(RuleId(number), filter),
+            None => {}
+        }
+    }
+    for (number, forward) in (0..).zip(&forwards.patterns) {
+        let rules = u32::try_from(rules.selections().len()).unwrap_or(u32::MAX);
+        builder.add_pattern(RuleId(rules.saturating_add(number)), &forward.pattern);
+    }
+    builder.build()
 }
 
 /// How long most lanes are silent at times, without anything being wrong.
@@ -41,14 +61,6 @@ impl Program {
     /// Compiles rules into one index.
     #[must_use]
     pub fn new(rules: RuleSet, context: Context, policy: impl Into<Policy>, lateness: Lateness) -> Self {
-        let mut builder = Builder::new();
-        for (number, &selection) in (0..).zip(rules.selections()) {
-            match rules.selector(selection) {
-                Some(Selector::Pattern(pattern)) => builder.add_pattern(RuleId(number), pattern),
-                Some(Selector::Filter(filter)) => builder.add_filter(RuleId(number), filter),
-                None => {}
-            }
-        }
         let has_default =
             |rule: &Rule| rule.publishes().is_some_and(|of| of.definition.default_value.is_some());
         let with_defaults = (0..)
@@ -56,7 +68,8 @@ impl Program {
             .filter(|(_, rule)| has_default(rule))
             .map(|(number, rule)| (number, rule.time()));
         Program {
-            matcher: builder.build(),
+            matcher: index(&rules, &Forwards::default()),
+            forwards: Forwards::default(),
             with_defaults: with_defaults.collect(),
             known: RwLock::default(),
             rules,
@@ -65,6 +78,7 @@ impl Program {
             lateness,
             idle: IDLE,
             responses: Responses::default(),
+            test_files: TestFiles::default(),
             enrichers: Vec::new(),
         }
     }
@@ -73,6 +87,24 @@ impl Program {
     #[must_use]
     pub fn with_enrichers(self, enrichers: Vec<(Arc<Enricher>, Duration)>) -> Self {
         Program { enrichers, ..self }
+    }
+
+    /// The same with events that go on as they are.
+    #[must_use]
+    pub fn with_forwards(self, forwards: Forwards) -> Self {
+        let matcher = if forwards.is_empty() { self.matcher } else { index(&self.rules, &forwards) };
+        Program { matcher, forwards, ..self }
+    }
+
+    pub(crate) fn forwards(&self) -> &Forwards {
+        &self.forwards
+    }
+
+    /// The lanes on which an event goes on, of what the index found for it.
+    pub(crate) fn forward_lanes(&self, matched: &[RuleId]) -> Vec<usize> {
+        let rules = self.rules.selections().len();
+        let places = matched.iter().filter_map(|id| usize::try_from(id.0).ok()?.checked_sub(rules));
+        self.forwards.lanes_of(places)
     }
 
     pub(crate) fn enrichers(&self) -> &[(Arc<Enricher>, Duration)] {

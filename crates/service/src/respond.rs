@@ -14,7 +14,7 @@ use route::message::PROSE_MAX;
 use route::printable::line;
 use route::{FindingEvent, TargetName};
 use serde_json::value::RawValue;
-use store::{Batch, DeliveryKey, Store};
+use store::{Batch, DeliveryKey, Namespace, Store};
 use targets::respond::{AuditList, Note, NoteError, Stage};
 use tokio::sync::oneshot;
 
@@ -64,8 +64,7 @@ impl Responses {
 
     /// The lanes in which a finding is responded to. One that no longer stands is not, and neither is a drill.
     fn of<'a>(&'a self, finding: &'a FindingEvent) -> impl Iterator<Item = &'a TargetName> {
-        let is_drill = finding.event().leaves("detail.drill").next().is_some();
-        let stands = finding.state() == route::State::Firing && !is_drill;
+        let stands = finding.state() == route::State::Firing && !finding.is_drill();
         let asked = move |response: &&Response| {
             stands && response.pattern.as_ref().is_none_or(|pattern| pattern.matches(finding.event()))
         };
@@ -131,6 +130,10 @@ impl AuditList for StoredList {
         let told = self.told(&note);
         let at_ms = note.at.as_millisecond();
         let mut batch = Batch::new(at_ms);
+        if matches!(note.stage, Stage::Intended | Stage::DryRun) {
+            let (acted, key) = (acted(), acted_key(&note.response, &note.account));
+            batch.adopt(&acted).put(&acted, &key, 1, &at_ms.to_be_bytes());
+        }
         batch.audit(store::Audit {
             at_ms,
             actor: format!("respond {}", note.response),
@@ -147,6 +150,21 @@ impl AuditList for StoredList {
         }
         Ok(())
     }
+
+    fn last_acted(&self, response: &str, account: &str) -> Option<Timestamp> {
+        let mut reader = self.store.reader().ok()?;
+        let value = reader.snapshot().ok()?.state(&acted(), &acted_key(response, account)).ok()??;
+        Timestamp::from_millisecond(i64::from_be_bytes(value.value.as_slice().try_into().ok()?)).ok()
+    }
+}
+
+/// When each response last meant to act in each account: its cool-down outlives the process. The name has a full stop in it, as no rule's id has.
+fn acted() -> Namespace {
+    Namespace::new("respond.acted", [0; 32])
+}
+
+fn acted_key(response: &str, account: &str) -> Vec<u8> {
+    format!("{response}\0{account}").into_bytes()
 }
 
 #[cfg(test)]
@@ -187,6 +205,7 @@ mod tests {
             stage: targets::respond::Stage::Done,
             subject: "main".to_owned(),
             said: "main was off and is on again".to_owned(),
+            account: "111122223333".to_owned(),
             finding: "8f2c".to_owned(),
             revision: 0,
             rule: "r".to_owned(),
@@ -206,6 +225,11 @@ mod tests {
         for stage in [Stage::Failed, Stage::Failed, Stage::Intended] {
             list.note(Note { stage, said: "access denied".to_owned(), ..note.clone() }).unwrap();
         }
+        // Another process goes by when it last meant to act; what only went wrong was no action.
+        let (orders, _) = std::sync::mpsc::channel();
+        let again = StoredList::new(Arc::clone(&store), orders);
+        assert_eq!(again.last_acted("switch-on", "111122223333"), Some(note.at));
+        assert_eq!(again.last_acted("switch-on", "444455556666"), None);
         let said: Vec<String> = said.try_iter().map(|input| note_of(input).1).collect();
         assert_eq!(said, ["start-logging of main failed: access denied"], "once");
         let mut reader = store.reader().unwrap();

@@ -7,28 +7,31 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::num::NonZero;
 use std::path::PathBuf;
-use std::sync::{Arc, PoisonError, RwLock, mpsc as std_mpsc};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, mpsc as std_mpsc};
 use std::thread;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use store::{Audit, DeadLetters, Prune, Store};
+use targets::respond::AuditList;
 use targets::{Clock, Jitter};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio::sync::{Notify, mpsc, oneshot, watch};
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
 
 use crate::control::{self, Request, Response};
 use crate::courier::{Courier, Lanes};
 use crate::decider::{Decider, Ending, Input};
 use crate::deliberation::{Deliberation, DeliberationError};
 use crate::desk::{Desk, DeskError, Order, Standings};
+use crate::drill::{Closed, Drill, DrillOrder};
 use crate::enrichment::Enrichment;
 use crate::examine::{Current, Entrance, work};
 use crate::health::{Health, State};
 use crate::latency::Latencies;
 use crate::operations::{Exposed, Operations, Sight, describe, router};
+use crate::respond::StoredList;
 use crate::slack_actions::{self, Door};
 use crate::steady::steady;
 use crate::supervisor::{Supervised, Surroundings, supervise};
@@ -45,6 +48,8 @@ const COURIER_END: Duration = Duration::from_millis(2_500);
 const LOOK: Duration = Duration::from_secs(2);
 /// How often old rows are forgotten.
 const FORGET: Duration = Duration::from_secs(600);
+/// How many drills may be held at once.
+const DRILLS_MAX: usize = 8;
 /// Batches between the sources and the workers. Sources bound what is on its way themselves.
 const ARRIVALS_MAX: usize = 16;
 
@@ -350,6 +355,9 @@ struct Running {
     decider: oneshot::Receiver<Ending>,
     stop_courier: watch::Sender<Option<Duration>>,
     courier: oneshot::Receiver<Result<(), store::Error>>,
+    drills: JoinSet<()>,
+    /// What came of closing drills, for those who still ask.
+    closed: BTreeMap<String, oneshot::Receiver<Closed>>,
 }
 
 impl Running {
@@ -431,6 +439,7 @@ impl Running {
             clock: steady(clock.clone()),
             jitter: jitter.clone(),
             journal: journal.clone(),
+            said: Mutex::default(),
         };
         let (courier_sender, courier_ended) = oneshot::channel();
         let runtime = tokio::runtime::Handle::current();
@@ -464,6 +473,8 @@ impl Running {
             decider: decider_ended,
             stop_courier,
             courier: courier_ended,
+            drills: JoinSet::new(),
+            closed: BTreeMap::new(),
         };
         for source in sources {
             running.begin_source(source);
@@ -575,7 +586,7 @@ impl Running {
         }
     }
 
-    fn answer(&self, request: Request, answer: oneshot::Sender<Response>) {
+    fn answer(&mut self, request: Request, answer: oneshot::Sender<Response>) {
         let response = match request {
             Request::Health => {
                 let (ready, parts) = self.health.told();
@@ -596,6 +607,8 @@ impl Running {
             Request::SilenceLike { finding, who, why, until } => {
                 return self.order(Order::SilenceLike { finding, who, why, until }, answer);
             }
+            Request::Drill { order } => return self.drill(order, answer),
+            Request::DrillEnd { id } => return self.drill_end(&id, answer),
             Request::Note { finding, note } => return self.order(Order::Note { finding, note }, answer),
             Request::Unsilence { id, who } => return self.order(Order::Unsilence { id, who }, answer),
             Request::Acknowledge { finding, by } => {
@@ -603,6 +616,54 @@ impl Running {
             }
         };
         let _ = answer.send(response);
+    }
+
+    /// Holds a drill beside everything else, and answers when its messages have been sent.
+    fn drill(&mut self, order: DrillOrder, answer: oneshot::Sender<Response>) {
+        while self.drills.try_join_next().is_some() {}
+        if self.drills.len() >= DRILLS_MAX {
+            let reason = format!("{DRILLS_MAX} drills are being held: wait until one is over");
+            return drop(answer.send(Response::Refused { reason }));
+        }
+        let list: Arc<dyn AuditList> =
+            Arc::new(StoredList::new(Arc::clone(&self.store), self.to_decider.clone()));
+        let lanes = Arc::clone(&self.lanes.borrow());
+        let drill = Drill {
+            order,
+            program: Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner)),
+            lanes: lanes(&list),
+            store: Arc::clone(&self.store),
+            journal: self.settings.journal.clone(),
+            now: (self.clock)(),
+            ends: self.stop_courier.subscribe(),
+        };
+        let (told, drilled) = oneshot::channel();
+        let (closed, over) = oneshot::channel();
+        while self.closed.len() >= DRILLS_MAX {
+            self.closed.pop_first();
+        }
+        self.closed.insert(drill.id(), over);
+        self.drills.spawn(drill.hold(told, closed));
+        tokio::spawn(async move {
+            let _ = answer.send(match drilled.await {
+                Ok(Ok(drilled)) => Response::Drilled { drilled: Box::new(drilled) },
+                Ok(Err(reason)) => Response::Refused { reason },
+                Err(_) => Response::Refused { reason: "the service ended before it was done".to_owned() },
+            });
+        });
+    }
+
+    /// Answers when a drill is over.
+    fn drill_end(&mut self, id: &str, answer: oneshot::Sender<Response>) {
+        let Some(over) = self.closed.remove(id) else {
+            return drop(answer.send(Response::Refused { reason: format!("there is no drill `{id}`") }));
+        };
+        tokio::spawn(async move {
+            let _ = answer.send(match over.await {
+                Ok(closed) => Response::DrillOver { closed },
+                Err(_) => Response::Refused { reason: "the service ended before it was over".to_owned() },
+            });
+        });
     }
 
     /// Hands an order to the decider, and answers when it is in the store.
@@ -667,8 +728,18 @@ impl Running {
     }
 
     async fn end(self, by_itself: bool) -> Result<(), ServiceError> {
-        let Running { settings, health, around, sources, to_decider, decider, stop_courier, courier, .. } =
-            self;
+        let Running {
+            settings,
+            health,
+            around,
+            sources,
+            to_decider,
+            decider,
+            stop_courier,
+            courier,
+            mut drills,
+            ..
+        } = self;
         let journal = settings.journal;
         journal.info("the service ends").done();
         health.stopping();
@@ -690,10 +761,15 @@ impl Running {
             }
         };
         stop_courier.send_replace(Some(COURIER_END));
+        // What a drill left open is closed meanwhile.
+        let drills = tokio::spawn(async move { while drills.join_next().await.is_some() {} });
         if tokio::time::timeout(COURIER_END + Duration::from_secs(1), courier).await.is_err() {
             journal
                 .warn("deliveries under way were broken off; they are sent again under the same key")
                 .done();
+        }
+        if tokio::time::timeout(Duration::from_millis(500), drills).await.is_err() {
+            journal.warn("a drill was broken off; what it opened may have to be closed by hand").done();
         }
         journal.info("the service has ended").done();
         result

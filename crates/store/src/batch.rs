@@ -253,7 +253,13 @@ impl Transaction for Batch {
     }
 }
 
-fn add_to_counters(connection: &Connection, counters: &BTreeMap<String, u64>) -> rusqlite::Result<()> {
+pub(crate) fn add_to_counters(
+    connection: &Connection,
+    counters: &BTreeMap<String, u64>,
+) -> rusqlite::Result<()> {
+    if counters.is_empty() {
+        return Ok(());
+    }
     let mut add = connection.prepare_cached(
         "INSERT INTO counter (name, value) VALUES (?1, ?2)
          ON CONFLICT (name) DO UPDATE SET value = min(value, 9223372036854775807 - excluded.value) + excluded.value",

@@ -40,17 +40,22 @@ impl AlarmNotice {
     /// The notice of a finding; none if it is no alarm's. `topic` is the action that CloudWatch would have taken.
     #[must_use]
     pub fn of(finding: &FindingEvent, topic: Option<&str>) -> Option<AlarmNotice> {
-        let finding: Finding = serde_json::from_str(finding.json()).ok()?;
+        let mut finding: Finding = serde_json::from_str(finding.json()).ok()?;
+        // Where CloudWatch has no place for it, it is said in words that every reader of alarms is shown.
+        let mark = if finding.detail.drill == Some(true) { "DRILL " } else { "" };
+        if let Some(alarm) = &mut finding.detail.alarm {
+            alarm.new_state_reason.insert_str(0, mark);
+        }
         let notification = Notification::of(&finding, topic)?;
         let state = &notification.new_state_value;
         let (name, region) = (plain(notification.alarm_name), notification.region);
-        let beside = format!("{state}: \"\" in {region}").len();
+        let beside = format!("{mark}{state}: \"\" in {region}").len();
         Some(AlarmNotice {
             subject: format!(
-                "{state}: \"{}\" in {region}",
+                "{mark}{state}: \"{}\" in {region}",
                 shorter(&name, SUBJECT_MAX.saturating_sub(beside))
             ),
-            sms: format!("{state}: \"{}\" in {region}", shorter(&name, SMS_NAME_MAX)),
+            sms: format!("{mark}{state}: \"{}\" in {region}", shorter(&name, SMS_NAME_MAX)),
             json: serde_json::to_string(&notification).ok()?,
             email: email(&notification, &finding.region),
         })
@@ -70,6 +75,7 @@ struct Finding {
 #[derive(Deserialize)]
 struct Detail {
     alarm: Option<Alarm>,
+    drill: Option<bool>,
 }
 
 #[derive(Deserialize)]

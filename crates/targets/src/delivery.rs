@@ -4,9 +4,10 @@ use std::future::Future;
 use std::pin::Pin;
 
 use jiff::tz::TimeZone;
-use route::{FindingEvent, Message, TargetName, Telling};
+use route::{FindingEvent, Kind, Message, TargetName, Telling};
 
-use crate::DeliveryError;
+use crate::wording::Words;
+use crate::{DeliveryError, Events};
 
 /// One message for one target: a finding, and where it stands in its conversation.
 #[derive(Debug)]
@@ -16,6 +17,7 @@ pub struct Delivery {
     telling: Telling,
     earlier: Option<String>,
     message: Message,
+    words: Words,
 }
 
 /// What a target answered.
@@ -26,6 +28,8 @@ pub struct Receipt {
     /// What the target calls the message it made, if it can be edited or answered to later: whatever the target wants to read again. It is kept
     /// with the receipt and comes back as [`Delivery::earlier`].
     pub handle: Option<String>,
+    /// Why it was said in the built-in words, where others were asked for.
+    pub in_built_in_words: Option<String>,
 }
 
 /// An attempt under way.
@@ -38,13 +42,29 @@ pub type Delivering<'a> = Pin<Box<dyn Future<Output = Result<Receipt, DeliveryEr
 pub trait Target: Send + Sync {
     /// Sends a delivery once.
     fn deliver<'a>(&'a self, delivery: &'a Delivery) -> Delivering<'a>;
+
+    /// Sends events once: all of them, or what is left of them comes again.
+    fn forward<'a>(&'a self, _: &'a Events) -> Delivering<'a> {
+        let reason = "it is told of findings, and takes no events".to_owned();
+        Box::pin(async { Err(DeliveryError::Permanent { reason }) })
+    }
+
+    /// The largest event it takes, in bytes.
+    fn event_max(&self) -> usize {
+        usize::MAX
+    }
+
+    /// Whether what it is told stays open there until it is told that it is over, as an incident does.
+    fn keeps_open(&self) -> bool {
+        false
+    }
 }
 
 impl Receipt {
     /// An answer without a handle.
     #[must_use]
     pub fn of(text: impl Into<String>) -> Self {
-        Receipt { text: text.into(), handle: None }
+        Receipt { text: text.into(), handle: None, in_built_in_words: None }
     }
 }
 
@@ -65,7 +85,26 @@ impl Delivery {
         earlier: Option<String>,
     ) -> Self {
         let message = Message::told(&finding, &telling);
-        Delivery { target, finding, telling, earlier, message }
+        Delivery { target, finding, telling, earlier, message, words: Words::default() }
+    }
+
+    /// The same in other words.
+    pub(crate) fn worded(&self, words: Words) -> Option<Self> {
+        // It was read from this very text.
+        let finding = FindingEvent::parse(self.finding.json()).ok()?;
+        let mut message = self.message.clone();
+        words.put(&mut message);
+        let (target, telling, earlier) = (self.target.clone(), self.telling.clone(), self.earlier.clone());
+        Some(Delivery { target, finding, telling, earlier, message, words })
+    }
+
+    /// The first message of the conversation as it would be said now, in the words of this one: for those who edit what they said.
+    pub(crate) fn whole(&self) -> Message {
+        let first = Telling { kind: Kind::First, ..self.telling.clone() };
+        let now = &self.message;
+        let mut whole = Message::told(&self.finding, &first);
+        self.words.put(&mut whole);
+        Message { kind: now.kind, headline: now.headline.clone(), summary: now.summary.clone(), ..whole }
     }
 
     /// The same message about a shorter form of its finding.
@@ -80,7 +119,7 @@ impl Delivery {
         let finding = FindingEvent::parse(self.finding.json()).ok()?;
         let message = Message::told_in(&finding, &self.telling, Some(zone));
         let (target, telling, earlier) = (self.target.clone(), self.telling.clone(), self.earlier.clone());
-        Some(Delivery { target, finding, telling, earlier, message })
+        Some(Delivery { target, finding, telling, earlier, message, words: Words::default() })
     }
 
     /// The idempotency key `id:number:target` of conversation and message: the same at every attempt, and different for everything else. For a

@@ -16,9 +16,10 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use crate::{Attempt, Clock, Delivery, DeliveryError, Jitter, Next, Policy, Receipt, Target};
+use crate::{Attempt, Clock, DeliveryError, Jitter, Load, Next, Policy, Receipt, Target};
 
 /// A target with its policy and queue.
+#[derive(Clone)]
 pub struct Lane {
     /// The target.
     pub target: Arc<dyn Target>,
@@ -32,7 +33,7 @@ pub struct Lane {
 #[derive(Debug)]
 pub struct Job<T> {
     /// What is sent, and to which target.
-    pub delivery: Delivery,
+    pub load: Load,
     /// Which attempt it is, from 1.
     pub attempt: u32,
     /// When the delivery was first enqueued.
@@ -145,7 +146,7 @@ impl<T: Send + 'static> Dispatcher<T> {
     ///
     /// If the queue is full or there is no such target; the job comes back.
     pub fn offer(&self, job: Job<T>) -> Result<(), NotTaken<T>> {
-        let Some(entrance) = self.lanes.get(job.delivery.target()) else {
+        let Some(entrance) = self.lanes.get(job.load.target()) else {
             return Err(NotTaken::UnknownTarget(Box::new(job)));
         };
         entrance.jobs.try_send(job).map_err(|refused| NotTaken::Full(Box::new(refused.into_inner())))
@@ -210,17 +211,22 @@ impl<T: Send + 'static> Worker<T> {
             self.attempt(job).await;
         }
         self.jobs.close();
-        while let Some(Job { delivery, tag, .. }) = self.jobs.recv().await {
-            self.report(tag, delivery.target().clone(), Fate::Untried);
+        while let Some(Job { load, tag, .. }) = self.jobs.recv().await {
+            self.report(tag, load.target().clone(), Fate::Untried);
         }
     }
 
     async fn attempt(&mut self, job: Job<T>) {
-        let Job { delivery, attempt, first_enqueued, tag } = job;
-        let name = delivery.target().clone();
+        let Job { load, attempt, first_enqueued, tag } = job;
+        let name = load.target().clone();
         let target = Arc::clone(&self.target);
         // A task of its own, so that a panic inside of a target ends this attempt and not the worker.
-        let mut task = tokio::spawn(async move { target.deliver(&delivery).await });
+        let mut task = tokio::spawn(async move {
+            match &load {
+                Load::Message(delivery) => target.deliver(delivery).await,
+                Load::Events(events) => target.forward(events).await,
+            }
+        });
         let outcome = tokio::select! {
             biased;
             ended = &mut task => ended.unwrap_or_else(|_| Err(DeliveryError::retryable("the target broke down inside"))),

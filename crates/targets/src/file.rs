@@ -9,8 +9,8 @@ use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::stream::{blocking, ndjson};
-use crate::{Delivering, Delivery, SetupError, Target};
+use crate::stream::{blocking, lines, ndjson};
+use crate::{Delivering, Delivery, DeliveryError, Events, Receipt, SetupError, Target};
 
 /// Appends findings to a file, a line each.
 #[derive(Debug, Clone)]
@@ -41,6 +41,14 @@ impl File {
             reason: error.to_string(),
         })?;
         Ok(File { appender: Arc::new(Mutex::new(appender)) })
+    }
+}
+
+impl File {
+    async fn write(&self, text: String, said: String) -> Result<Receipt, DeliveryError> {
+        let appender = Arc::clone(&self.appender);
+        let write = move || appender.lock().unwrap_or_else(PoisonError::into_inner).append(&text);
+        blocking(write, said).await
     }
 }
 
@@ -120,8 +128,10 @@ fn ends_within_a_line(file: &mut fs::File) -> io::Result<bool> {
 
 impl Target for File {
     fn deliver<'a>(&'a self, delivery: &'a Delivery) -> Delivering<'a> {
-        let line = ndjson(delivery);
-        let appender = Arc::clone(&self.appender);
-        Box::pin(blocking(move || appender.lock().unwrap_or_else(PoisonError::into_inner).append(&line)))
+        Box::pin(self.write(ndjson(delivery), "written".to_owned()))
+    }
+
+    fn forward<'a>(&'a self, events: &'a Events) -> Delivering<'a> {
+        Box::pin(self.write(lines(events), events.taken()))
     }
 }

@@ -23,6 +23,8 @@
 //! | [`Email`] | a mail, as text and HTML |
 //! | [`Command`] | the finding on the standard input of a program |
 //!
+//! Machines are handed [events](Events) as they are too, as many at once as they take.
+//!
 //! Targets speak HTTP under the same rules: a [`Secret`] is in no log, error or `Debug`; an [address](AddressPolicy) that is not
 //! public is refused unless it is allowed, the addresses a name resolves to included; redirects are not followed; connecting,
 //! answering and the answer's length are bounded.
@@ -46,7 +48,7 @@
 //! let finding = r#"{"id": "8f2c", "source": "trailhound", "detail-type": "Trailhound Finding", "detail": {}}"#;
 //! let delivery = Delivery::new(log, FindingEvent::parse(finding)?);
 //! assert_eq!(delivery.key(), "8f2c:0:log");
-//! dispatcher.offer(Job { delivery, attempt: 1, first_enqueued: clock(), tag: "row 17" })?;
+//! dispatcher.offer(Job { load: delivery.into(), attempt: 1, first_enqueued: clock(), tag: "row 17" })?;
 //!
 //! // What comes out goes back into the outbox: delivered, due again at a time, or dead.
 //! let report = reports.next().await.unwrap();
@@ -70,6 +72,7 @@ mod dispatcher;
 mod email;
 mod enricher;
 mod error;
+mod events;
 #[cfg(test)]
 mod examples;
 mod file;
@@ -92,6 +95,7 @@ mod stream;
 mod teams;
 mod template;
 mod webhook;
+mod wording;
 mod zoned;
 
 pub use address::AddressPolicy;
@@ -100,8 +104,9 @@ pub use command::{Command, CommandSettings};
 pub use delivery::{Delivering, Delivery, Receipt, Target};
 pub use dispatcher::{Dispatcher, Fate, Job, Lane, NotTaken, Report, Reports};
 pub use email::{Email, EmailSettings, SmtpTls};
-pub use enricher::{EnrichError, Enricher, EnricherSettings};
+pub use enricher::{EnrichError, Enricher, EnricherAt, EnricherSettings, LambdaEnricherSettings};
 pub use error::{DeliveryError, SetupError};
+pub use events::{Events, Load};
 pub use file::File;
 pub use http::Network;
 pub use input_transformer::{InputPath, TargetInput};
@@ -119,4 +124,5 @@ pub use stream::Stream;
 pub use teams::{Teams, TeamsSettings};
 pub use template::{Format, Template, TemplateError};
 pub use webhook::{Webhook, WebhookSettings};
+pub use wording::{Worded, Wording};
 pub use zoned::Zoned;

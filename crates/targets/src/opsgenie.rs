@@ -113,6 +113,10 @@ impl Target for OpsGenie {
     fn deliver<'a>(&'a self, delivery: &'a Delivery) -> Delivering<'a> {
         Box::pin(self.send(delivery))
     }
+
+    fn keeps_open(&self) -> bool {
+        true
+    }
 }
 
 fn alert(message: &Message, alias: &str) -> Value {
@@ -141,7 +145,7 @@ fn details(message: &Message) -> Value {
     let links = message.links.iter().map(|link| ("Link", link.url.as_str()));
     let sections = message.sections.iter().filter_map(|section| match &section.body {
         Body::Prose(text) => Some((section.title, text.as_str())),
-        Body::Yaml(_) => None,
+        Body::Yaml(_) | Body::Text(_) => None,
     });
     let facts = message.facts.iter().map(|fact| (fact.label, fact.value.as_str()));
     for (label, value) in facts.chain(links).chain(sections) {

@@ -70,7 +70,11 @@ impl PagerDuty {
     }
 
     async fn send(&self, delivery: &Delivery) -> Result<Receipt, DeliveryError> {
-        let event = event(delivery.message(), &self.routing_key);
+        let event = if is_taken_in_hand(delivery) {
+            acknowledgement(delivery.message(), &self.routing_key).to_string().into_bytes()
+        } else {
+            event(delivery.message(), &self.routing_key)
+        };
         self.endpoint.post(HeaderMap::new(), event).await?.outcome()
     }
 }
@@ -79,6 +83,25 @@ impl Target for PagerDuty {
     fn deliver<'a>(&'a self, delivery: &'a Delivery) -> Delivering<'a> {
         Box::pin(self.send(delivery))
     }
+
+    fn keeps_open(&self) -> bool {
+        true
+    }
+}
+
+/// Whether somebody has the incident in hand, and it is not over.
+fn is_taken_in_hand(delivery: &Delivery) -> bool {
+    let message = delivery.message();
+    delivery.telling().acknowledged && message.kind == Kind::Update && !is_over(message)
+}
+
+/// An event that acknowledges the incident: nobody else is called for it. What became of it is said by later events.
+fn acknowledgement(message: &Message, routing_key: &Secret) -> Value {
+    json!({
+        "routing_key": routing_key.expose(),
+        "dedup_key": cut(&message.finding, 255),
+        "event_action": "acknowledge",
+    })
 }
 
 /// The event's JSON. The details are left out of one that would be too large otherwise.
@@ -147,7 +170,7 @@ fn details(message: &Message) -> Value {
         add("First checks", json!(message.checks));
     }
     for section in &message.sections {
-        let (Body::Prose(text) | Body::Yaml(text)) = &section.body;
+        let (Body::Prose(text) | Body::Yaml(text) | Body::Text(text)) = &section.body;
         add(section.title, json!(text));
     }
     add("Revision", json!(message.revision));

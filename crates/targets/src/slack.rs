@@ -88,6 +88,7 @@ pub(crate) fn document(message: &Message) -> Value {
         let room = TEXT_MAX - part.title.len() - 20;
         blocks.push(section(&match &part.body {
             Body::Prose(text) => format!("*{}*\n{}", part.title, prose(text, room)),
+            Body::Text(text) => prose(text, room),
             Body::Yaml(text) => format!("*{}*\n```\n{}\n```", part.title, code(text.trim_end(), room)),
         }));
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use reqwest::Url;
 use reqwest::header::HeaderMap;
-use route::{Kind, Message, Telling};
+use route::Kind;
 use serde_json::{Value, json};
 
 use crate::http::{Answer, Endpoint};
@@ -98,17 +98,20 @@ impl SlackApp {
         match delivery.earlier().and_then(Posted::of_handle) {
             Some(first) => self.go_on(delivery, &first).await,
             None => {
-                let mut message = document(&whole(delivery));
+                let mut message = document(&delivery.whole());
                 self.complete(&mut message, delivery);
                 let posted = self.call("chat.postMessage", addressed(message, &self.channel)).await?;
-                Ok(Receipt { text: format!("posted as {}", posted.ts), handle: Some(posted.handle()) })
+                Ok(Receipt {
+                    handle: Some(posted.handle()),
+                    ..Receipt::of(format!("posted as {}", posted.ts))
+                })
             }
         }
     }
 
     /// Edits the first message, and says in its thread what is new. The first of the two may be done twice, the other is the last thing done.
     async fn go_on(&self, delivery: &Delivery, first: &Posted) -> Result<Receipt, DeliveryError> {
-        let mut message = document(&whole(delivery));
+        let mut message = document(&delivery.whole());
         self.complete(&mut message, delivery);
         let mut edit = addressed(message, &first.channel);
         set(&mut edit, "ts", json!(first.ts));
@@ -121,7 +124,8 @@ impl SlackApp {
         let mut answer = addressed(short(delivery.message()), &first.channel);
         set(&mut answer, "thread_ts", json!(first.ts));
         let posted = self.call("chat.postMessage", answer).await?;
-        Ok(Receipt { text: format!("answered in the thread of {}", first.ts), handle: Some(posted.handle()) })
+        let said = format!("answered in the thread of {}", first.ts);
+        Ok(Receipt { handle: Some(posted.handle()), ..Receipt::of(said) })
     }
 
     /// What only an app can: buttons on what is still going on.
@@ -203,18 +207,6 @@ fn refused(method: &str, code: &str, answer: &Answer) -> DeliveryError {
         | "edit_window_closed"
         | "thread_not_found" => DeliveryError::Permanent { reason: format!("{method}: {code}") },
         _ => DeliveryError::retryable(format!("{method}: {code}")),
-    }
-}
-
-/// The first message with what is known now: whole, but headed by how it went on.
-fn whole(delivery: &Delivery) -> Message {
-    let first = Telling { kind: Kind::First, ..delivery.telling().clone() };
-    let now = delivery.message();
-    Message {
-        kind: now.kind,
-        headline: now.headline.clone(),
-        summary: now.summary.clone(),
-        ..Message::told(delivery.finding(), &first)
     }
 }
 

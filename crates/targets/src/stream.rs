@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use route::printable::json_line;
 
-use crate::{Delivering, Delivery, DeliveryError, Receipt, Target};
+use crate::{Delivering, Delivery, DeliveryError, Events, Receipt, Target};
 
 /// Writes findings to a stream, a line each.
 ///
@@ -31,13 +31,23 @@ impl Stream {
 
 impl Target for Stream {
     fn deliver<'a>(&'a self, delivery: &'a Delivery) -> Delivering<'a> {
-        let line = ndjson(delivery);
+        Box::pin(self.write(ndjson(delivery), "written".to_owned()))
+    }
+
+    fn forward<'a>(&'a self, events: &'a Events) -> Delivering<'a> {
+        Box::pin(self.write(lines(events), events.taken()))
+    }
+}
+
+impl Stream {
+    async fn write(&self, text: String, said: String) -> Result<Receipt, DeliveryError> {
         let writer = Arc::clone(&self.writer);
-        Box::pin(blocking(move || {
+        let write = move || {
             let mut writer = writer.lock().unwrap_or_else(PoisonError::into_inner);
-            writer.write_all(line.as_bytes())?;
+            writer.write_all(text.as_bytes())?;
             writer.flush()
-        }))
+        };
+        blocking(write, said).await
     }
 }
 
@@ -52,12 +62,18 @@ pub(crate) fn ndjson(delivery: &Delivery) -> String {
     json_line(delivery.finding().json()) + "\n"
 }
 
+/// Events, a line each.
+pub(crate) fn lines(events: &Events) -> String {
+    events.texts().iter().map(|text| json_line(text) + "\n").collect()
+}
+
 /// Writes where waiting for a disk or a pipe holds up nobody else.
 pub(crate) async fn blocking(
     write: impl FnOnce() -> std::io::Result<()> + Send + 'static,
+    said: String,
 ) -> Result<Receipt, DeliveryError> {
     match tokio::task::spawn_blocking(write).await {
-        Ok(Ok(())) => Ok(Receipt::of("written")),
+        Ok(Ok(())) => Ok(Receipt::of(said)),
         Ok(Err(error)) => Err(DeliveryError::retryable(format!("could not write: {error}"))),
         Err(_) => Err(DeliveryError::retryable("writing was broken off")),
     }

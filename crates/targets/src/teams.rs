@@ -66,7 +66,7 @@ impl Target for Teams {
 }
 
 /// The message. Sections give way, the last first, where it would be too large.
-fn document(message: &Message) -> Value {
+pub(crate) fn document(message: &Message) -> Value {
     let mut sections = message.sections.len();
     loop {
         let document = with_sections(message, sections);
@@ -110,9 +110,15 @@ fn with_sections(message: &Message, sections: usize) -> Value {
         );
     }
     for section in message.sections.iter().take(sections) {
-        body.push(title(section.title));
+        if !section.title.is_empty() {
+            body.push(title(section.title));
+        }
         match &section.body {
             Body::Prose(prose) => body.push(text(prose, json!({}))),
+            Body::Text(lines) => {
+                let lines = lines.lines().filter(|line| !line.trim().is_empty());
+                body.extend(lines.take(LINES_MAX).map(|line| text(line, json!({}))));
+            }
             Body::Yaml(yaml) => {
                 body.push(json!({ "type": "Container", "style": "emphasis", "items": code(yaml) }));
             }

@@ -203,7 +203,7 @@ fn message(message: &Message) -> serde_json::Value {
         .sections
         .iter()
         .map(|section| {
-            let (Body::Prose(text) | Body::Yaml(text)) = &section.body;
+            let (Body::Prose(text) | Body::Yaml(text) | Body::Text(text)) = &section.body;
             (section.title.to_owned(), text.clone().into())
         })
         .collect();

@@ -8,8 +8,8 @@ use crate::http::Endpoint;
 use crate::oauth::Tokens;
 use crate::signature::{IDEMPOTENCY_HEADER, KEY_LENGTH_MIN, SIGNATURE_HEADER, TIMESTAMP_HEADER, sign};
 use crate::{
-    Clock, Delivering, Delivery, DeliveryError, Network, OAuthSettings, Receipt, Secret, SetupError, Shape,
-    Target,
+    Clock, Delivering, Delivery, DeliveryError, Events, Network, OAuthSettings, Receipt, Secret, SetupError,
+    Shape, Target,
 };
 
 /// What a webhook needs.
@@ -78,15 +78,14 @@ impl Webhook {
         Ok(Webhook { endpoint, tokens, signing_keys, headers, shape, clock })
     }
 
-    async fn post(&self, delivery: &Delivery) -> Result<Receipt, DeliveryError> {
-        let body = self.shape.text(delivery)?.into_bytes();
+    async fn post(&self, key: String, body: Vec<u8>) -> Result<Receipt, DeliveryError> {
         let timestamp = (self.clock)().as_second();
         let mut headers = self.headers.clone();
         let signature =
             Some(sign(&self.signing_keys, timestamp, &body)).filter(|signature| !signature.is_empty());
         let signed = signature
             .map(|signature| [(TIMESTAMP_HEADER, timestamp.to_string()), (SIGNATURE_HEADER, signature)]);
-        for (name, value) in signed.into_iter().flatten().chain([(IDEMPOTENCY_HEADER, delivery.key())]) {
+        for (name, value) in signed.into_iter().flatten().chain([(IDEMPOTENCY_HEADER, key)]) {
             // Digits, and an id and a name that were held to what headers can carry when they were read.
             let value = HeaderValue::try_from(value)
                 .map_err(|_| DeliveryError::Permanent { reason: format!("`{name}` cannot be sent") })?;
@@ -126,7 +125,11 @@ pub(crate) fn header(name: &str, value: &Secret) -> Result<(HeaderName, HeaderVa
 
 impl Target for Webhook {
     fn deliver<'a>(&'a self, delivery: &'a Delivery) -> Delivering<'a> {
-        Box::pin(self.post(delivery))
+        Box::pin(async move { self.post(delivery.key(), self.shape.text(delivery)?.into_bytes()).await })
+    }
+
+    fn forward<'a>(&'a self, events: &'a Events) -> Delivering<'a> {
+        Box::pin(self.post(events.key().to_owned(), events.array().into_bytes()))
     }
 }
 

@@ -149,6 +149,16 @@ pub(crate) enum Command {
   trailhound ack /var/lib/trailhound 8f2c… --by alice")]
     Ack(Acknowledge),
 
+    /// Tell a rule's own firing test to the real targets, marked DRILL, to see that telling works
+    ///
+    /// The running service runs the test under the rules, lists and routes it has, and sends what comes of it once, past outbox, conversations and
+    /// counts. Incidents that it opens (PagerDuty, OpsGenie) are closed after a while.
+    #[command(after_help = "Examples:
+  trailhound drill root-use -c trailhound.yaml
+  trailhound drill root-use -c trailhound.yaml --dry-run              where it would go now; nothing is sent
+  trailhound drill root-use -c trailhound.yaml --held --open-for 2m   also to those who would be told in the morning")]
+    Drill(Drill),
+
     /// Copy a service's state to a file, also while it runs
     #[command(after_help = "Example:
   trailhound backup /var/lib/trailhound /backup/trailhound-monday.db")]
@@ -486,6 +496,45 @@ pub(crate) struct Acknowledge {
     /// Who has it in hand [default: $USER]
     #[arg(long, value_name = "NAME")]
     pub(crate) by: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Drill {
+    /// The rule
+    #[arg(value_name = "RULE")]
+    pub(crate) rule: String,
+
+    /// The configuration of the service, which says where its state is
+    #[arg(short, long, value_name = "FILE", required_unless_present = "state")]
+    pub(crate) config: Option<PathBuf>,
+
+    /// The service's state folder
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) state: Option<PathBuf>,
+
+    /// Which of the rule's tests [default: the first that fires]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) test: Option<String>,
+
+    /// Send nothing; say where it would go
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+
+    /// Tell those too for whom such a finding would be held until their hours begin
+    #[arg(long)]
+    pub(crate) held: bool,
+
+    /// How long incidents stay open before they are closed: 30s, 2m; at most 10m
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = crate::commands::orders::length)]
+    pub(crate) open_for: jiff::SignedDuration,
+
+    /// Who wants it, for the audit list [default: $USER]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) by: Option<String>,
+
+    /// How to print it
+    #[arg(short, long, default_value = "text")]
+    pub(crate) format: CheckFormat,
 }
 
 #[derive(Debug, Args)]

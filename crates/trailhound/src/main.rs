@@ -53,6 +53,7 @@ fn main() -> ExitCode {
         Command::Suppressions(arguments) => commands::suppressions::run(&arguments, talk),
         Command::Silence(arguments) => commands::orders::silences(&arguments, talk),
         Command::Ack(arguments) => commands::orders::acknowledge(&arguments, talk),
+        Command::Drill(arguments) => commands::drill::run(&arguments, talk),
         Command::Backup(arguments) => commands::backup::backup(&arguments, talk),
         Command::Restore(arguments) => commands::backup::restore(&arguments, talk),
         Command::Schema { of } => commands::schema::run(of, talk),

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{duration, network, object, secret};
+use super::{duration, network, object, secret, text};
 
 pub(super) fn enrich() -> Value {
     let http = object(
@@ -20,7 +20,20 @@ pub(super) fn enrich() -> Value {
             "network": network(),
         }),
     );
-    let entry = object("One of those who are asked.", &["http"], json!({ "http": http }));
+    let lambda = object(
+        "A function in Lambda that is invoked with the finding and answers with a JSON object.",
+        &["function"],
+        json!({
+            "function": text("The function, by name or ARN, with a version or an alias behind a colon if one is wanted."),
+            "timeout": duration("How long a finding waits for the answer: at most 5s.", "500ms"),
+            "on_error": { "description": "What becomes of a finding without an answer: it goes on.", "enum": ["pass"], "default": "pass" },
+            "region": text("The region, where no ARN says it."),
+            "endpoint": text("Another endpoint than the region's, such as that of an interface endpoint."),
+            "role": text("The ARN of a role to assume first."),
+        }),
+    );
+    let mut entry = object("One of those who are asked.", &[], json!({ "http": http, "lambda": lambda }));
+    entry["oneOf"] = json!([{ "required": ["http"] }, { "required": ["lambda"] }]);
     json!({ "description": "Who is asked for more about a finding before it is routed; the answer is added as `detail.context`.", "type": "array", "items": entry })
 }
 

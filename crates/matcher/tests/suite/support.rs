@@ -85,7 +85,13 @@ pub(crate) fn with_object<R>(text: &str, look: impl FnOnce(Object<'_>) -> R) -> 
 /// A bare record as an event.
 pub(crate) fn record(json: Object<'_>) -> Result<Event<'_>, Malformed> {
     let body = Body::Record(Record::read(json)?);
-    Ok(Event { body, offset: 0, time: EventTime::from_micros(0), undated: true, logged: EventTime::from_micros(0) })
+    Ok(Event {
+        body,
+        offset: 0,
+        time: EventTime::from_micros(0),
+        undated: true,
+        logged: EventTime::from_micros(0),
+    })
 }
 
 /// A file or folder of the shared test data; `None`, and a word about it, where that is absent.

@@ -321,6 +321,7 @@ impl Conversation {
             folded: self.folded,
             since: (self.findings > 1).then_some(self.began),
             note,
+            acknowledged: false,
         };
         self.number = self.number.saturating_add(1);
         self.said = Some(now);

@@ -311,7 +311,11 @@ impl Desk {
             }
             conversation.acknowledge(by);
             if conversation.said.is_some() {
-                errands.extend(conversation.say(Some(format!("acknowledged by {}", by.by)), now));
+                let said = conversation.say(Some(format!("acknowledged by {}", by.by)), now);
+                errands.extend(said.map(|mut errand| {
+                    errand.telling.acknowledged = true;
+                    errand
+                }));
             }
             self.changed.insert(kept::Name::Conversation(key.clone()));
             self.wind(&key, policy, now);

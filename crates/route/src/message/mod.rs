@@ -3,8 +3,8 @@
 //! A message answers at 3 a.m.: what happened, who, from where, in which account, when, why it matters, what to look at first, where the
 //! event is, what was asked for, and how to silence it. Targets differ in how they show it and in nothing else.
 //!
-//! Invariant: every text is bounded and has no [hidden](crate::printable::is_hidden) character, and only [`Body::Yaml`] has more than
-//! one line. What a format takes for markup is in there as it came: escaping it is the target's part.
+//! Invariant: every text is bounded and has no [hidden](crate::printable::is_hidden) character, and only [`Body::Yaml`] and
+//! [`Body::Text`] have more than one line. What a format takes for markup is in there as it came: escaping it is the target's part.
 
 mod console;
 mod facts;
@@ -89,6 +89,8 @@ pub enum Body {
     Prose(String),
     /// A YAML document of at most 60 lines, to be shown as it stands. It ends with a line feed.
     Yaml(String),
+    /// Several lines in somebody's own words; their section has no title.
+    Text(String),
 }
 
 /// A link. Its address is made here and contains nothing that an event could have smuggled in.
@@ -120,13 +122,15 @@ impl Message {
         let told = finding.told();
         let detail = &told.detail;
         let record = first_record(detail);
+        let drill = if finding.is_drill() { DRILL } else { "" };
         let title = if detail.title.trim().is_empty() { &detail.rule } else { &detail.title };
+        // It says so itself, for whoever is shown nothing else.
+        let title = title.strip_prefix(drill).unwrap_or(title);
         let mark = match (detail.state, telling.kind) {
             (State::Firing, Kind::Closing) => "closed",
             (State::Firing, _) => detail.severity.name(),
             (state, _) => state.name(),
         };
-        let drill = if detail.drill == Some(true) { DRILL } else { "" };
         let is_first = telling.kind == Kind::First;
         let prose = |text: &Option<String>| text.as_deref().map(|text| line(text, PROSE_MAX));
         let mut sections = Vec::new();

@@ -22,9 +22,9 @@ impl fmt::Display for Message {
             }
         }
         for section in &self.sections {
-            writeln!(formatter, "\n{}", section.title)?;
+            writeln!(formatter, "{}{}", if section.title.is_empty() { "" } else { "\n" }, section.title)?;
             match &section.body {
-                Body::Prose(text) => writeln!(formatter, "{text}")?,
+                Body::Prose(text) | Body::Text(text) => writeln!(formatter, "{text}")?,
                 Body::Yaml(text) => text.lines().try_for_each(|line| writeln!(formatter, "    {line}"))?,
             }
         }

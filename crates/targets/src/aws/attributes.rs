@@ -22,6 +22,7 @@ pub(super) fn of(delivery: &Delivery) -> impl Iterator<Item = (&'static str, Str
         ("severity", finding.severity().name().to_owned()),
         ("state", finding.state().name().to_owned()),
         ("account", finding.account().to_owned()),
+        ("drill", if finding.is_drill() { "true".to_owned() } else { String::new() }),
     ];
     // Services refuse empty values, and an attribute is no reason to refuse a message.
     all.into_iter().filter(|(_, value)| !value.is_empty() && value.len() <= VALUE_MAX)
@@ -30,10 +31,12 @@ pub(super) fn of(delivery: &Delivery) -> impl Iterator<Item = (&'static str, Str
 /// The id by which a FIFO topic or queue tells that a message was there already.
 pub(super) fn deduplication_id(delivery: &Delivery) -> String {
     let key = delivery.key();
-    if key.len() <= DEDUPLICATION_ID_MAX {
-        return key;
-    }
-    Sha256::digest(key).iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"))
+    if key.len() <= DEDUPLICATION_ID_MAX { key } else { hashed(&key) }
+}
+
+/// An id for a text, for those who tell copies by ids.
+pub(super) fn hashed(text: &str) -> String {
+    Sha256::digest(text).iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"))
 }
 
 /// A text without the characters that the services refuse: whoever writes one into a user agent would otherwise never be told of. JSON stays

@@ -9,10 +9,11 @@ use aws_sdk_eventbridge::types::PutEventsRequestEntry;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use super::batches::{Limits, in_batches};
 use super::connection::Connection;
 use super::fit::Fitted;
 use super::{EventBridgeSettings, fault};
-use crate::{Delivering, Delivery, DeliveryError, Receipt, Shape, Target};
+use crate::{Delivering, Delivery, DeliveryError, Events, Receipt, Shape, Target};
 
 /// The largest entry, in bytes: the sum of its parts.
 const ENTRY_MAX: usize = 256 * 1024;
@@ -67,7 +68,65 @@ impl EventBridge {
     }
 }
 
+impl EventBridge {
+    async fn put_events(&self, events: &Events) -> Result<Receipt, DeliveryError> {
+        let client = self.connection.client().await;
+        in_batches(events, Limits { events: 10, bytes: ENTRY_MAX }, |batch: Vec<&str>| async move {
+            let mut entries = Vec::with_capacity(batch.len());
+            for text in &batch {
+                entries.push(self.entry_of(text)?);
+            }
+            let call = client.put_events().set_entries(Some(entries));
+            let answer = call.send().await.map_err(|error| fault::of_call(&error, WHAT, GRANT))?;
+            let failed = answer.entries().iter().zip(0..).filter_map(|(entry, place)| {
+                let (code, said) = (entry.error_code()?, entry.error_message().unwrap_or_default());
+                Some((place, fault::of_entry(code, said, WHAT, GRANT)))
+            });
+            Ok(failed.collect())
+        })
+        .await
+    }
+
+    /// An event as an entry. A `source` that begins with `aws.` is AWS's own, and nobody else may put one: such an event gets the target's, and
+    /// keeps its `detail-type`, its time, and its `detail`, in which CloudTrail's events say their source.
+    fn entry_of(&self, text: &str) -> Result<PutEventsRequestEntry, DeliveryError> {
+        #[derive(Deserialize)]
+        struct Event<'j> {
+            #[serde(default)]
+            source: String,
+            #[serde(rename = "detail-type", default)]
+            detail_type: String,
+            #[serde(default)]
+            time: String,
+            #[serde(default)]
+            resources: Vec<String>,
+            #[serde(borrow)]
+            detail: &'j RawValue,
+        }
+        let event: Event<'_> = serde_json::from_str(text)
+            .map_err(|_| DeliveryError::Permanent { reason: "an event has no `detail`".to_owned() })?;
+        let is_foreign = event.source.is_empty() || event.source.starts_with("aws.");
+        let time = event.time.parse::<jiff::Timestamp>().ok();
+        Ok(PutEventsRequestEntry::builder()
+            .event_bus_name(&self.bus)
+            .source(if is_foreign { &self.source } else { &event.source })
+            .detail_type(if event.detail_type.is_empty() { &self.detail_type } else { &event.detail_type })
+            .detail(object(event.detail.get())?)
+            .set_resources(Some(event.resources).filter(|resources| !resources.is_empty()))
+            .set_time(time.map(|time| DateTime::from_secs(time.as_second())))
+            .build())
+    }
+}
+
 impl Target for EventBridge {
+    fn forward<'a>(&'a self, events: &'a Events) -> Delivering<'a> {
+        Box::pin(self.put_events(events))
+    }
+
+    fn event_max(&self) -> usize {
+        ENTRY_MAX - BESIDE
+    }
+
     fn deliver<'a>(&'a self, delivery: &'a Delivery) -> Delivering<'a> {
         Box::pin(self.put(delivery))
     }

@@ -31,6 +31,11 @@ pub(super) fn of_entry(code: &str, message: &str, what: &str, grant: &str) -> De
     )
 }
 
+/// An entry that its own type refuses, for want of something that it is always given.
+pub(super) fn unbuilt(error: &dyn Error) -> DeliveryError {
+    DeliveryError::Permanent { reason: aws_client::line(&error.to_string()) }
+}
+
 fn of_failure(failure: &Failure, what: &str, grant: &str) -> DeliveryError {
     let reason = format!("{what}: {}", failure.said);
     let later = |next_step: &str, wait: Option<Duration>| DeliveryError::Retryable {

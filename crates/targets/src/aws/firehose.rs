@@ -4,14 +4,18 @@ use aws_sdk_firehose::Client;
 use aws_sdk_firehose::primitives::Blob;
 use aws_sdk_firehose::types::Record;
 
+use super::batches::{Limits, in_batches};
 use super::connection::Connection;
 use super::fit::Fitted;
 use super::{FirehoseSettings, fault};
-use crate::{Delivering, Delivery, DeliveryError, Receipt, Shape, Target};
+use crate::{Delivering, Delivery, DeliveryError, Events, Receipt, Shape, Target};
 
 /// The largest record, in bytes.
 const RECORD_MAX: usize = 1_000 * 1024;
+/// The largest request, in bytes, with room for what is beside the events.
+const REQUEST_MAX: usize = 3 * 1024 * 1024;
 const GRANT: &str = "firehose:PutRecord";
+const GRANT_MANY: &str = "firehose:PutRecordBatch";
 
 /// Puts records into a stream.
 pub(super) struct Firehose {
@@ -43,7 +47,39 @@ impl Firehose {
     }
 }
 
+impl Firehose {
+    async fn put_events(&self, events: &Events) -> Result<Receipt, DeliveryError> {
+        let client = self.connection.client().await;
+        let limits = Limits { events: 500, bytes: REQUEST_MAX };
+        in_batches(events, limits, |batch: Vec<&str>| async move {
+            let mut records = Vec::with_capacity(batch.len());
+            for text in &batch {
+                let record = Record::builder().data(Blob::new(format!("{text}\n"))).build();
+                records.push(record.map_err(|error| fault::unbuilt(&error))?);
+            }
+            let call = client.put_record_batch().delivery_stream_name(&self.stream);
+            let answer = call.set_records(Some(records)).send().await;
+            let answer =
+                answer.map_err(|error| fault::of_call(&error, "cannot put the records", GRANT_MANY))?;
+            let failed = answer.request_responses().iter().zip(0..).filter_map(|(record, place)| {
+                let (code, said) = (record.error_code()?, record.error_message().unwrap_or_default());
+                Some((place, fault::of_entry(code, said, "cannot put a record", GRANT_MANY)))
+            });
+            Ok(failed.collect())
+        })
+        .await
+    }
+}
+
 impl Target for Firehose {
+    fn forward<'a>(&'a self, events: &'a Events) -> Delivering<'a> {
+        Box::pin(self.put_events(events))
+    }
+
+    fn event_max(&self) -> usize {
+        RECORD_MAX - 1
+    }
+
     fn deliver<'a>(&'a self, delivery: &'a Delivery) -> Delivering<'a> {
         Box::pin(self.put(delivery))
     }

@@ -2,18 +2,23 @@
 
 use aws_sdk_kinesis::Client;
 use aws_sdk_kinesis::primitives::Blob;
+use aws_sdk_kinesis::types::PutRecordsRequestEntry;
 use input_transformer::{Event, InputPath, Payload};
 
+use super::batches::{Limits, in_batches};
 use super::connection::Connection;
 use super::fit::Fitted;
-use super::{KinesisSettings, fault};
-use crate::{Delivering, Delivery, DeliveryError, Receipt, Shape, Target};
+use super::{KinesisSettings, attributes, fault};
+use crate::{Delivering, Delivery, DeliveryError, Events, Receipt, Shape, Target};
 
 /// The largest record with its partition key, in bytes: what every stream takes that was not told to take more.
 const RECORD_MAX: usize = 1024 * 1024;
 /// The longest partition key, in characters; each may take four bytes.
 const PARTITION_KEY_MAX: usize = 256;
+/// The largest request, in bytes; keys and more are beside the events.
+const REQUEST_MAX: usize = 4 * 1024 * 1024;
 const GRANT: &str = "kinesis:PutRecord";
+const GRANT_MANY: &str = "kinesis:PutRecords";
 
 /// Puts records into a stream.
 pub(super) struct Kinesis {
@@ -48,7 +53,46 @@ impl Kinesis {
     }
 }
 
+impl Kinesis {
+    async fn put_events(&self, events: &Events) -> Result<Receipt, DeliveryError> {
+        let client = self.connection.client().await;
+        let limits = Limits { events: 500, bytes: REQUEST_MAX };
+        in_batches(events, limits, |batch: Vec<&str>| async move {
+            let mut records = Vec::with_capacity(batch.len());
+            for text in &batch {
+                let key = self.partition_key.as_ref().and_then(|path| partition_key(path, text));
+                let record = PutRecordsRequestEntry::builder().data(Blob::new(*text));
+                let record = record.partition_key(key.unwrap_or_else(|| attributes::hashed(text)));
+                records.push(record.build().map_err(|error| fault::unbuilt(&error))?);
+            }
+            let call = client.put_records().set_records(Some(records));
+            let call = if self.stream.starts_with("arn:") {
+                call.stream_arn(&self.stream)
+            } else {
+                call.stream_name(&self.stream)
+            };
+            let answer = call.send().await;
+            let answer =
+                answer.map_err(|error| fault::of_call(&error, "cannot put the records", GRANT_MANY))?;
+            let failed = answer.records().iter().zip(0..).filter_map(|(record, place)| {
+                let (code, said) = (record.error_code()?, record.error_message().unwrap_or_default());
+                Some((place, fault::of_entry(code, said, "cannot put a record", GRANT_MANY)))
+            });
+            Ok(failed.collect())
+        })
+        .await
+    }
+}
+
 impl Target for Kinesis {
+    fn forward<'a>(&'a self, events: &'a Events) -> Delivering<'a> {
+        Box::pin(self.put_events(events))
+    }
+
+    fn event_max(&self) -> usize {
+        RECORD_MAX - 4 * PARTITION_KEY_MAX
+    }
+
     fn deliver<'a>(&'a self, delivery: &'a Delivery) -> Delivering<'a> {
         Box::pin(self.put(delivery))
     }

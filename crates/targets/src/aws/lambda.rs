@@ -7,10 +7,11 @@ use aws_sdk_lambda::Client;
 use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::InvocationType;
 
+use super::batches::{Limits, in_batches};
 use super::connection::Connection;
 use super::fit::Fitted;
 use super::{LambdaSettings, fault};
-use crate::{Delivering, Delivery, DeliveryError, Receipt, Shape, Target};
+use crate::{Delivering, Delivery, DeliveryError, Events, Receipt, Shape, Target};
 
 /// The largest payload of an asynchronous invocation, in bytes: what every region takes.
 const PAYLOAD_MAX: usize = 256 * 1024;
@@ -41,7 +42,32 @@ impl Lambda {
     }
 }
 
+impl Lambda {
+    /// Each event by itself, as EventBridge would invoke it.
+    async fn invoke_each(&self, events: &Events) -> Result<Receipt, DeliveryError> {
+        let client = self.connection.client().await;
+        in_batches(events, Limits { events: 1, bytes: PAYLOAD_MAX }, |batch: Vec<&str>| async move {
+            for text in batch {
+                let call =
+                    client.invoke().function_name(&self.function).invocation_type(InvocationType::Event);
+                let answer = call.payload(Blob::new(text)).send().await;
+                answer.map_err(|error| fault::of_call(&error, "cannot invoke the function", GRANT))?;
+            }
+            Ok(Vec::new())
+        })
+        .await
+    }
+}
+
 impl Target for Lambda {
+    fn forward<'a>(&'a self, events: &'a Events) -> Delivering<'a> {
+        Box::pin(self.invoke_each(events))
+    }
+
+    fn event_max(&self) -> usize {
+        PAYLOAD_MAX
+    }
+
     fn deliver<'a>(&'a self, delivery: &'a Delivery) -> Delivering<'a> {
         Box::pin(self.invoke(delivery))
     }

@@ -9,14 +9,17 @@ use aws_sdk_cloudwatchlogs::operation::create_log_stream::CreateLogStreamError;
 use aws_sdk_cloudwatchlogs::operation::put_log_events::PutLogEventsError;
 use aws_sdk_cloudwatchlogs::types::InputLogEvent;
 
+use super::batches::{Limits, in_batches};
 use super::connection::Connection;
 use super::fit::Fitted;
 use super::{LogsSettings, fault};
-use crate::{Clock, Delivering, Delivery, DeliveryError, Receipt, Shape, Target};
+use crate::{Clock, Delivering, Delivery, DeliveryError, Events, Receipt, Shape, Target};
 
 /// The largest log event with what the service counts beside it, in bytes: what every region takes.
 const EVENT_MAX: usize = 256 * 1024;
 const BESIDE: usize = 26;
+/// The largest request, in bytes, with room for what is counted beside the events.
+const REQUEST_MAX: usize = 960 * 1024;
 const GRANT: &str = "logs:PutLogEvents";
 const WHAT: &str = "cannot put the log event";
 
@@ -42,12 +45,21 @@ impl Logs {
     async fn put(&self, delivery: &Delivery) -> Result<Receipt, DeliveryError> {
         let fitted = Fitted::of(&self.shape, delivery, EVENT_MAX - BESIDE)?;
         let note = fitted.note();
-        let event = InputLogEvent::builder().timestamp((self.clock)().as_millisecond()).message(fitted.text);
-        let event = event.build().map_err(|error| DeliveryError::Permanent { reason: error.to_string() })?;
+        self.put_all(vec![self.event(&fitted.text)?]).await?;
+        Ok(super::receipt(&format!("written to {}{note}", self.stream)))
+    }
+
+    fn event(&self, text: &str) -> Result<InputLogEvent, DeliveryError> {
+        let event = InputLogEvent::builder().timestamp((self.clock)().as_millisecond()).message(text);
+        event.build().map_err(|error| fault::unbuilt(&error))
+    }
+
+    /// Puts events, all of the same moment, which is how the service wants them ordered.
+    async fn put_all(&self, events: Vec<InputLogEvent>) -> Result<(), DeliveryError> {
         let client = self.connection.client().await;
         let call = || {
             let call = client.put_log_events().log_group_name(&self.group).log_stream_name(&self.stream);
-            call.log_events(event.clone()).send()
+            call.set_log_events(Some(events.clone())).send()
         };
         let mut answer = call().await;
         if self.create
@@ -64,7 +76,16 @@ impl Logs {
                 reason: format!("{WHAT}: it was rejected, {rejected:?}"),
             });
         }
-        Ok(super::receipt(&format!("written to {}{note}", self.stream)))
+        Ok(())
+    }
+
+    async fn put_events(&self, events: &Events) -> Result<Receipt, DeliveryError> {
+        in_batches(events, Limits { events: 1_000, bytes: REQUEST_MAX }, |batch: Vec<&str>| async move {
+            let mut entries = batch.iter().map(|text| self.event(text)).collect::<Result<Vec<_>, _>>()?;
+            entries.sort_by_key(InputLogEvent::timestamp);
+            self.put_all(entries).await.map(|()| Vec::new())
+        })
+        .await
     }
 
     async fn create_stream(&self, client: &Client) -> Result<(), DeliveryError> {
@@ -85,6 +106,14 @@ impl Logs {
 }
 
 impl Target for Logs {
+    fn forward<'a>(&'a self, events: &'a Events) -> Delivering<'a> {
+        Box::pin(self.put_events(events))
+    }
+
+    fn event_max(&self) -> usize {
+        EVENT_MAX - BESIDE
+    }
+
     fn deliver<'a>(&'a self, delivery: &'a Delivery) -> Delivering<'a> {
         Box::pin(self.put(delivery))
     }

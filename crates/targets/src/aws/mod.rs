@@ -10,12 +10,18 @@
 //! | [Firehose](FirehoseSettings) | `firehose:PutRecord` | (`id` and `detail.revision` of the finding) | 1,000 KiB |
 //! | [CloudWatch Logs](LogsSettings) | `logs:PutLogEvents` | (`id` and `detail.revision` of the finding) | 256 KiB |
 //!
+//! Events that are forwarded go by the calls that take several, where there are some: `sns:PublishBatch`, `sqs:SendMessageBatch`, `events:PutEvents`,
+//! `kinesis:PutRecords`, `firehose:PutRecordBatch`, `logs:PutLogEvents`. What grants the call for one grants these for SNS, SQS, EventBridge
+//! and Logs; Kinesis and Firehose want `kinesis:PutRecords` and `firehose:PutRecordBatch`.
+//!
 //! The settings exist in every build, so that a configuration can be read and checked by one that cannot act on it; what makes calls needs
 //! the feature `aws`. A finding that is too large for a service loses records before it loses anything else, with a note of how many.
 //! No call is repeated here: what failed is due again in the outbox, and an error says what is to be done about it.
 
 #[cfg(feature = "aws")]
 mod attributes;
+#[cfg(feature = "aws")]
+mod batches;
 #[cfg(feature = "aws")]
 mod connection;
 #[cfg(feature = "aws")]
@@ -32,6 +38,8 @@ mod kinesis;
 mod lambda;
 #[cfg(feature = "aws")]
 mod logs;
+#[cfg(feature = "aws")]
+mod question;
 mod settings;
 #[cfg(feature = "aws")]
 mod sns;
@@ -46,6 +54,8 @@ pub use settings::{
     SnsSettings, SqsSettings, is_role,
 };
 
+#[cfg(feature = "aws")]
+pub(crate) use question::Question;
 #[cfg(feature = "aws")]
 pub use start_logging::StartLogging;
 

@@ -3,20 +3,22 @@
 use std::collections::HashMap;
 
 use aws_sdk_sns::Client;
-use aws_sdk_sns::types::MessageAttributeValue;
+use aws_sdk_sns::types::{MessageAttributeValue, PublishBatchRequestEntry};
 use serde_json::json;
 
+use super::batches::{Limits, in_batches};
 use super::connection::Connection;
 use super::fit::Fitted;
 use super::{SnsSettings, attributes, fault};
 use crate::alarm_notice::AlarmNotice;
-use crate::{Delivering, Delivery, DeliveryError, Receipt, Shape, Target};
+use crate::{Delivering, Delivery, DeliveryError, Events, Receipt, Shape, Target};
 
 /// The largest message with its attributes, in bytes.
 const MESSAGE_MAX: usize = 256 * 1024;
 /// The longest subject, in characters.
 const SUBJECT_MAX: usize = 100;
 const GRANT: &str = "sns:Publish";
+const WHAT: &str = "cannot publish to the topic";
 
 /// Publishes to a topic.
 pub(super) struct Sns {
@@ -74,13 +76,48 @@ impl Sns {
             .set_message_group_id(fifo.then(|| delivery.telling().conversation.clone()))
             .set_message_deduplication_id(fifo.then(|| attributes::deduplication_id(delivery)));
         let answer = call.send().await;
-        let answer = answer.map_err(|error| fault::of_call(&error, "cannot publish to the topic", GRANT))?;
+        let answer = answer.map_err(|error| fault::of_call(&error, WHAT, GRANT))?;
         let id = answer.message_id().unwrap_or("without an id");
         Ok(super::receipt(&format!("message {id}{note}")))
     }
 }
 
+impl Sns {
+    async fn publish_events(&self, events: &Events) -> Result<Receipt, DeliveryError> {
+        let fifo = self.topic.ends_with(".fifo");
+        let client = self.connection.client().await;
+        in_batches(events, Limits { events: 10, bytes: MESSAGE_MAX }, |batch: Vec<&str>| async move {
+            let mut entries = Vec::with_capacity(batch.len());
+            for (text, place) in batch.iter().zip(0..) {
+                let entry = PublishBatchRequestEntry::builder()
+                    .id(format!("{place}"))
+                    .message(attributes::permitted(text))
+                    .set_message_group_id(fifo.then(|| events.target().to_string()))
+                    .set_message_deduplication_id(fifo.then(|| attributes::hashed(text)));
+                entries.push(entry.build().map_err(|error| fault::unbuilt(&error))?);
+            }
+            let call = client.publish_batch().topic_arn(&self.topic);
+            let answer = call.set_publish_batch_request_entries(Some(entries)).send().await;
+            let answer = answer.map_err(|error| fault::of_call(&error, WHAT, GRANT))?;
+            let failed = answer.failed().iter().filter_map(|failed| {
+                let said = failed.message().unwrap_or_default();
+                Some((failed.id().parse().ok()?, fault::of_entry(failed.code(), said, WHAT, GRANT)))
+            });
+            Ok(failed.collect())
+        })
+        .await
+    }
+}
+
 impl Target for Sns {
+    fn forward<'a>(&'a self, events: &'a Events) -> Delivering<'a> {
+        Box::pin(self.publish_events(events))
+    }
+
+    fn event_max(&self) -> usize {
+        MESSAGE_MAX
+    }
+
     fn deliver<'a>(&'a self, delivery: &'a Delivery) -> Delivering<'a> {
         Box::pin(self.publish(delivery))
     }

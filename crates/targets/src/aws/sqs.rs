@@ -1,16 +1,18 @@
 //! SQS: the finding as a message.
 
 use aws_sdk_sqs::Client;
-use aws_sdk_sqs::types::MessageAttributeValue;
+use aws_sdk_sqs::types::{MessageAttributeValue, SendMessageBatchRequestEntry};
 
+use super::batches::{Limits, in_batches};
 use super::connection::Connection;
 use super::fit::Fitted;
 use super::{SqsSettings, attributes, fault};
-use crate::{Delivering, Delivery, DeliveryError, Receipt, Shape, Target};
+use crate::{Delivering, Delivery, DeliveryError, Events, Receipt, Shape, Target};
 
 /// The largest message with its attributes, in bytes: what every queue takes that was not told to take more or less.
 const MESSAGE_MAX: usize = 256 * 1024;
 const GRANT: &str = "sqs:SendMessage";
+const WHAT: &str = "cannot send to the queue";
 
 /// Sends to a queue.
 pub(super) struct Sqs {
@@ -45,13 +47,47 @@ impl Sqs {
             }
         }
         let answer = call.send().await;
-        let answer = answer.map_err(|error| fault::of_call(&error, "cannot send to the queue", GRANT))?;
+        let answer = answer.map_err(|error| fault::of_call(&error, WHAT, GRANT))?;
         let id = answer.message_id().unwrap_or("without an id");
         Ok(super::receipt(&format!("message {id}{}", fitted.note())))
     }
 }
 
+impl Sqs {
+    async fn send_events(&self, events: &Events) -> Result<Receipt, DeliveryError> {
+        let fifo = self.queue.ends_with(".fifo");
+        let client = self.connection.client().await;
+        in_batches(events, Limits { events: 10, bytes: MESSAGE_MAX }, |batch: Vec<&str>| async move {
+            let mut entries = Vec::with_capacity(batch.len());
+            for (text, place) in batch.iter().zip(0..) {
+                let entry = SendMessageBatchRequestEntry::builder()
+                    .id(format!("{place}"))
+                    .message_body(attributes::permitted(text))
+                    .set_message_group_id(fifo.then(|| events.target().to_string()))
+                    .set_message_deduplication_id(fifo.then(|| attributes::hashed(text)));
+                entries.push(entry.build().map_err(|error| fault::unbuilt(&error))?);
+            }
+            let call = client.send_message_batch().queue_url(&self.queue).set_entries(Some(entries));
+            let answer = call.send().await.map_err(|error| fault::of_call(&error, WHAT, GRANT))?;
+            let failed = answer.failed().iter().filter_map(|failed| {
+                let said = failed.message().unwrap_or_default();
+                Some((failed.id().parse().ok()?, fault::of_entry(failed.code(), said, WHAT, GRANT)))
+            });
+            Ok(failed.collect())
+        })
+        .await
+    }
+}
+
 impl Target for Sqs {
+    fn forward<'a>(&'a self, events: &'a Events) -> Delivering<'a> {
+        Box::pin(self.send_events(events))
+    }
+
+    fn event_max(&self) -> usize {
+        MESSAGE_MAX
+    }
+
     fn deliver<'a>(&'a self, delivery: &'a Delivery) -> Delivering<'a> {
         Box::pin(self.send(delivery))
     }

@@ -81,7 +81,7 @@ impl StartLogging {
             let client = self.client(trail).await;
             let call = client.start_logging().name(&trail.name).send().await;
             call.map_err(|error| {
-                fault::of_call(&error, "cannot start the trail", "cloudtrail:StartLogging")
+                of_one_account(fault::of_call(&error, "cannot start the trail", "cloudtrail:StartLogging"))
             })?;
             if !self.status(trail).await? {
                 let reason = format!("{} was started and is still off", aws_client::line(&trail.name));
@@ -117,7 +117,8 @@ impl StartLogging {
         let client = self.client(trail).await;
         let answer = client.get_trail_status().name(&trail.name).send().await;
         let what = "cannot ask whether the trail is on";
-        let answer = answer.map_err(|error| fault::of_call(&error, what, "cloudtrail:GetTrailStatus"))?;
+        let answer = answer
+            .map_err(|error| of_one_account(fault::of_call(&error, what, "cloudtrail:GetTrailStatus")))?;
         let is_on = answer.is_logging().unwrap_or_default();
         if is_on {
             let mut seen_on = self.seen_on.lock().unwrap_or_else(PoisonError::into_inner);
@@ -157,6 +158,14 @@ impl Action for StartLogging {
 
     fn act<'a>(&'a self, delivery: &'a Delivery) -> Delivering<'a> {
         Box::pin(self.start(delivery))
+    }
+}
+
+/// What one account denies is no reason to leave the others alone: the lane is not paused for it, and the delivery waits as its policy says.
+fn of_one_account(error: DeliveryError) -> DeliveryError {
+    match error {
+        DeliveryError::Retryable { reason, .. } => DeliveryError::Retryable { reason, retry_after: None },
+        error @ DeliveryError::Permanent { .. } => error,
     }
 }
 

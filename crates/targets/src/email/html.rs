@@ -28,6 +28,7 @@ pub(super) fn render(message: &Message, alarm: Option<&str>) -> String {
         .map(|section| match &section.body {
             Body::Prose(text) => (section.title, "prose", text),
             Body::Yaml(text) => (section.title, "code", text),
+            Body::Text(text) => (section.title, "text", text),
         })
         .collect();
     let links: Vec<_> = message.links.iter().map(|link| (&link.url, &link.label)).collect();

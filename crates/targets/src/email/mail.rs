@@ -84,7 +84,7 @@ impl Body {
         let message = delivery.message();
         match AlarmNotice::of(delivery.finding(), None) {
             Some(notice) => Body {
-                subject: format!("{}{}", message.mark(), notice.subject),
+                subject: notice.subject,
                 html: html::render(message, Some(&notice.email)),
                 text: format!(
                     "{}{}\n\n{}\n{message}",

@@ -130,6 +130,12 @@ fn mailbox(text: &str) -> Result<Mailbox, SetupError> {
         .ok_or_else(|| SetupError::Mailbox(line(text, 80)))
 }
 
+/// A message as a mail's page.
+#[cfg(test)]
+pub(crate) fn page(message: &route::Message) -> String {
+    html::render(message, None)
+}
+
 /// Sends mails.
 pub struct Email {
     server: String,

@@ -11,6 +11,12 @@ pub trait AuditList: Send + Sync {
     ///
     /// If it could not be noted.
     fn note(&self, note: Note) -> Result<(), NoteError>;
+
+    /// When a response last meant to act in an account, as far as that is known beyond this process. It may wait for the disk.
+    fn last_acted(&self, response: &str, account: &str) -> Option<Timestamp> {
+        let _ = (response, account);
+        None
+    }
 }
 
 /// Something could not be noted.
@@ -33,6 +39,8 @@ pub struct Note {
     pub subject: String,
     /// What came of it, or why not.
     pub said: String,
+    /// In which account.
+    pub account: String,
     /// The id of the finding that it responds to.
     pub finding: String,
     /// Its revision.

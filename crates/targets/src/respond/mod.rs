@@ -98,7 +98,7 @@ impl Responder {
     }
 
     async fn respond(&self, delivery: &Delivery) -> Result<Receipt, DeliveryError> {
-        self.is_cool(delivery.finding().account())?;
+        self.is_cool(delivery.finding().account()).await?;
         let subject = match self.action.intend(delivery).await? {
             Intention::Act { subject } => subject,
             Intention::Nothing { reason } => {
@@ -125,8 +125,13 @@ impl Responder {
     }
 
     /// Whether it may act again in an account.
-    fn is_cool(&self, account: &str) -> Result<(), DeliveryError> {
-        let acted = self.acted.lock().unwrap_or_else(PoisonError::into_inner).get(account).copied();
+    async fn is_cool(&self, account: &str) -> Result<(), DeliveryError> {
+        let known = self.acted.lock().unwrap_or_else(PoisonError::into_inner).get(account).copied();
+        let acted = match known {
+            Some(acted) => Some(acted),
+            // It may have acted before the process began.
+            None => self.acted_before(account).await,
+        };
         let Some(acted) = acted else { return Ok(()) };
         let since = Duration::try_from((self.clock)().duration_since(acted)).unwrap_or_default();
         let wait = self.settings.cool_down.saturating_sub(since);
@@ -136,6 +141,12 @@ impl Responder {
         // Without a wish for when: that would hold up other accounts too.
         let reason = format!("it acted in account {account} at {acted} and waits before it does again");
         Err(DeliveryError::retryable(reason))
+    }
+
+    async fn acted_before(&self, account: &str) -> Option<Timestamp> {
+        let (audit, name, account) =
+            (Arc::clone(&self.audit), self.settings.name.clone(), account.to_owned());
+        tokio::task::spawn_blocking(move || audit.last_acted(&name, &account)).await.ok().flatten()
     }
 
     fn remember(&self, account: &str) {
@@ -163,6 +174,7 @@ impl Responder {
             stage,
             subject: subject.to_owned(),
             said: said.to_owned(),
+            account: delivery.finding().account().to_owned(),
             finding: delivery.finding().id().to_owned(),
             revision: delivery.finding().revision(),
             rule: delivery.message().rule.clone(),

@@ -80,7 +80,7 @@ fn start(targets: Vec<(&str, Always)>, queue_max: usize) -> (Dispatcher<u32>, Re
 
 fn job(target: &str, tag: u32) -> Job<u32> {
     let delivery = Delivery::new(name(target), FindingEvent::parse(STOP_LOGGING).unwrap());
-    Job { delivery, attempt: 1, first_enqueued: Timestamp::UNIX_EPOCH, tag }
+    Job { load: delivery.into(), attempt: 1, first_enqueued: Timestamp::UNIX_EPOCH, tag }
 }
 
 fn second(seconds: i64) -> Timestamp {

@@ -6,6 +6,7 @@ pub(crate) mod check;
 pub(crate) mod completions;
 pub(crate) mod coverage;
 pub(crate) mod deliveries;
+pub(crate) mod drill;
 pub(crate) mod explain;
 pub(crate) mod findings;
 pub(crate) mod learn;

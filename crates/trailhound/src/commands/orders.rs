@@ -153,7 +153,7 @@ fn commit(folder: &Path, batch: store::Batch) -> Result<(), Failure> {
     store.commit(batch).map(|_| ()).map_err(|refused| store_failure(refused.error))
 }
 
-fn actor(by: Option<&str>) -> String {
+pub(super) fn actor(by: Option<&str>) -> String {
     let user = || std::env::var("USER").unwrap_or_else(|_| "somebody at the command line".to_owned());
     by.map_or_else(user, str::to_owned)
 }

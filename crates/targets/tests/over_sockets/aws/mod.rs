@@ -1,5 +1,6 @@
 //! Targets in AWS, against moto and against a server that misbehaves.
 
+mod forward;
 mod hostile;
 mod moto;
 #[expect(dead_code, reason = "the tests of sources need more of it")]

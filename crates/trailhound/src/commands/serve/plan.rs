@@ -1,5 +1,6 @@
 //! From a configuration file to a plan the service can run: everything is read, compiled and set up, or nothing is.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::PathBuf;
@@ -10,13 +11,17 @@ use configuration::{
     Configuration, Heartbeat, Organizations, ResponseAction, RulesFrom, SourceKind, TargetKind,
 };
 use decide::Lateness;
+use route::TargetName;
 use rules::{Colour, Diagnostic, RuleSet};
-use service::{Level, Operations, Plan, Program, Response, Retention, Supervised};
+use service::{
+    FORWARD_LANE, ForwardLane, ForwardPattern, Forwards, Level, Operations, Plan, Program, Response,
+    Retention, Supervised, TestFiles,
+};
 use sources::{ApiKey, Directory, DirectorySettings, Http, HttpSettings, Limits, Source, SourceError};
 use targets::respond::{Action, Responder, ResponderSettings, Tell};
 use targets::{
-    Clock, Command, Email, Enricher, EnricherSettings, File, Lane, OpsGenie, PagerDuty, Secret, Slack,
-    SlackApp, Stream, Target, Teams, Webhook, Zoned,
+    Clock, Command, Email, Enricher, EnricherAt, File, Lane, OpsGenie, PagerDuty, Secret, Slack, SlackApp,
+    Stream, Target, Teams, Webhook, Worded, Zoned,
 };
 
 use super::environment::Environment;
@@ -136,19 +141,26 @@ pub(super) fn load(path: &str, clock: &Clock) -> Result<Loaded, Faults> {
     watched.extend(from.iter().filter(|path| *path != BUILTIN && *path != BASELINE).map(PathBuf::from));
     watched.sort();
     watched.dedup();
+    let (lanes, forwards) = lanes(configuration, clock)?;
     let mut program = Program::new(rules, context, configuration.policy(), lateness)
-        .with_enrichers(enrichers(&configuration.enrich)?);
+        .with_enrichers(enrichers(&configuration.enrich)?)
+        .with_forwards(forwards);
     let responses = configuration.responses.iter();
     program.responses = service::Responses::new(
         responses.map(|one| Response { lane: one.lane.clone(), pattern: one.pattern.clone() }).collect(),
     );
     program.idle = configuration.lateness.idle;
+    program.test_files = TestFiles::new(move || match RuleFiles::find(&from) {
+        Ok(files) => Box::new(files),
+        // The events that the built-in rules' tests name are there all the same.
+        Err(_) => Box::new(RuleFiles::default()),
+    });
     let plan = Plan {
         program,
         sources: configuration.sources.iter().map(source).collect::<Result<_, _>>()?,
-        lanes: lanes(&configuration.targets, &configuration.responses, clock)?,
+        lanes,
         targets: definition(
-            &(&configuration.targets, &configuration.responses),
+            &(&configuration.targets, &configuration.responses, fed(configuration)),
             targets_of(configuration).flat_map(secrets_of),
         ),
         files: watched,
@@ -179,10 +191,20 @@ fn organizations(organizations: Option<&Organizations>) -> Result<Option<Organiz
 }
 
 /// Those who are asked about findings, each with the longest it may take.
-fn enrichers(settings: &[EnricherSettings]) -> Result<Vec<(Arc<Enricher>, Duration)>, Faults> {
-    let enricher = |settings: &EnricherSettings| {
-        let enricher = Enricher::new(settings).map_err(|error| Faults::one(format!("`enrich`: {error}")))?;
-        Ok((Arc::new(enricher), settings.network.timeout))
+fn enrichers(settings: &[EnricherAt]) -> Result<Vec<(Arc<Enricher>, Duration)>, Faults> {
+    let enricher = |settings: &EnricherAt| {
+        let enricher = match settings {
+            EnricherAt::Http(settings) => Enricher::new(settings),
+            #[cfg(feature = "aws")]
+            EnricherAt::Lambda(settings) => Enricher::lambda(settings),
+            #[cfg(not(feature = "aws"))]
+            EnricherAt::Lambda(_) => {
+                let message = "`enrich`: this build has no AWS clients and cannot ask `lambda`; take a release build, or build with `--features aws`";
+                return Err(Faults::one(message.to_owned()));
+            }
+        };
+        let enricher = enricher.map_err(|error| Faults::one(format!("`enrich`: {error}")))?;
+        Ok((Arc::new(enricher), settings.timeout()))
     };
     settings.iter().map(enricher).collect()
 }
@@ -281,24 +303,57 @@ fn queue(queue: &configuration::Queue) -> sources::QueueSettings {
 /// How many messages may wait for one target beside the one that is being sent.
 const QUEUE_MAX: usize = 64;
 
-fn lanes(
-    targets: &[configuration::Target],
-    responses: &[configuration::Response],
-    clock: &Clock,
-) -> Result<service::Lanes, Faults> {
+/// The lane of events that are forwarded to a target.
+fn forward_lane(target: &TargetName) -> Result<TargetName, Faults> {
+    TargetName::new(&format!("{FORWARD_LANE}{target}")).ok_or_else(|| {
+        Faults::one(format!("`forward`: the name `{target}` is too long for a target of events"))
+    })
+}
+
+/// Targets that events are forwarded to, each once.
+fn fed(configuration: &Configuration) -> BTreeSet<&TargetName> {
+    configuration.forwards.iter().flat_map(|forward| &forward.to).collect()
+}
+
+/// The lanes to everything that is sent to, and what is forwarded to which of them.
+fn lanes(configuration: &Configuration, clock: &Clock) -> Result<(service::Lanes, Forwards), Faults> {
+    let Configuration { targets, responses, forwards, .. } = configuration;
     let mut all = Vec::with_capacity(targets.len());
+    let mut forward_lanes: Vec<ForwardLane> = Vec::new();
+    let mut places: BTreeMap<&TargetName, usize> = BTreeMap::new();
     for target in targets {
         let speaks: Arc<dyn Target> =
             open(&target.kind, clock).map_err(|fault| fault.of("target", &target.name))?;
+        let speaks: Arc<dyn Target> = match &target.wording {
+            Some(wording) => Arc::new(Worded::new(speaks, wording.clone())),
+            None => speaks,
+        };
         let speaks: Arc<dyn Target> = match &target.zone {
             Some(zone) => Arc::new(Zoned::new(speaks, zone.clone())),
             None => speaks,
         };
+        if fed(configuration).contains(&target.name) {
+            let name = forward_lane(&target.name)?;
+            if targets.iter().any(|other| other.name == name) {
+                let message =
+                    format!("there is a target `{name}`, and forwarded events are kept under such names");
+                return Err(Faults::one(message));
+            }
+            places.insert(&target.name, forward_lanes.len());
+            let waits = forwards.iter().any(|forward| forward.waits && forward.to.contains(&target.name));
+            forward_lanes.push(ForwardLane { name: name.clone(), event_max: speaks.event_max(), waits });
+            all.push((name, Arc::clone(&speaks), target.policy.clone()));
+        }
         all.push((target.name.clone(), speaks, target.policy.clone()));
     }
+    let patterns = forwards.iter().map(|forward| ForwardPattern {
+        pattern: Arc::clone(&forward.pattern),
+        lanes: forward.to.iter().filter_map(|name| places.get(name).copied()).collect(),
+    });
+    let forwards = Forwards::new(patterns.collect(), forward_lanes);
     let responses = responses.iter().map(|one| responds(one, clock)).collect::<Result<Vec<_>, _>>()?;
     let clock = clock.clone();
-    Ok(Arc::new(move |list| {
+    let lanes: service::Lanes = Arc::new(move |list| {
         let lane = |target: Arc<dyn Target>, policy: &targets::Policy| Lane {
             target,
             policy: policy.clone(),
@@ -311,7 +366,8 @@ fn lanes(
             (name.clone(), lane(Arc::new(responder), &response_policy()))
         });
         tell.chain(respond).collect()
-    }))
+    });
+    Ok((lanes, forwards))
 }
 
 /// How an action is tried: what is done too late helps nobody, and looking again costs little.

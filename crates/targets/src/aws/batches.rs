@@ -1,0 +1,150 @@
+//! Many events in few calls, where a service takes several at once and says of each what became of it.
+//!
+//! What a service had no room for at that moment is offered again a moment later, by itself: so one throttled record does not bring five hundred
+//! again. What it refuses for good is named when everything else has arrived, and all of them go to the dead letters, where a person can look.
+
+use std::future::Future;
+use std::time::Duration;
+
+use crate::events::counted;
+use crate::{DeliveryError, Events, Receipt};
+
+/// What one call takes.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Limits {
+    /// At most so many events.
+    pub(super) events: usize,
+    /// At most so many bytes of them.
+    pub(super) bytes: usize,
+}
+
+/// What was not taken of one call: its place in the call, and why.
+pub(super) type NotTaken = Vec<(usize, DeliveryError)>;
+
+/// How often what was not taken is offered again within an attempt, and after how long.
+const AGAIN: u32 = 3;
+const PAUSE: Duration = Duration::from_millis(250);
+
+/// Sends events in calls of at most so many.
+pub(super) async fn in_batches<'e, F, C>(
+    events: &'e Events,
+    limits: Limits,
+    call: F,
+) -> Result<Receipt, DeliveryError>
+where
+    F: Fn(Vec<&'e str>) -> C,
+    C: Future<Output = Result<NotTaken, DeliveryError>>,
+{
+    let mut left: Vec<&str> = events.texts().iter().map(|text| &**text).collect();
+    let mut refused: Vec<String> = Vec::new();
+    let mut calls = 0_usize;
+    for round in 0..=AGAIN {
+        let mut again = Vec::new();
+        let mut reason = None;
+        for batch in batches(&left, limits) {
+            calls += 1;
+            for (place, error) in call(batch.to_vec()).await? {
+                match error {
+                    DeliveryError::Permanent { reason } => refused.push(reason),
+                    error @ DeliveryError::Retryable { .. } => {
+                        again.extend(batch.get(place));
+                        reason = Some(error);
+                    }
+                }
+            }
+        }
+        let Some(reason) = reason else { break };
+        if round == AGAIN {
+            return Err(reason);
+        }
+        left = again;
+        tokio::time::sleep(PAUSE * (round + 1)).await;
+    }
+    match refused.first() {
+        None => {
+            let calls = if calls == 1 { "1 call".to_owned() } else { format!("{calls} calls") };
+            Ok(Receipt::of(format!("{} in {calls}", events.taken())))
+        }
+        Some(first) => {
+            let (refused, all) = (counted(refused.len()), events.texts().len());
+            Err(DeliveryError::Permanent { reason: format!("{refused} of {all} refused: {first}") })
+        }
+    }
+}
+
+/// As many events for each call as it takes; one that is too large by itself goes by itself.
+fn batches<'b, 'e>(events: &'b [&'e str], limits: Limits) -> impl Iterator<Item = &'b [&'e str]> {
+    let mut rest = events;
+    std::iter::from_fn(move || {
+        let mut bytes = 0_usize;
+        let fits = rest.iter().take(limits.events).take_while(|event| {
+            bytes = bytes.saturating_add(event.len());
+            bytes <= limits.bytes
+        });
+        let (batch, after) = rest.split_at_checked(fits.count().max(1))?;
+        rest = after;
+        Some(batch)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use route::TargetName;
+
+    use super::*;
+
+    fn events(texts: &[&str]) -> Events {
+        let texts = texts.iter().map(|text| (*text).into()).collect();
+        Events::new(TargetName::new("lake").unwrap(), "k".to_owned(), texts)
+    }
+
+    #[test]
+    fn calls_are_as_large_as_they_may_be() {
+        for (texts, wanted) in [
+            (&["aa", "bb", "cc"][..], &[2, 1][..]),
+            (&["aaaa", "bb", "cc"], &[1, 2]),
+            (&["aaaaaaaaaa", "b"], &[1, 1]),
+            (&["a", "b", "c", "d"], &[3, 1]),
+            (&[], &[]),
+        ] {
+            let sizes: Vec<usize> =
+                batches(texts, Limits { events: 3, bytes: 5 }).map(<[&str]>::len).collect();
+            assert_eq!(sizes, wanted, "{texts:?}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn only_what_was_not_taken_is_offered_again() {
+        let calls = Mutex::new(Vec::new());
+        let all = events(&["a", "b", "c"]);
+        let call = |batch: Vec<&str>| {
+            let first = calls.lock().unwrap().is_empty();
+            calls.lock().unwrap().push(batch.join(""));
+            let throttled = DeliveryError::retryable("slow down");
+            async move { Ok(if first { vec![(1, throttled)] } else { Vec::new() }) }
+        };
+        let receipt = in_batches(&all, Limits { events: 10, bytes: 100 }, call).await.unwrap();
+        assert_eq!(receipt.text, "3 events in 2 calls");
+        assert_eq!(*calls.lock().unwrap(), ["abc", "b"]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_refused_is_told_once_the_rest_has_arrived() {
+        let all = events(&["a", "b"]);
+        let calls = Mutex::new(0);
+        let call = |batch: Vec<&str>| {
+            *calls.lock().unwrap() += 1;
+            let refused = (batch.first() == Some(&"a"))
+                .then(|| (0, DeliveryError::Permanent { reason: "malformed".to_owned() }));
+            async move { Ok(refused.into_iter().collect()) }
+        };
+        let error = in_batches(&all, Limits { events: 1, bytes: 100 }, call).await.unwrap_err();
+        assert_eq!(error.to_string(), "1 event of 2 refused: malformed");
+        assert_eq!(*calls.lock().unwrap(), 2);
+        let never = |_: Vec<&str>| async { Ok(vec![(0, DeliveryError::retryable("slow down"))]) };
+        let error = in_batches(&all, Limits { events: 9, bytes: 100 }, never).await.unwrap_err();
+        assert!(matches!(error, DeliveryError::Retryable { .. }), "{error}");
+    }
+}
