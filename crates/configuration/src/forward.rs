@@ -77,7 +77,9 @@ impl Reader<'_, '_> {
         };
         let lane = TargetName::new(&format!("{LANE}{known}"));
         if lane.as_ref().is_none_or(|lane| targets.names.iter().any(|(other, _)| other == lane)) {
-            let message = format!("events for `{known}` would be kept under `{LANE}{known}`, which is too long or a target");
+            let message = format!(
+                "events for `{known}` would be kept under `{LANE}{known}`, which is too long or a target"
+            );
             self.wrong(Check::InvalidValue, node, message, "give one of them another name");
             return None;
         }

@@ -32,10 +32,11 @@ impl Files for Shown<'_> {
 }
 
 /// Sections in which no secret may stand.
-const PLAIN_SECTIONS: [&str; 14] = [
+const PLAIN_SECTIONS: [&str; 15] = [
     "accounts",
     "change_windows",
     "fold",
+    "forward",
     "geoip",
     "holidays",
     "hours",
@@ -50,11 +51,12 @@ const PLAIN_SECTIONS: [&str; 14] = [
 ];
 
 /// Keys of the other sections whose values are no secrets.
-const PLAIN_KEYS: [&str; 54] = [
+const PLAIN_KEYS: [&str; 56] = [
     "age",
     "allow",
     "attempts",
     "authentication",
+    "body",
     "body_max",
     "buckets",
     "bus",
@@ -98,6 +100,7 @@ const PLAIN_KEYS: [&str; 54] = [
     "source",
     "stream",
     "timeout",
+    "title",
     "tls",
     "to",
     "topic",

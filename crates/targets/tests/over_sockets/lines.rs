@@ -4,7 +4,8 @@ use std::fs;
 use std::io::Write;
 use std::sync::{Arc, Mutex};
 
-use targets::{DeliveryError, File, SetupError, Stream};
+use route::TargetName;
+use targets::{DeliveryError, Events, File, SetupError, Stream, Target};
 
 use crate::counterpart::{HOSTILE, STOP_LOGGING, deliver};
 
@@ -111,4 +112,28 @@ fn a_new_file_is_not_for_everybody() {
     assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o007, 0);
     let error = File::open(&folder.path().join("no/such/folder"), false).unwrap_err();
     assert!(matches!(error, SetupError::File { .. }));
+}
+
+/// So many events of which the first has characters that act on a terminal.
+fn events() -> Events {
+    let texts = ["{\"id\":\"e-00\",\"a\":\"\u{9b}2J\"}", r#"{"id":"e-01"}"#].map(Into::into);
+    Events::new(TargetName::new("lake").unwrap(), "events-1:0:forward.lake".to_owned(), texts.to_vec())
+}
+
+#[tokio::test]
+async fn events_are_a_line_each() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("events.ndjson");
+    let file = File::open(&path, true).unwrap();
+    let written = Shared::default();
+    let stream = Stream::to(written.clone());
+    for target in [&file as &dyn Target, &stream] {
+        assert_eq!(target.forward(&events()).await.unwrap().text, "2 events");
+    }
+    let text = fs::read_to_string(&path).unwrap();
+    assert_eq!(ids(&text), ["e-00", "e-01"]);
+    assert_eq!(text.as_bytes(), *written.0.lock().unwrap());
+    assert!(!text.contains('\u{9b}'), "{text}");
+    let error = Stream::to(Full).forward(&events()).await.unwrap_err();
+    assert!(matches!(error, DeliveryError::Retryable { .. }), "{error}");
 }

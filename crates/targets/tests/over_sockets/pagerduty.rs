@@ -5,8 +5,11 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use crate::counterpart::{HOSTILE, RESOLVED, Request, STOP_LOGGING, Server, deliver, local};
+use route::{FindingEvent, Kind, TargetName, Telling};
 use serde_json::{Value, json};
-use targets::{DeliveryError, PagerDuty, PagerDutySettings, RetryAfter, Secret, SetupError};
+use targets::{
+    Delivery, DeliveryError, PagerDuty, PagerDutySettings, RetryAfter, Secret, SetupError, Target,
+};
 
 const ROUTING_KEY: &str = "R0123456789abcdefR0123456789abcd";
 
@@ -22,6 +25,8 @@ fn errors(request: &Request) -> Vec<&'static str> {
     let one_of = |pointer: &str, known: &[&str]| {
         event.pointer(pointer).and_then(Value::as_str).is_some_and(|text| known.contains(&text))
     };
+    // Only what opens an incident says what it is about.
+    let opens = event["event_action"] == "trigger" || event.get("payload").is_some();
     let link = |link: &Value| link["href"].as_str().is_some_and(|href| href.starts_with("https://"));
     let checks = [
         (request.body.len() <= 512 * 1024, "the event is too large"),
@@ -29,13 +34,16 @@ fn errors(request: &Request) -> Vec<&'static str> {
         (event["routing_key"] == ROUTING_KEY, "'routing_key' is invalid"),
         (one_of("/event_action", &["trigger", "acknowledge", "resolve"]), "'event_action' is invalid"),
         (text("/dedup_key", 255), "'dedup_key' is missing or too long"),
-        (text("/payload/summary", 1024), "'payload.summary' is missing or too long"),
-        (text("/payload/source", usize::MAX), "'payload.source' is missing or blank"),
+        (!opens || text("/payload/summary", 1024), "'payload.summary' is missing or too long"),
+        (!opens || text("/payload/source", usize::MAX), "'payload.source' is missing or blank"),
         (
-            one_of("/payload/severity", &["critical", "error", "warning", "info"]),
+            !opens || one_of("/payload/severity", &["critical", "error", "warning", "info"]),
             "'payload.severity' is invalid",
         ),
-        (event["links"].as_array().is_some_and(|links| links.iter().all(link)), "'links' is invalid"),
+        (
+            !opens || event["links"].as_array().is_some_and(|links| links.iter().all(link)),
+            "'links' is invalid",
+        ),
     ];
     checks.into_iter().filter(|(fine, _)| !fine).map(|(_, error)| error).collect()
 }
@@ -118,4 +126,27 @@ fn a_key_that_is_none_is_refused_without_being_shown() {
         let settings = PagerDutySettings { routing_key: Secret::new(key), url: None, network: local() };
         assert_eq!(PagerDuty::new(settings).unwrap_err(), SetupError::RoutingKey);
     }
+}
+
+#[tokio::test]
+async fn somebody_who_has_it_in_hand_acknowledges_the_incident() {
+    let incidents = Arc::new(Mutex::new(BTreeMap::new()));
+    let server = server(Arc::clone(&incidents)).await;
+    let settings = PagerDutySettings {
+        routing_key: Secret::new(ROUTING_KEY),
+        url: Some(server.url("/v2/enqueue")),
+        network: local(),
+    };
+    let target = PagerDuty::new(settings).unwrap();
+    deliver(&target, STOP_LOGGING).await.unwrap();
+    let finding = || FindingEvent::parse(STOP_LOGGING).unwrap();
+    let id = finding().id().to_owned();
+    let mut said = Vec::new();
+    for (kind, acknowledged) in [(Kind::Update, true), (Kind::Update, false), (Kind::Closing, true)] {
+        let telling = Telling { number: 1, kind, acknowledged, ..Telling::alone(&finding()) };
+        let delivery = Delivery::told(TargetName::new("oncall").unwrap(), finding(), telling, None);
+        target.deliver(&delivery).await.unwrap();
+        said.push(incidents.lock().unwrap()[&id].clone());
+    }
+    assert_eq!(said, ["acknowledge", "trigger", "resolve"]);
 }

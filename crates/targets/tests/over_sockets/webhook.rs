@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use crate::counterpart::{HOSTILE, Misbehaviour, STOP_LOGGING, Server, deliver, local, misbehaving};
 use jiff::Timestamp;
+use route::TargetName;
 use targets::signature::verify;
 use targets::{
-    Clock, DeliveryError, Format, Network, RetryAfter, Secret, SetupError, Shape, TargetInput, Template,
-    Webhook, WebhookSettings,
+    Clock, DeliveryError, Events, Format, Network, RetryAfter, Secret, SetupError, Shape, Target,
+    TargetInput, Template, Webhook, WebhookSettings,
 };
 
 const KEY: &str = "a signing key of 24 bytes";
@@ -301,4 +302,23 @@ fn what_cannot_be_set_up() {
             WebhookSettings { signing_keys: keys, ..settings(Secret::new("https://hooks.example/")) };
         assert_eq!(Webhook::new(settings, clock()).unwrap_err(), SetupError::SigningKey);
     }
+}
+
+#[tokio::test]
+async fn events_are_posted_as_one_signed_array() {
+    let server = Server::start(|request| {
+        let (timestamp, signature) =
+            (request.header("trailhound-timestamp"), request.header("trailhound-signature"));
+        let verdict = verify(&Secret::new(KEY), timestamp, signature, &request.body, NOW + 2);
+        (if verdict.is_ok() { 200 } else { 400 }, vec![], String::new())
+    })
+    .await;
+    let texts = (0..500).map(|number| format!(r#"{{"id":"e-{number}"}}"#).into()).collect();
+    let events = Events::new(TargetName::new("lake").unwrap(), "events-1:0:forward.lake".to_owned(), texts);
+    let webhook = webhook(server.url("/events"));
+    webhook.forward(&events).await.unwrap();
+    let request = &server.requests()[0];
+    assert_eq!(request.header("idempotency-key"), "events-1:0:forward.lake");
+    assert_eq!(request.json().as_array().unwrap().len(), 500);
+    assert_eq!(request.json()[499]["id"], "e-499");
 }
