@@ -49,7 +49,7 @@ pub use fold::IgnoreCase;
 pub use json::Span;
 pub use lint::{Level, Lint, LintKind};
 pub use matching::{STEPS_MAX, consistent};
-pub use number::comparable;
+pub use number::{comparable, plain_number};
 pub use pattern::{Alternative, Field, Path, Pattern};
 pub use term::{AnythingBut, Bound, Leaf, Number, NumericRange, Term};
 pub use wildcard::Wildcard;

@@ -22,10 +22,21 @@ use short::Short;
 /// ```
 #[must_use]
 pub fn comparable(text: &str) -> Option<f64> {
-    match Short::read(text) {
-        Some(number) => number.comparable().unwrap_or_else(|| comparable_in_full(text)),
-        None => comparable_in_full(text),
-    }
+    plain_number(text.as_bytes()).unwrap_or_else(|| comparable_in_full(text))
+}
+
+/// [`comparable`] of bytes that need not be a number: `None` unless they are one by JSON's grammar, and one that needs no closer look (all without an
+/// exponent and of usual length).
+///
+/// ```
+/// use event_pattern::plain_number;
+/// assert_eq!(plain_number(b"-0.5"), Some(Some(-0.5)));
+/// assert_eq!(plain_number(b"true"), None);
+/// ```
+#[must_use]
+#[inline]
+pub fn plain_number(text: &[u8]) -> Option<Option<f64>> {
+    Short::read(text)?.comparable()
 }
 
 /// The same for any number, by writing the double down and comparing digits.

@@ -124,7 +124,7 @@ impl Term {
             | (Term::True, Leaf::True)
             | (Term::False, Leaf::False)
             | (Term::Null, Leaf::Null) => true,
-            (term, Leaf::Number(text)) => term.accepts_number(text, || comparable(text)),
+            (term, Leaf::Number(text)) => term.accepts_number(text.as_bytes(), || comparable(text)),
             (Term::AnythingBut(excluded), leaf) => !excluded.excludes(leaf),
             (Term::Equals(text), Leaf::String(value)) => **text == *value,
             (Term::Address(range) | Term::Cidr(range), Leaf::String(value)) => range.holds_literal(value),
@@ -141,13 +141,15 @@ impl Term {
     /// What [`Term::accepts`] says of the number with this source text, for somebody who asks many terms: `value` gives its
     /// [`comparable`] value, and is asked only where that matters.
     #[must_use]
-    pub fn accepts_number(&self, text: &str, value: impl FnOnce() -> Option<f64>) -> bool {
+    pub fn accepts_number(&self, text: &[u8], value: impl FnOnce() -> Option<f64>) -> bool {
         match self {
             Term::AnythingBut(excluded @ AnythingBut::Numbers(_)) => {
                 !value().is_some_and(|value| excluded.excludes_number(value))
             }
             Term::Exists | Term::AnythingBut(_) => true,
-            Term::Address(range) | Term::Cidr(range) => range.holds_number(text),
+            Term::Address(range) | Term::Cidr(range) => {
+                std::str::from_utf8(text).is_ok_and(|text| range.holds_number(text))
+            }
             Term::Number(number) => number.is(text, value),
             Term::Numeric(range) => value().is_some_and(|value| range.holds(value)),
             _ => false,
@@ -175,13 +177,13 @@ impl Number {
     /// Whether a number with this source text is the same number.
     #[must_use]
     pub fn equals(&self, text: &str) -> bool {
-        self.is(text, || comparable(text))
+        self.is(text.as_bytes(), || comparable(text))
     }
 
-    fn is(&self, text: &str, value_of_text: impl FnOnce() -> Option<f64>) -> bool {
+    fn is(&self, text: &[u8], value_of_text: impl FnOnce() -> Option<f64>) -> bool {
         match self.value {
             Some(value) => value_of_text() == Some(value),
-            None => crate::number::is_integer(&self.text) && *self.text == *text,
+            None => crate::number::is_integer(&self.text) && self.text.as_bytes() == text,
         }
     }
 }

@@ -185,6 +185,14 @@ impl<'a> Names<'a> {
         self.value.and_then(|value| value.string(self.within.bytes))
     }
 
+    /// The bytes of that value, if it is neither a string nor a container: one of JSON's words or numbers, or something that only looks like one,
+    /// which [`Names::value`] finds out.
+    #[inline]
+    pub fn scalar(&self) -> Option<&'a [u8]> {
+        let text = self.value?.of(self.within.bytes);
+        (!matches!(text, [b'"' | b'{' | b'[', ..])).then_some(text)
+    }
+
     /// The digest of the name that came last, for a [`NameTable`](crate::NameTable).
     #[inline]
     pub fn digest(&self) -> Digest {

@@ -184,11 +184,63 @@ pub(crate) fn is_blank(byte: &u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\n' | b'\r')
 }
 
-/// How many bytes at the front of `text` are neither marks, quotes nor white space.
+/// How many bytes at the front of `text` are neither marks, quotes nor white space. Numbers of twenty digits are nothing unusual, so eight bytes are
+/// looked at together.
 #[inline]
 fn word_length(text: &[u8]) -> usize {
-    let ends = |byte: &u8| {
-        matches!(byte, b',' | b'}' | b']' | b':' | b'{' | b'[' | b'"' | b' ' | b'\t' | b'\n' | b'\r')
-    };
-    text.iter().position(ends).unwrap_or(text.len())
+    let mut length = 0;
+    while let Some(eight) = text.get(length..).and_then(|rest| rest.first_chunk::<8>()) {
+        let ends = ends_in(u64::from_le_bytes(*eight));
+        if ends == 0 {
+            length += 8;
+            continue;
+        }
+        length += ends.trailing_zeros() as usize / 8;
+        if text.get(length).is_some_and(|&byte| ends_word(byte)) {
+            return length;
+        }
+        length += 1;
+    }
+    let rest = text.get(length..).unwrap_or_default();
+    length + rest.iter().position(|&byte| ends_word(byte)).unwrap_or(rest.len())
+}
+
+fn ends_word(byte: u8) -> bool {
+    matches!(byte, b',' | b'}' | b']' | b':' | b'{' | b'[' | b'"' | b' ' | b'\t' | b'\n' | b'\r')
+}
+
+/// The high bits of bytes that end a word, right up to the first of them; what stands above that bit means nothing.
+#[inline]
+fn ends_in(eight: u64) -> u64 {
+    const ONES: u64 = u64::from_le_bytes([1; 8]);
+    const HIGHS: u64 = u64::from_le_bytes([0x80; 8]);
+    const CASE: u64 = u64::from_le_bytes([0x20; 8]);
+    // A byte that is zero borrows from the one above it, which may then look like zero itself: hence only the first counts.
+    let zeros = |word: u64| word.wrapping_sub(ONES) & !word & HIGHS;
+    let is = |word: u64, byte: u8| zeros(word ^ u64::from_le_bytes([byte; 8]));
+    let folded = eight | CASE;
+    let ends = is(eight, b',') | is(eight, b':') | is(eight, b'"') | is(folded, b'{') | is(folded, b'}');
+    // White space, and control characters, which end no word: `ends_word` has the last word.
+    let blanks = eight.wrapping_sub(u64::from_le_bytes([0x21; 8])) & !eight & HIGHS;
+    ends | blanks
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn a_word_ends_at_the_first_byte_that_ends_one(text in "[-0-9a-zA-Z.+!\u{1}\u{80},:\"\t{}\\[\\] ]{0,40}") {
+            let text = text.as_bytes();
+            let end = text.iter().position(|&byte| ends_word(byte)).unwrap_or(text.len());
+            prop_assert_eq!(word_length(text), end);
+        }
+
+        #[test]
+        fn long_words_end(word in "[-0-9a-zA-Z.+]{0,40}", end in "[,:\"\t{}\\[\\] ]", behind in "[-0-9,}]{0,20}") {
+            prop_assert_eq!(word_length(format!("{word}{end}{behind}").as_bytes()), word.len());
+        }
+    }
 }

@@ -105,11 +105,32 @@ impl<'a> Text<'a> {
 }
 
 /// Whether the bytes are a string as they stand. Whole blocks are looked at without leaving early, so that the compiler can look at
-/// all bytes of one at once.
+/// all bytes of one at once; the last one overlaps the one before, and most strings are no longer than two.
+#[inline]
 fn is_plain(raw: &[u8]) -> bool {
-    let (blocks, rest) = raw.as_chunks::<16>();
-    let escapes = |bytes: &[u8]| bytes.iter().fold(false, |found, &byte| found | needs_escape(byte));
-    !blocks.iter().any(|block| escapes(block)) && !escapes(rest)
+    if let (Some(first), Some(last)) = (raw.first_chunk::<16>(), raw.last_chunk::<16>()) {
+        let escapes = |block: &[u8; 16]| block.iter().fold(false, |found, &byte| found | needs_escape(byte));
+        return !escapes(first) && !escapes(last) && !raw.as_chunks::<16>().0.iter().skip(1).any(escapes);
+    }
+    if let (Some(first), Some(last)) = (raw.first_chunk::<8>(), raw.last_chunk::<8>()) {
+        return !needs_escapes(u64::from_le_bytes(*first)) && !needs_escapes(u64::from_le_bytes(*last));
+    }
+    if let (Some(first), Some(last)) = (raw.first_chunk::<4>(), raw.last_chunk::<4>()) {
+        let [first, last] = [first, last].map(|four| u64::from(u32::from_le_bytes(*four)));
+        return !needs_escapes(first | last << 32);
+    }
+    !raw.iter().any(|&byte| needs_escape(byte))
+}
+
+/// Whether one of eight bytes [needs an escape](needs_escape).
+#[inline]
+fn needs_escapes(eight: u64) -> bool {
+    const ONES: u64 = u64::from_le_bytes([1; 8]);
+    const HIGHS: u64 = u64::from_le_bytes([0x80; 8]);
+    // Taking something from a byte that is less than it sets its high bit; a byte that had it set is none of those.
+    let less = |word: u64, than: u64| word.wrapping_sub(ONES * than) & !word & HIGHS;
+    let is = |byte: u64| less(eight ^ (ONES * byte), 1);
+    less(eight, 0x20) | is(u64::from(b'"')) | is(u64::from(b'\\')) != 0
 }
 
 /// Bytes that stand in a JSON string only behind a backslash.
@@ -153,4 +174,26 @@ fn code_unit(rest: &[u8]) -> Option<(u16, &[u8])> {
     let (digits, rest) = rest.split_at_checked(4)?;
     let text = std::str::from_utf8(digits).ok().filter(|text| text.bytes().all(|b| b.is_ascii_hexdigit()))?;
     Some((u16::from_str_radix(text, 16).ok()?, rest))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn a_string_is_plain_if_all_its_bytes_are(raw in prop::collection::vec(any::<u8>(), 0..50), is_quiet in any::<bool>()) {
+            let quiet = |byte: &u8| if needs_escape(*byte) { b'a' } else { *byte };
+            let raw: Vec<u8> = if is_quiet { raw.iter().map(quiet).collect() } else { raw };
+            prop_assert_eq!(is_plain(&raw), !raw.iter().any(|&byte| needs_escape(byte)));
+        }
+
+        #[test]
+        fn a_single_byte_is_seen_wherever_it_stands(len in 1_usize..50, at in any::<prop::sample::Index>(), byte in any::<u8>()) {
+            let mut raw = vec![b'a'; len];
+            raw[at.index(len)] = byte;
+            prop_assert_eq!(is_plain(&raw), !needs_escape(byte));
+        }
+    }
 }

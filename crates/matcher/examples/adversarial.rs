@@ -1,14 +1,17 @@
 //! What somebody who chooses rules and events can make a matcher cost: each case at one size and at twice that.
 //!
 //! ```text
-//! cargo run --release -p matcher --example adversarial
+//! cargo run --release -p matcher --example adversarial -- [LOG.json]
 //! ```
 //!
-//! A ratio near two is what a fair price looks like; where it is four, the cost is quadratic. Times are processor time, the best of several.
+//! A ratio near two is what a fair price looks like; where it is four, the cost is quadratic. Given an inflated CloudTrail log file, it also tells
+//! what ten thousand rules cost on its records. Times are processor time, the best of several.
 
+use std::collections::HashMap;
 use std::error::Error;
 use std::sync::Arc;
 
+use cloudtrail::{Decoder, Item};
 use event_pattern::Pattern;
 use json_scan::Scanner;
 use matcher::{Builder, Matcher, RuleId, Scratch};
@@ -31,18 +34,131 @@ const CASES: [(&str, usize, Case); 9] = [
 ];
 
 fn main() -> Outcome<()> {
+    println!(
+        "| what | size | µs an event | µs at twice the size | times | matches |\n|---|---|---|---|---|---|"
+    );
     for (name, size, case) in CASES {
         let (small, matches) = cost(case(size))?;
         let (large, _) = cost(case(size * 2))?;
-        println!(
-            "{size:7} {name}: {small:9.1} µs, twice as many {large:9.1} µs, {:.1} times; {matches} matches",
-            large / small
-        );
+        println!("| {name} | {size} | {small:.1} | {large:.1} | {:.1} | {matches} |", large / small);
     }
+    println!("\n| wildcards on one field | µs an event | times what one costs |\n|---|---|---|");
     let (one, _) = cost(overlapping_wildcards(1))?;
-    let (thousand, _) = cost(overlapping_wildcards(1_000))?;
-    println!("1,000 overlapping wildcards cost {:.2} times what one does", thousand / one);
+    for count in [1, 10, 100, 1_000] {
+        let (several, _) = cost(overlapping_wildcards(count))?;
+        println!("| {count} | {several:.2} | {:.2} |", several / one);
+    }
+    match std::env::args().nth(1) {
+        Some(log) => thousands_of_rules(&std::fs::read(log)?),
+        None => Ok(()),
+    }
+}
+
+/// What rules cost on the records of a log file of which none matches, what building them takes, and what matching costs where ten match.
+fn thousands_of_rules(log: &[u8]) -> Outcome<()> {
+    let (alone, records, _) = pass(log, None)?;
+    println!(
+        "\n| rules | ms to compile | MB | ns a record, decoded and matched | ns for matching | matches |\n|---|---|---|---|---|---|\n\
+         | none | | | {alone:.0} | | |"
+    );
+    for count in [10, 100, 1_000, 10_000] {
+        let (matcher, ms, megabytes) = built(&organization(count))?;
+        let (cost, _, matches) = pass(log, Some(&matcher))?;
+        println!("| {count} | {ms:.0} | {megabytes:.1} | {cost:.0} | {:.0} | {matches} |", cost - alone);
+    }
+    let (name, source) = most_frequent(log)?;
+    let alike = only(log, &name, &source)?;
+    let (alone, ..) = pass(&alike, None)?;
+    let mut rules = organization(10_000);
+    rules.extend((0..10).map(|n| {
+        format!(
+            r#"{{"detail":{{"eventName":["{name}"],"eventSource":["{source}"],"awsRegion":[{{"anything-but":["nowhere-{n}"]}}]}}}}"#
+        )
+    }));
+    let (matcher, ms, megabytes) = built(&rules)?;
+    let (cost, of_them, matches) = pass(&alike, Some(&matcher))?;
+    let each = matches / of_them.max(1);
+    println!(
+        "| 10,010, and {of_them} of {records} records that {each} of them match | {ms:.0} | {megabytes:.1} | {cost:.0} | {:.0} | {matches} |",
+        cost - alone
+    );
     Ok(())
+}
+
+/// A matcher, the milliseconds it took to parse and build it, and by how many megabytes the process grew meanwhile.
+fn built(rules: &[String]) -> Outcome<(Matcher, f64, f64)> {
+    let (begun, pages) = (cpu_ns()?, resident_pages()?);
+    let matcher = build(rules)?;
+    let grown = resident_pages()?.saturating_sub(pages);
+    Ok((matcher, (cpu_ns()? - begun) as f64 / 1e6, grown as f64 * 4_096.0 / 1e6))
+}
+
+/// Nanoseconds a record takes at best, how many there are and how many matches.
+fn pass(log: &[u8], matcher: Option<&Matcher>) -> Outcome<(f64, usize, usize)> {
+    let (mut decoder, mut scratch) = (Decoder::default(), Scratch::new());
+    let (mut best, mut records, mut matches) = (f64::INFINITY, 0, 0);
+    for _ in 0..9 {
+        let begun = cpu_ns()?;
+        (records, matches) = (0, 0);
+        let decoded = decoder.decode(log, None, |item| {
+            if let Item::Event(event) = item {
+                records += 1;
+                let matched =
+                    matcher.map(|matcher| matcher.matches(&event, &mut scratch).map_or(0, <[_]>::len));
+                matches += matched.unwrap_or_default();
+            }
+        });
+        if let Some(trouble) = decoded.trouble {
+            return Err(trouble.into());
+        }
+        best = best.min((cpu_ns()? - begun) as f64 / records as f64);
+    }
+    Ok((best, records, matches))
+}
+
+/// The name that most records have, and a source it comes with.
+fn most_frequent(log: &[u8]) -> Outcome<(String, String)> {
+    let value: serde_json::Value = serde_json::from_slice(log)?;
+    let mut counts: HashMap<(&str, &str), usize> = HashMap::new();
+    for record in value["Records"].as_array().into_iter().flatten() {
+        if let (Some(name), Some(source)) = (record["eventName"].as_str(), record["eventSource"].as_str()) {
+            *counts.entry((name, source)).or_default() += 1;
+        }
+    }
+    let most = counts.into_iter().max_by_key(|&(pair, count)| (count, pair)).ok_or("no records")?;
+    Ok((most.0.0.to_owned(), most.0.1.to_owned()))
+}
+
+/// A log file of those records alone.
+fn only(log: &[u8], name: &str, source: &str) -> Outcome<Vec<u8>> {
+    let mut value: serde_json::Value = serde_json::from_slice(log)?;
+    if let Some(records) = value["Records"].as_array_mut() {
+        records.retain(|record| record["eventName"] == name && record["eventSource"] == source);
+    }
+    Ok(serde_json::to_vec(&value)?)
+}
+
+/// Rules as a large organization has them, none of which matches a real event: four in five ask for a source and a name exactly, three in twenty
+/// for a name with a wildcard or a prefix, one in twenty for something else than what is there.
+fn organization(count: usize) -> Vec<String> {
+    const SOURCES: [&str; 12] =
+        ["ec2", "iam", "s3", "sts", "kms", "lambda", "cloudtrail", "signin", "rds", "logs", "ssm", "config"];
+    const VERBS: [&str; 8] = ["Create", "Delete", "Put", "Update", "Attach", "Detach", "Start", "Describe"];
+    let rule = |number: usize| {
+        let source = SOURCES[number % SOURCES.len()];
+        let verb = VERBS[number / SOURCES.len() % VERBS.len()];
+        let names = match number % 20 {
+            0..16 => format!(r#"["{verb}Thing{number}"]"#),
+            16 | 17 => format!(r#"[{{"wildcard":"*{verb}*Thing{number}*"}}]"#),
+            18 => format!(r#"[{{"prefix":"{verb}Thing{number}"}}]"#),
+            _ => r#"[{"anything-but":{"prefix":["A","B","C","D","E","G","H","L","P","R","S","T","U"]}}]"#
+                .to_owned(),
+        };
+        format!(
+            r#"{{"source":["aws.{source}"],"detail":{{"eventSource":["{source}.amazonaws.com"],"eventName":{names},"requestParameters":{{"name":["n{number}"]}}}}}}"#
+        )
+    };
+    (0..count).map(rule).collect()
 }
 
 /// Microseconds an event takes, and how many rules it matches.
@@ -129,6 +245,12 @@ fn backslashes(count: usize) -> (Vec<String>, String) {
 fn quotes(count: usize) -> (Vec<String>, String) {
     let rules = vec![r#"{"detail":{"a":[{"suffix":"y"}]}}"#.to_owned()];
     (rules, format!(r#"{{"detail":{{"a":"{}"}}}}"#, r#"\""#.repeat(count)))
+}
+
+/// Pages of memory the process has.
+fn resident_pages() -> Outcome<u64> {
+    let text = std::fs::read_to_string("/proc/self/statm")?;
+    Ok(text.split_whitespace().nth(1).ok_or("no statm")?.parse()?)
 }
 
 /// Nanoseconds this thread has spent on a processor.

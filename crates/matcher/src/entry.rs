@@ -226,7 +226,7 @@ fn accepts(asked: &Field, leaves: &Leaves<'_>, value: Scalar<'_>) -> Result<bool
 fn as_leaf<'l>(value: Scalar<'l>, text: Option<&'l str>) -> Leaf<'l> {
     match value {
         Scalar::String(_) | Scalar::Derived { .. } => Leaf::String(text.unwrap_or_default()),
-        Scalar::Number(number) => Leaf::Number(number.text),
+        Scalar::Number(number) => Leaf::Number(number.text()),
         Scalar::True => Leaf::True,
         Scalar::False => Leaf::False,
         Scalar::Null => Leaf::Null,

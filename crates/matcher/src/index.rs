@@ -242,8 +242,8 @@ fn find(
                 leads = true;
                 way.visit(below, is_exact);
             };
-            if text.is_escaped() {
-                values.find(value, Some(text.unescape()?.as_bytes()), &mut visit);
+            if values.reads_text() || text.is_escaped() {
+                values.find_text(&text.unescape()?, &mut visit);
             } else {
                 values.find(value, Some(text.raw()), &mut visit);
                 if leads {

@@ -13,7 +13,7 @@
 
 use std::borrow::Cow;
 
-use event_pattern::{Arrays, Scope, comparable};
+use event_pattern::{Arrays, Scope, comparable, plain_number};
 use json_scan::{Malformed, Text};
 
 use crate::stamps::Stamps;
@@ -30,8 +30,12 @@ pub(crate) struct Leaves<'a> {
     objects_len: u32,
     /// By node of the trie: the object in which it was entered last.
     entered: Stamps<u32>,
+    /// Whether anybody will ask for that.
+    is_tracked: bool,
     /// Whether a wanted name came twice in one object, or was several parts of a path at once.
     is_irregular: bool,
+    /// Whether something wanted was left out because it stands in an element of an array.
+    is_partial: bool,
     /// Text of leaves that do not stand in the record as they are.
     derived: String,
 }
@@ -66,14 +70,27 @@ pub(crate) enum Scalar<'a> {
 /// A number: many rules may ask for its value, and it is worked out once.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Numeral<'a> {
-    pub(crate) text: &'a str,
+    pub(crate) text: &'a [u8],
     /// What patterns compare it by, if they can.
     pub(crate) comparable: Option<f64>,
 }
 
 impl<'a> Scalar<'a> {
     pub(crate) fn number(text: &'a str) -> Self {
-        Scalar::Number(Numeral { text, comparable: comparable(text) })
+        Scalar::Number(Numeral { text: text.as_bytes(), comparable: comparable(text) })
+    }
+
+    /// A number of the usual kind; `None` for everything else, and for what is no JSON at all.
+    #[inline]
+    pub(crate) fn plain_number(text: &'a [u8]) -> Option<Self> {
+        plain_number(text).map(|comparable| Scalar::Number(Numeral { text, comparable }))
+    }
+}
+
+impl<'a> Numeral<'a> {
+    /// The number as it is written.
+    pub(crate) fn text(self) -> &'a str {
+        std::str::from_utf8(self.text).unwrap_or_default()
     }
 }
 
@@ -89,7 +106,9 @@ impl<'a> Leaves<'a> {
             chains: self.chains,
             objects_len: 0,
             entered: self.entered,
+            is_tracked: self.is_tracked,
             is_irregular: false,
+            is_partial: false,
             derived: self.derived,
         }
     }
@@ -103,6 +122,7 @@ impl<'a> Leaves<'a> {
         self.objects_len = 0;
         self.entered.clear();
         self.is_irregular = false;
+        self.is_partial = false;
         self.derived.clear();
     }
 
@@ -136,6 +156,11 @@ impl<'a> Leaves<'a> {
         }
     }
 
+    /// Whether to note what is [entered](Leaves::enter), which only filters ask.
+    pub(crate) fn track(&mut self, is_tracked: bool) {
+        self.is_tracked = is_tracked;
+    }
+
     /// A number for an object whose members are about to be looked at.
     pub(crate) fn begin_object(&mut self) -> u32 {
         self.objects_len += 1;
@@ -145,9 +170,22 @@ impl<'a> Leaves<'a> {
     /// Notes that the member of an object is looked at, whose node is `child`.
     #[inline]
     pub(crate) fn enter(&mut self, child: NodeId, object: u32, is_dotted: bool) {
+        if !self.is_tracked {
+            return;
+        }
         let at = child.index();
         self.is_irregular |= is_dotted | (self.entered.get(at) == Some(object));
         self.entered.set(at, object);
+    }
+
+    /// Notes that a member of an element of an array is not looked at.
+    pub(crate) fn leave_out(&mut self) {
+        self.is_partial = true;
+    }
+
+    /// Whether any was [left out](Leaves::leave_out).
+    pub(crate) fn is_partial(&self) -> bool {
+        self.is_partial
     }
 
     /// Whether every wanted path is spelled as a plain tree would have it: no name twice in an object, no name with a dot.
@@ -244,7 +282,7 @@ mod tests {
             leaves
                 .of(FieldId(field))
                 .map(|leaf| match leaf.value {
-                    Scalar::Number(number) => number.text.to_owned(),
+                    Scalar::Number(number) => number.text().to_owned(),
                     other => format!("{other:?}"),
                 })
                 .collect()

@@ -129,7 +129,8 @@ impl Builder {
         let is_early = |(_, field): &&(&str, FieldId)| {
             stages.get(field.index()).is_some_and(|&stage| stage != Stage::Late)
         };
-        let early = Collection::new(&paths.iter().filter(is_early).copied().collect::<Vec<_>>());
+        let early = Collection::new(&paths.iter().filter(is_early).copied().collect::<Vec<_>>())
+            .only_beside(indexed.iter().copied());
         let root = index.root_fields();
         let is_at_root = |(_, field): &&(&str, FieldId)| root.iter().any(|(of_root, _)| of_root == field);
         let at_root: Vec<(&str, FieldId)> = paths.iter().filter(is_at_root).copied().collect();
@@ -138,6 +139,7 @@ impl Builder {
         static IDS: AtomicU64 = AtomicU64::new(0);
         Matcher {
             id: IDS.fetch_add(1, Ordering::Relaxed),
+            has_expressions: self.entries.iter().any(|entry| matches!(entry.check, Check::Expression(_))),
             entries: self.entries.into(),
             rules: self.rules.into(),
             selectors: self.selectors,
@@ -180,6 +182,8 @@ pub struct Matcher {
     rules: Box<[RuleId]>,
     selectors: Selectors,
     index: Index,
+    /// Whether any filter asks for values.
+    has_expressions: bool,
     /// By field.
     stages: Box<[Stage]>,
     probe: Probe,
@@ -255,7 +259,8 @@ impl Matcher {
     ) -> Result<&'s [RuleId], Malformed> {
         scratch.matched.clear();
         // Taken out, because they borrow from the record while it is looked at.
-        let mut leaves = std::mem::take(&mut scratch.leaves).recycle();
+        let mut leaves: Leaves<'_> = std::mem::take(&mut scratch.leaves);
+        leaves.track(self.has_expressions);
         let result = self.find(view, &mut leaves, scratch);
         scratch.leaves = leaves.recycle();
         result?;
@@ -327,6 +332,15 @@ impl Matcher {
         self.stages.get(field.index()).copied().unwrap_or_default()
     }
 
+    /// Whether all leaves of the field are among the early ones.
+    fn is_known(&self, field: FieldId, leaves: &Leaves<'_>) -> bool {
+        match self.stage(field) {
+            Stage::Indexed => true,
+            Stage::Early => !leaves.is_partial(),
+            Stage::Late => false,
+        }
+    }
+
     /// Keeps the candidates on which the early leaves have not the last word.
     fn strike_out(
         &self,
@@ -364,14 +378,16 @@ impl Matcher {
     ) -> Result<Option<bool>, Malformed> {
         match &entry.check {
             Check::Alternative(check) => {
-                let is_early = |field| self.stage(field) != Stage::Late;
-                if check.fields.iter().all(|&field| is_early(field)) {
+                let is_known = |field| self.is_known(field, leaves);
+                if check.fields.iter().all(|&field| is_known(field)) {
                     return check.matches(leaves).map(Some);
                 }
-                Ok(if check.is_possible(leaves, is_early)? { None } else { Some(false) })
+                Ok(if check.is_possible(leaves, is_known)? { None } else { Some(false) })
             }
             _ if view.record().is_none() => Ok(Some(false)),
-            Check::Expression(check) => check.judge(leaves, |field| self.early.node(field)),
+            Check::Expression(check) => {
+                check.judge(leaves, |field| self.early.node(field).filter(|_| self.is_known(field, leaves)))
+            }
             Check::Text(_) => Ok(None),
             Check::Record => Ok(Some(true)),
         }
@@ -491,7 +507,8 @@ impl Usual {
 enum Stage {
     /// First: the index is filed by it.
     Indexed,
-    /// With the first walk because it stands beside what that looks at anyway; if it has to be derived, once there is a candidate.
+    /// With the first walk because it stands beside what that looks at anyway, unless that is in an element of an array; if it has to be derived,
+    /// once there is a candidate.
     Early,
     /// When a candidate asks for it.
     #[default]

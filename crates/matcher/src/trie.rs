@@ -119,6 +119,11 @@ impl Trie {
         self.nodes.get(node.index()).is_some_and(|node| node.has_children)
     }
 
+    /// How many nodes there are.
+    pub(crate) fn len(&self) -> usize {
+        self.nodes.len()
+    }
+
     /// The node above; the root is its own parent.
     pub(crate) fn parent(&self, node: NodeId) -> NodeId {
         self.nodes.get(node.index()).map_or(Trie::ROOT, |node| node.parent)

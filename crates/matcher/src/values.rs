@@ -23,6 +23,8 @@ use crate::witness::{Key, no_negative_zero};
 /// The keys of one field.
 #[derive(Debug, Default)]
 pub(crate) struct Values {
+    /// Whether there is any key but `present` and `anything_but` that a string may have.
+    has_strings: bool,
     texts: FxHashMap<Box<[u8]>, u32>,
     folded: Affixes,
     lexemes: FxHashMap<Box<[u8]>, u32>,
@@ -49,6 +51,7 @@ impl Values {
         let mut values = Values::default();
         let mut starred = Vec::new();
         for (key, target) in keys {
+            values.has_strings |= key.is_of_strings();
             match key {
                 Key::Text(text) => drop(values.texts.insert(bytes(text), target)),
                 Key::Folded(text) => values.folded.insert(text.bytes(), target),
@@ -103,24 +106,68 @@ impl Values {
         self.pieces = Pieces::new(&literals);
     }
 
-    /// Tells `found` the target of every key that a leaf has. `plain` is the leaf's text if it is a string.
+    /// Whether [`Values::find`] needs a string checked before, as [`Values::find_text`] has it.
+    #[inline]
+    pub(crate) fn reads_text(&self) -> bool {
+        !self.anything_but.is_empty()
+    }
+
+    /// Tells `found` the target of every key that a leaf has. `plain` are the leaf's bytes, unescaped, if it is a string; whether they are text may
+    /// still be open: if they are not, all that says something of any text is found.
     #[inline]
     pub(crate) fn find(&self, value: Scalar<'_>, plain: Option<&[u8]>, found: &mut impl FnMut(u32)) {
-        self.present.into_iter().for_each(&mut *found);
-        if !self.anything_but.is_empty() {
-            self.find_anything_but(value, plain, found);
-        }
         match value {
-            Scalar::String(_) | Scalar::Derived { .. } => self.find_string(plain.unwrap_or_default(), found),
-            Scalar::Number(number) => self.find_number(number, found),
-            Scalar::True => self.true_.into_iter().for_each(found),
-            Scalar::False => self.false_.into_iter().for_each(found),
-            Scalar::Null => self.null.into_iter().for_each(found),
+            Scalar::String(_) | Scalar::Derived { .. } => {
+                let plain = plain.unwrap_or_default();
+                match if self.reads_text() { std::str::from_utf8(plain) } else { Ok("") } {
+                    Ok(text) => self.find_anything_but(|term| term.accepts(Leaf::String(text)), found),
+                    Err(_) => self.find_anything_but(|_| true, found),
+                }
+                self.present.into_iter().for_each(&mut *found);
+                self.find_string(plain, found);
+            }
+            Scalar::Number(number) => {
+                self.find_anything_but(|term| term.accepts_number(number.text, || number.comparable), found);
+                self.present.into_iter().for_each(&mut *found);
+                self.find_number(number, found);
+            }
+            Scalar::True => self.find_word(Leaf::True, self.true_, found),
+            Scalar::False => self.find_word(Leaf::False, self.false_, found),
+            Scalar::Null => self.find_word(Leaf::Null, self.null, found),
+        }
+    }
+
+    /// [`Values::find`] of a string.
+    #[inline]
+    pub(crate) fn find_text(&self, text: &str, found: &mut impl FnMut(u32)) {
+        self.find_anything_but(|term| term.accepts(Leaf::String(text)), found);
+        self.present.into_iter().for_each(&mut *found);
+        self.find_string(text.as_bytes(), found);
+    }
+
+    fn find_word(&self, word: Leaf<'_>, target: Option<u32>, found: &mut impl FnMut(u32)) {
+        self.find_anything_but(|term| term.accepts(word), found);
+        self.present.into_iter().for_each(&mut *found);
+        target.into_iter().for_each(found);
+    }
+
+    #[inline]
+    fn find_anything_but(&self, passes: impl Fn(&Term) -> bool, found: &mut impl FnMut(u32)) {
+        for (term, target) in &self.anything_but {
+            if passes(term) {
+                found(*target);
+            }
         }
     }
 
     #[inline]
     fn find_string(&self, text: &[u8], found: &mut impl FnMut(u32)) {
+        if self.has_strings {
+            self.find_in_string(text, found);
+        }
+    }
+
+    fn find_in_string(&self, text: &[u8], found: &mut impl FnMut(u32)) {
         self.any_string.into_iter().for_each(&mut *found);
         if !self.texts.is_empty() {
             self.texts.get(text).copied().into_iter().for_each(&mut *found);
@@ -149,37 +196,18 @@ impl Values {
         self.pieces.find(text, found);
     }
 
-    fn find_anything_but(&self, value: Scalar<'_>, plain: Option<&[u8]>, found: &mut impl FnMut(u32)) {
-        let passes = |term: &Term| match value {
-            Scalar::String(_) | Scalar::Derived { .. } => {
-                // What is no text is no answer either; whoever looks at it will say so.
-                std::str::from_utf8(plain.unwrap_or_default())
-                    .map_or(true, |text| term.accepts(Leaf::String(text)))
-            }
-            Scalar::Number(number) => term.accepts_number(number.text, || number.comparable),
-            Scalar::True => term.accepts(Leaf::True),
-            Scalar::False => term.accepts(Leaf::False),
-            Scalar::Null => term.accepts(Leaf::Null),
-        };
-        for (term, target) in &self.anything_but {
-            if passes(term) {
-                found(*target);
-            }
-        }
-    }
-
     fn find_number(&self, number: Numeral<'_>, found: &mut impl FnMut(u32)) {
-        let text = number.text;
         self.any_number.into_iter().for_each(&mut *found);
         if !self.lexemes.is_empty() {
-            self.lexemes.get(text.as_bytes()).copied().into_iter().for_each(&mut *found);
+            self.lexemes.get(number.text).copied().into_iter().for_each(&mut *found);
         }
         if !self.addresses.is_empty() {
-            self.find_address(text.as_bytes(), found);
+            self.find_address(number.text, found);
         }
         if !self.numbers.is_empty() || !self.ranges.is_empty() {
             // Filters compare numbers that patterns cannot.
-            let Some(value) = number.comparable.or_else(|| text.parse().ok().map(no_negative_zero)) else {
+            let Some(value) = number.comparable.or_else(|| number.text().parse().ok().map(no_negative_zero))
+            else {
                 return;
             };
             if !self.numbers.is_empty() {

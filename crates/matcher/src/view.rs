@@ -70,6 +70,8 @@ pub(crate) struct Collection {
     derived: Vec<(Member, FieldId)>,
     /// By field.
     nodes: Box<[Option<NodeId>]>,
+    /// By node: whether it is left out inside elements of arrays. Nodes that are not here are not.
+    beside: Box<[bool]>,
 }
 
 /// A member of the envelope that has to be derived from a bare record.
@@ -111,8 +113,23 @@ impl Collection {
             detail: trie.find(Trie::ROOT, DETAIL),
             derived: derived.collect(),
             nodes: nodes.into(),
+            beside: Box::default(),
             trie,
         }
+    }
+
+    /// Leaves out, inside elements of arrays, what leads to none of these fields.
+    pub(crate) fn only_beside(mut self, fields: impl Iterator<Item = FieldId>) -> Self {
+        let mut beside = vec![true; self.trie.len()];
+        for field in fields {
+            let mut node = self.node(field).unwrap_or(Trie::ROOT);
+            while let Some(of_node) = beside.get_mut(node.index()).filter(|of_node| **of_node) {
+                *of_node = false;
+                node = self.trie.parent(node);
+            }
+        }
+        self.beside = beside.into();
+        self
     }
 
     pub(crate) fn trie(&self) -> &Trie {
@@ -140,7 +157,8 @@ impl Collection {
         let Some(start) = self.start(view).filter(|&start| start == Trie::ROOT || wanted(start)) else {
             return Ok(());
         };
-        Walk { trie: &self.trie, wanted, learned, leaves }.object(view.json, start, None)
+        Walk { trie: &self.trie, wanted, beside: &self.beside, learned, leaves }
+            .object(view.json, start, None)
     }
 
     /// [`Collection::collect`] of all nodes, by the numbers of the record's names where it has them. `matcher` is whose collection this is.
@@ -158,12 +176,8 @@ impl Collection {
             return self.collect(view, |_| true, below, leaves);
         };
         top.turn_to(matcher, names.vocabulary());
-        Walk { trie: &self.trie, wanted: |_| true, learned: below, leaves }.known_object(
-            view.json,
-            names.members(),
-            top,
-            detail,
-        )
+        Walk { trie: &self.trie, wanted: |_| true, beside: &self.beside, learned: below, leaves }
+            .known_object(view.json, names.members(), top, detail)
     }
 
     /// Derives the wanted members of a bare record's envelope.

@@ -14,6 +14,8 @@ pub(crate) struct Walk<'w, 'a, F> {
     pub(crate) trie: &'w Trie,
     /// Which nodes of the trie are wanted this time; if a node is, so are those above it.
     pub(crate) wanted: F,
+    /// Which nodes are left out inside elements of arrays, of which there may be thousands.
+    pub(crate) beside: &'w [bool],
     pub(crate) learned: &'w mut LearnedNames,
     pub(crate) leaves: &'w mut Leaves<'a>,
 }
@@ -33,10 +35,17 @@ impl<'a, F: Fn(NodeId) -> bool> Walk<'_, 'a, F> {
             if let Some(child) = child
                 && (self.wanted)(child)
             {
+                if scope.is_some() && self.beside.get(child.index()) == Some(&true) {
+                    self.leaves.leave_out();
+                    continue;
+                }
                 self.leaves.enter(child, number, is_dotted);
                 match names.string() {
                     Some(text) => self.scalar(Scalar::String(text), child, scope, false),
-                    None => self.value(names.value()?, child, scope, false)?,
+                    None => match names.scalar().and_then(Scalar::plain_number) {
+                        Some(number) => self.scalar(number, child, scope, false),
+                        None => self.value(names.value()?, child, scope, false)?,
+                    },
                 }
             }
         }

@@ -71,6 +71,32 @@ pub(crate) enum Key {
     Present,
 }
 
+impl Key {
+    /// Whether a string may have it, and not all leaves.
+    pub(crate) fn is_of_strings(&self) -> bool {
+        match self {
+            Key::Text(_)
+            | Key::Folded(_)
+            | Key::Prefix(_)
+            | Key::Suffix(_)
+            | Key::FoldedPrefix(_)
+            | Key::FoldedSuffix(_)
+            | Key::Pieces(_)
+            | Key::Address(_)
+            | Key::AnyString => true,
+            Key::Lexeme(_)
+            | Key::Number(_)
+            | Key::Range(..)
+            | Key::True
+            | Key::False
+            | Key::Null
+            | Key::AnyNumber
+            | Key::AnythingBut(_)
+            | Key::Present => false,
+        }
+    }
+}
+
 /// Pairs of which one must hold. Paths are dotted, from the root of the event as EventBridge delivers it.
 pub(crate) type Clause = Vec<(Box<str>, Key)>;
 

@@ -43,11 +43,14 @@ const DOUBLES: [f64; PLACES_MAX + 1] = [
 impl Short {
     /// Reads a number as JSON has it; `None` if it has an exponent or more than nineteen digits.
     #[inline]
-    pub(super) fn read(text: &str) -> Option<Short> {
-        let (is_negative, rest) = match text.as_bytes() {
+    pub(super) fn read(text: &[u8]) -> Option<Short> {
+        let (is_negative, rest) = match text {
             [b'-', rest @ ..] => (true, rest),
             rest => (false, rest),
         };
+        if matches!(rest, [b'0', b'0'..=b'9', ..] | [b'.', ..]) {
+            return None;
+        }
         // Nineteen digits fit into the integer.
         if rest.len() > 20 {
             return None;
@@ -62,7 +65,7 @@ impl Short {
         } else if text.len() > 19 {
             return None;
         }
-        let is_read = rest.is_empty() && text.bytes().next_back().is_some_and(|last| last.is_ascii_digit());
+        let is_read = rest.is_empty() && text.last().is_some_and(u8::is_ascii_digit);
         is_read.then_some(Short { is_negative, digits, places })
     }
 
@@ -103,8 +106,8 @@ fn nearest(digits: u64, places: usize) -> Option<Option<f64>> {
     let shift = 1_075_u64.checked_sub(bits >> 52).filter(|shift| (1..=70).contains(shift))?;
     let mut mantissa = i128::from((bits & (EXACT_MAX / 2 - 1)) | (EXACT_MAX / 2));
     let two = 1_i128 << shift;
-    // Less than 2^64 * 2^shift, so of no more than 128 bits: both are about the same, and the other one is 2^53 * 2^73 at most.
-    let mut apart = i128::from(digits).checked_mul(two)? - mantissa * ten;
+    // Both products are about the same, and the second one is 2^53 * 2^73 at most.
+    let mut apart = (i128::from(digits) << shift) - mantissa * ten;
     let half = ten / 2;
     while apart > half {
         mantissa += 1;
@@ -119,7 +122,7 @@ fn nearest(digits: u64, places: usize) -> Option<Option<f64>> {
         return None;
     }
     let last = i128::from(digits % 10);
-    let (below, above) = (apart - last * two, apart + (10 - last) * two);
+    let (below, above) = (apart - (last << shift), apart + ((10 - last) << shift));
     if below.abs() == half || above.abs() == half {
         return None;
     }
@@ -187,12 +190,23 @@ mod tests {
 
     #[test]
     fn what_is_no_short_number_is_not_read() {
-        for text in
-            ["", "-", "1.", "-.", "1e5", "12345678901234567890", "0.12345678901234567890", "1.2.3", "1x"]
-        {
-            assert!(Short::read(text).is_none(), "{text}");
+        for text in [
+            "",
+            "-",
+            "1.",
+            "-.",
+            "1e5",
+            "12345678901234567890",
+            "0.12345678901234567890",
+            "1.2.3",
+            "1x",
+            "01",
+            "-00.5",
+            ".5",
+        ] {
+            assert!(Short::read(text.as_bytes()).is_none(), "{text}");
         }
-        let read = Short::read("-122.42916360922355").unwrap();
+        let read = Short::read(b"-122.42916360922355").unwrap();
         assert_eq!((read.is_negative, read.digits, read.places), (true, 12_242_916_360_922_355, 14));
     }
 }
