@@ -11,7 +11,11 @@ use matcher::{Builder, Matcher, RuleId, Scratch};
 use quamina::Quamina;
 
 use crate::Outcome;
+use crate::event_ruler::EventRuler;
 use crate::measure::{Tool, in_turn, unable};
+
+/// How many events event-ruler is given of all: enough to be timed.
+const EVENT_RULER_EVENTS: usize = 40_000;
 
 type Sets = BTreeMap<String, Vec<String>>;
 
@@ -37,24 +41,28 @@ pub(crate) fn run(events: &Path, rules: &Path, counts: &Path, runs: usize) -> Ou
     let all_counts: Vec<u64> = nine.iter().filter_map(|name| counts.get(*name).cloned()).flatten().collect();
     sets.insert(format!("{} RULES OF NINE KINDS", all.len()), all.clone());
     counts.insert(format!("{} RULES OF NINE KINDS", all.len()), all_counts);
+    let few = EVENT_RULER_EVENTS.min(lines.len());
+    let mut ruler = EventRuler::start(events, few);
     for (name, patterns) in &sets {
         let work = format!("citylots2, {}", name.to_lowercase().replace('_', " "));
         let size = (lines.len(), text.len());
         let matcher = trailhound(patterns)?;
-        let mut scratch = Scratch::new();
-        let mut tools = Vec::new();
-        tools.push(Tool::new("Trailhound", || {
+        let ask = |lines: &[&[u8]], scratch: &mut Scratch| -> Outcome<Vec<u64>> {
             let mut found = vec![0; patterns.len()];
             let mut spare = Spare::default();
-            for line in &lines {
+            for line in lines {
                 let mut scanner = Scanner::with_spare(line, spare)?;
-                for rule in matcher.matches_object(scanner.object()?, &mut scratch)? {
+                for rule in matcher.matches_object(scanner.object()?, scratch)? {
                     found[rule.0 as usize] += 1;
                 }
                 spare = scanner.into_spare();
             }
             Ok(found)
-        }));
+        };
+        let mut scratch = Scratch::new();
+        let of_few = ask(lines.get(..few).unwrap_or_default(), &mut scratch)?;
+        let mut tools = Vec::new();
+        tools.push(Tool::new("Trailhound", || ask(&lines, &mut scratch)));
         // A field that no event has keeps it from stopping as soon as it has seen all it wants.
         for (name, to_the_end) in [("quamina", false), ("quamina, reading to the end", true)] {
             match peer(patterns, to_the_end) {
@@ -72,6 +80,16 @@ pub(crate) fn run(events: &Path, rules: &Path, counts: &Path, runs: usize) -> Ou
                 })),
                 Err(why) => unable(&work, name, &why),
             }
+        }
+        match &mut ruler {
+            Ok(ruler) => match ruler.take(patterns) {
+                Ok(()) => {
+                    let bytes = lines.iter().take(few).map(|line| line.len() + 1).sum();
+                    tools.push(Tool::elsewhere("event-ruler", || ruler.run()).with_share(few, bytes, of_few));
+                }
+                Err(why) => unable(&work, "event-ruler", &why.to_string()),
+            },
+            Err(why) => unable(&work, "event-ruler", why),
         }
         in_turn(&work, size, counts.get(name).cloned(), runs, tools)?;
     }

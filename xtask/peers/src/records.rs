@@ -1,27 +1,41 @@
-//! Splitting log files into records, and one condition on each.
+//! Splitting log files into records, and one condition on each, in memory.
 
-use std::fs;
-use std::path::Path;
-use std::process::{Command, Stdio};
 use std::sync::Arc;
 
 use cloudtrail::{Decoder, Item};
 use event_pattern::Pattern;
 use json_scan::Scanner;
-use matcher::{Builder, RuleId, Scratch};
+use matcher::{Builder, Matcher, RuleId, Scratch};
 use sonic_rs::JsonValueTrait as _;
 
 use crate::Outcome;
 use crate::measure::{Tool, in_turn};
 
-const NAME: &str = "AssumeRole";
+/// The condition: a call of this name.
+pub(crate) const NAME: &str = "AssumeRole";
 
-/// The texts of inflated log files.
-pub(crate) fn read(folder: &Path) -> Outcome<Vec<Vec<u8>>> {
-    let mut paths =
-        fs::read_dir(folder)?.map(|entry| entry.map(|entry| entry.path())).collect::<Result<Vec<_>, _>>()?;
-    paths.sort();
-    Ok(paths.iter().map(fs::read).collect::<Result<_, _>>()?)
+/// The condition as a rule.
+pub(crate) fn matcher() -> Outcome<Matcher> {
+    let pattern = format!(r#"{{"detail":{{"eventName":["{NAME}"]}}}}"#);
+    let mut builder = Builder::new();
+    builder.add_pattern(RuleId(0), &Arc::new(Pattern::parse(&pattern)?));
+    Ok(builder.build())
+}
+
+/// How many records of a log file match.
+pub(crate) fn count(
+    matcher: &Matcher,
+    log: &[u8],
+    decoder: &mut Decoder,
+    scratch: &mut Scratch,
+) -> Outcome<u64> {
+    let mut count = 0;
+    let decoded = decoder.decode(log, None, |item| {
+        if let Item::Event(event) = item {
+            count += matcher.matches(&event, scratch).map_or(0, <[RuleId]>::len) as u64;
+        }
+    });
+    decoded.trouble.map_or(Ok(count), |trouble| Err(trouble.into()))
 }
 
 pub(crate) fn run(logs: &[Vec<u8>], runs: usize) -> Outcome<()> {
@@ -72,10 +86,7 @@ pub(crate) fn run(logs: &[Vec<u8>], runs: usize) -> Outcome<()> {
             ),
         ],
     )?;
-    let mut builder = Builder::new();
-    let pattern = format!(r#"{{"detail":{{"eventName":["{NAME}"]}}}}"#);
-    builder.add_pattern(RuleId(0), &Arc::new(Pattern::parse(&pattern)?));
-    let matcher = builder.build();
+    let matcher = matcher()?;
     let (mut decoder, mut scratch) = (Decoder::default(), Scratch::new());
     in_turn(
         "one condition on each record",
@@ -84,18 +95,8 @@ pub(crate) fn run(logs: &[Vec<u8>], runs: usize) -> Outcome<()> {
         runs,
         vec![
             Tool::new("Trailhound", move || {
-                let mut count = 0;
-                for log in logs {
-                    let decoded = decoder.decode(log, None, |item| {
-                        if let Item::Event(event) = item {
-                            count += matcher.matches(&event, &mut scratch).map_or(0, <[RuleId]>::len) as u64;
-                        }
-                    });
-                    if let Some(trouble) = decoded.trouble {
-                        return Err(trouble.into());
-                    }
-                }
-                Ok(vec![count])
+                let each = |log: &Vec<u8>| count(&matcher, log, &mut decoder, &mut scratch);
+                Ok(vec![logs.iter().map(each).sum::<Outcome<u64>>()?])
             }),
             Tool::new(
                 "sonic-rs, lazily, two look-ups",
@@ -121,50 +122,5 @@ pub(crate) fn run(logs: &[Vec<u8>], runs: usize) -> Outcome<()> {
                 }),
             ),
         ],
-    )?;
-    jq(logs, events, bytes, runs)
-}
-
-/// jq has a process of its own, so its processor time is read when it has ended.
-fn jq(logs: &[Vec<u8>], events: usize, bytes: usize, runs: usize) -> Outcome<()> {
-    let work = "one condition on each record";
-    let filter = format!("[.Records[] | select(.eventName == \"{NAME}\")] | length");
-    let mut taken = Vec::new();
-    let mut found = 0;
-    for _ in 0..runs.max(1) {
-        let spawned = Command::new("jq").arg(&filter).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
-        let Ok(mut child) = spawned else {
-            crate::measure::unable(work, "jq", "not installed");
-            return Ok(());
-        };
-        let before = children_ticks()?;
-        let mut input = child.stdin.take().ok_or("no pipe to jq")?;
-        let output = std::thread::scope(|scope| {
-            scope.spawn(move || logs.iter().try_for_each(|log| std::io::Write::write_all(&mut input, log)));
-            child.wait_with_output()
-        })?;
-        taken.push((children_ticks()? - before) * 10_000_000);
-        let text = String::from_utf8(output.stdout)?;
-        found = text.lines().filter_map(|line| line.parse::<u64>().ok()).sum();
-    }
-    let agrees = {
-        let needle = format!("\"eventName\":\"{NAME}\"");
-        logs.iter().map(|log| String::from_utf8_lossy(log).matches(&needle).count() as u64).sum::<u64>()
-            == found
-    };
-    println!(
-        "{}",
-        serde_json::json!({
-            "work": work, "tool": "jq", "events": events, "bytes": bytes, "cpu_ns": taken,
-            "verdicts": found, "agrees": agrees,
-        })
-    );
-    Ok(())
-}
-
-/// Processor time of children that have ended, in hundredths of a second: fields 16 and 17 of `stat` (proc(5)).
-fn children_ticks() -> Outcome<u64> {
-    let stat = fs::read_to_string("/proc/self/stat")?;
-    let fields = stat.rsplit_once(')').map_or("", |(_, fields)| fields);
-    Ok(fields.split_whitespace().skip(13).take(2).filter_map(|field| field.parse::<u64>().ok()).sum())
+    )
 }

@@ -12,7 +12,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::{Outcome, corpus, data};
+use crate::{Outcome, data};
+
+/// How many events the corpus has, unless fewer are wanted.
+const EVENTS: u64 = 1_000_000;
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
@@ -20,14 +23,17 @@ pub(crate) struct Arguments {
     #[command(subcommand)]
     what: Option<What>,
     /// How many events to generate
-    #[arg(long, default_value_t = 1_000_000)]
+    #[arg(long, default_value_t = EVENTS)]
     events: u64,
-    /// How often each figure is taken; the median is printed
-    #[arg(long, default_value_t = 3)]
-    runs: usize,
+    /// How often each figure is taken; the median is printed [default: 3, for the page 5]
+    #[arg(long)]
+    runs: Option<usize>,
     /// Set other people's tools beside the matcher and the scanner, and write docs/benchmarks.md
     #[arg(long, conflicts_with = "budget")]
     peers: bool,
+    /// Only this part of the page; may be given several times
+    #[arg(long, requires = "peers")]
+    part: Vec<peers::Part>,
     /// Count the instructions that a record costs and hold them against xtask/budget.json
     #[arg(long)]
     budget: bool,
@@ -44,18 +50,12 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
         return serve::run(arguments);
     }
     if arguments.peers {
-        peers::run(arguments.runs.max(5))?;
+        peers::run(&arguments.part, arguments.events, arguments.runs.unwrap_or(peers::RUNS).max(1))?;
         return Ok(ExitCode::SUCCESS);
     }
     if arguments.budget {
         budget::run()?;
         return Ok(ExitCode::SUCCESS);
-    }
-    let folder = data::target().join(format!("corpus-{}", arguments.events));
-    if !folder.join("complete").is_file() {
-        eprintln!("generating {} events in {}", arguments.events, folder.display());
-        let written = corpus::write(&folder, arguments.events, 1)?;
-        fs::write(folder.join("complete"), format!("{written:?}\n"))?;
     }
     let status = Command::new(env!("CARGO"))
         .args(["build", "--release", "--locked"])
@@ -64,16 +64,16 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     if !status.success() {
         return Err("the release build failed".into());
     }
-    let logs = folder.join("AWSLogs");
+    let logs = corpus(arguments.events)?;
     let files = files(&logs)?;
-    let inflate = median(arguments.runs, || inflate(&files))?;
+    let runs = arguments.runs.unwrap_or(3);
+    let inflate = median(runs, || inflate(&files))?;
     let bytes = inflate.bytes;
     let events = arguments.events;
     println!(
-        "{events} events, {} files, {:.0} MB of JSON; medians of {} runs\n",
+        "{events} events, {} files, {:.0} MB of JSON; medians of {runs} runs\n",
         files.len(),
-        mega(bytes),
-        arguments.runs
+        mega(bytes)
     );
     println!("| what | wall s | CPU s | events/s | MB/s | × inflate | peak MB |");
     println!("|---|---|---|---|---|---|---|");
@@ -87,10 +87,21 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     };
     row("inflate only (libdeflate, 1 thread)", &inflate);
     for threads in [1, 2] {
-        let scan = median(arguments.runs, || scan(&logs, threads))?;
+        let scan = median(runs, || scan(&logs, threads))?;
         row(&format!("scan, full pack, {threads} thread(s)"), &scan);
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The folder of a generated corpus of so many events, which is kept.
+fn corpus(events: u64) -> io::Result<PathBuf> {
+    let folder = data::target().join(format!("corpus-{events}"));
+    if !folder.join("complete").is_file() {
+        eprintln!("generating {events} events in {}", folder.display());
+        let written = crate::corpus::write(&folder, events, 1)?;
+        fs::write(folder.join("complete"), format!("{written:?}\n"))?;
+    }
+    Ok(folder.join("AWSLogs"))
 }
 
 /// One measured run.

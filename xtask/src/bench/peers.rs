@@ -3,7 +3,6 @@
 //! The tools are in a workspace of their own below `xtask/peers`, so that nobody who builds Trailhound builds them. What each run took is
 //! kept beside the page.
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,14 +10,43 @@ use std::process::{Command, Stdio};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{corpus, data};
+use crate::data;
 
-/// How many records the tools are given. The slowest takes some twenty microseconds for each.
-const RECORDS: u64 = 30_000;
+/// What the page is made of. Each part can be run by itself; what is known of the others stays as it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Part {
+    /// Sets of event patterns over parcels of land, beside quamina and event-ruler
+    Citylots,
+    /// Splitting log files, and one condition on each record, beside serde_json, sonic-rs, jq, ripgrep and DuckDB
+    Records,
+    /// Sigma rules on each record, beside rsigma-eval and sigma-rust
+    Sigma,
+    /// Ten thousand rules, and what somebody could make a matcher cost
+    Rules,
+    /// A scan from files to findings beside inflating them
+    Scan,
+}
+
+const PARTS: [Part; 5] = [Part::Scan, Part::Citylots, Part::Rules, Part::Records, Part::Sigma];
+
+/// What was measured of a work.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(untagged)]
+enum Line {
+    Measured(Measured),
+    /// A table that a program wrote.
+    Table {
+        part: Part,
+        table: String,
+    },
+}
 
 /// What the program says of a tool and a work.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 struct Measured {
+    #[serde(default)]
+    part: Option<Part>,
     work: String,
     tool: String,
     #[serde(default)]
@@ -37,66 +65,165 @@ struct Measured {
     unable: Option<String>,
 }
 
-/// Runs everything, writes the page and says where.
-pub(super) fn run(runs: usize) -> Result<(), Box<dyn std::error::Error>> {
-    let bench = data::shared().map(|shared| shared.join("bench"));
-    let Some(bench) = bench.filter(|bench| bench.is_dir()) else {
-        return Err("the sets of patterns are in the shared data folder; set TRAILHOUND_DATA".into());
-    };
+impl Line {
+    fn part(&self) -> Option<Part> {
+        match self {
+            Line::Measured(measured) => measured.part,
+            Line::Table { part, .. } => Some(*part),
+        }
+    }
+}
+
+/// Runs the parts that are named, or all, writes the page and says where. Fewer events or runs than the page wants go to a page in the target folder.
+pub(super) fn run(parts: &[Part], events: u64, runs: usize) -> Result<(), Box<dyn std::error::Error>> {
+    let is_trial = events < super::EVENTS || runs < RUNS;
+    let docs = if is_trial { data::target().join("peers-data") } else { data::root().join("docs") };
     let folder = data::target().join("peers-data");
     fs::create_dir_all(&folder)?;
-    let citylots = folder.join("citylots2.jsonl");
-    if !citylots.is_file() {
-        eprintln!("generating {}", citylots.display());
+    let raw = docs.join("benchmarks.jsonl");
+    let known = fs::read_to_string(&raw).unwrap_or_default();
+    // What an older version wrote is not worth an error.
+    let mut lines: Vec<Line> = known.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+    lines.retain(|line| line.part().is_some());
+    for part in PARTS.into_iter().filter(|part| parts.is_empty() || parts.contains(part)) {
+        eprintln!("running part {part:?}");
+        let new = match part {
+            Part::Citylots => citylots(&folder, runs)?,
+            Part::Records => peers(part, runs, &[&super::corpus(events)?])?,
+            Part::Sigma => peers(part, runs, &[&super::corpus(events)?, &shared("sigma_aws")?])?,
+            Part::Rules => vec![rules(&folder, events)?],
+            Part::Scan => scan(events, runs)?,
+        };
+        lines.retain(|line| line.part() != Some(part));
+        lines.extend(new);
+        // After each part: what a run that is stopped has measured is not lost.
+        let text: Vec<String> = lines.iter().map(serde_json::to_string).collect::<Result<_, _>>()?;
+        fs::write(&raw, text.join("\n") + "\n")?;
+        fs::write(docs.join("benchmarks.md"), page(&lines, runs))?;
+    }
+    println!("{}", page(&lines, runs));
+    eprintln!("written to {}", docs.join("benchmarks.md").display());
+    let wrong = lines.iter().find_map(|line| match line {
+        Line::Measured(one) if one.tool == "Trailhound" && !one.agrees => Some(one.work.as_str()),
+        _ => None,
+    });
+    wrong.map_or(Ok(()), |wrong| Err(format!("{wrong}: wrong verdicts").into()))
+}
+
+/// How often each figure of the page is taken.
+pub(super) const RUNS: usize = 5;
+
+fn shared(name: &str) -> Result<PathBuf, String> {
+    let path = data::shared().map(|shared| shared.join(name)).filter(|path| path.exists());
+    path.ok_or_else(|| format!("`{name}` is in the shared data folder; set TRAILHOUND_DATA"))
+}
+
+fn citylots(folder: &Path, runs: usize) -> Result<Vec<Line>, Box<dyn std::error::Error>> {
+    let bench = shared("bench")?;
+    let events = folder.join("citylots2.jsonl");
+    if !events.is_file() {
+        eprintln!("generating {}", events.display());
         let unfinished = folder.join("citylots2.unfinished");
         must(Command::new("python3").arg(bench.join("gen_citylots2.py")).arg(&unfinished))?;
-        fs::rename(unfinished, &citylots)?;
+        fs::rename(unfinished, &events)?;
     }
-    let records = records(&folder)?;
+    peers(Part::Citylots, runs, &[&events, &bench.join("rules.json"), &bench.join("expected_counts.json")])
+}
+
+/// Builds and asks the program that has the peers in it.
+fn peers(part: Part, runs: usize, arguments: &[&Path]) -> Result<Vec<Line>, Box<dyn std::error::Error>> {
     let manifest = data::root().join("xtask/peers/Cargo.toml");
     must(
         Command::new(env!("CARGO"))
-            .args(["build", "--release", "--locked", "--manifest-path"])
+            .args(["build", "--release", "--locked", "--bin", "peers", "--manifest-path"])
             .arg(&manifest)
             .env("CARGO_TARGET_DIR", data::target().join("peers")),
     )?;
+    let name = format!("{part:?}").to_lowercase();
     let output = Command::new(data::target().join("peers/release/peers"))
-        .args([&citylots, &bench.join("rules.json"), &bench.join("expected_counts.json"), &records])
-        .arg(bench.with_file_name("sigma_aws"))
-        .arg(runs.to_string())
+        .args([&name, &runs.to_string()])
+        .args(arguments)
         .stderr(Stdio::inherit())
         .output()?;
     if !output.status.success() {
-        return Err(format!("peers: {}", output.status).into());
+        return Err(format!("peers {name}: {}", output.status).into());
     }
-    let text = String::from_utf8(output.stdout)?;
-    let measured = text.lines().map(serde_json::from_str).collect::<Result<Vec<Measured>, _>>()?;
-    let docs = data::root().join("docs");
-    fs::write(docs.join("benchmarks.jsonl"), &text)?;
-    fs::write(docs.join("benchmarks.md"), page(&measured, runs))?;
-    println!("{}", page(&measured, runs));
-    let wrong = measured.iter().find(|measured| measured.tool == "Trailhound" && !measured.agrees);
-    wrong.map_or(Ok(()), |wrong| Err(format!("{}: wrong verdicts", wrong.work).into()))
+    let of_part = |line: &str| {
+        let measured: Measured = serde_json::from_str(line)?;
+        Ok(Line::Measured(Measured { part: Some(part), ..measured }))
+    };
+    String::from_utf8(output.stdout)?.lines().map(of_part).collect()
 }
 
-/// A folder of inflated log files.
-fn records(folder: &Path) -> Result<PathBuf, Box<dyn std::error::Error>> {
-    let inflated = folder.join("records");
-    if inflated.join("0.json").is_file() {
-        return Ok(inflated);
+/// The tables of the matcher's example `adversarial`, over some of the corpus.
+fn rules(folder: &Path, events: u64) -> Result<Line, Box<dyn std::error::Error>> {
+    let log = folder.join("log.json");
+    fs::write(&log, joined(&super::files(&super::corpus(events)?)?)?)?;
+    must(
+        Command::new(env!("CARGO"))
+            .args(["build", "--release", "--locked", "--package", "matcher", "--example", "adversarial"])
+            .current_dir(data::root()),
+    )?;
+    let example = data::target().join("release/examples/adversarial");
+    let output = Command::new(example).arg(&log).stderr(Stdio::inherit()).output()?;
+    if !output.status.success() {
+        return Err(format!("the example `adversarial`: {}", output.status).into());
     }
-    let logs = folder.join("logs");
-    corpus::write(&logs, RECORDS, 1)?;
-    fs::create_dir_all(&inflated)?;
+    Ok(Line::Table { part: Part::Rules, table: String::from_utf8(output.stdout)? })
+}
+
+/// The records of the first few log files as one.
+fn joined(files: &[PathBuf]) -> Result<Vec<u8>, Box<dyn std::error::Error>> {
     let mut inflater = libdeflater::Decompressor::new();
-    for (number, path) in super::files(&logs)?.iter().enumerate().rev() {
+    let mut all = b"{\"Records\":[".to_vec();
+    for path in files.iter().take(10) {
         let compressed = fs::read(path)?;
         let size = compressed.last_chunk::<4>().map_or(0, |size| u32::from_le_bytes(*size)) as usize;
         let mut text = vec![0; size];
         inflater.gzip_decompress(&compressed, &mut text)?;
-        fs::write(inflated.join(format!("{number}.json")), text)?;
+        let records = text.strip_prefix(b"{\"Records\":[").and_then(|text| text.strip_suffix(b"]}"));
+        if all.last() != Some(&b'[') {
+            all.push(b',');
+        }
+        all.extend_from_slice(records.ok_or("a generated log file has another form")?);
     }
-    Ok(inflated)
+    all.extend_from_slice(b"]}");
+    Ok(all)
+}
+
+/// The scan with the rules of the pack, and inflating alone, in turn.
+fn scan(events: u64, runs: usize) -> Result<Vec<Line>, Box<dyn std::error::Error>> {
+    let logs = super::corpus(events)?;
+    must(Command::new(env!("CARGO")).args(["build", "--release", "--locked"]).current_dir(data::root()))?;
+    let files = super::files(&logs)?;
+    let mut taken: [Vec<u64>; 3] = [const { Vec::new() }; 3];
+    let mut bytes = 0;
+    let ns = |run: &super::Run| u64::try_from(run.cpu.as_nanos()).unwrap_or(u64::MAX);
+    for _ in 0..runs {
+        let inflated = super::inflate(&files)?;
+        bytes = inflated.bytes;
+        let [inflate, one, two] = &mut taken;
+        inflate.push(ns(&inflated));
+        one.push(ns(&super::scan(&logs, 1)?));
+        two.push(ns(&super::scan(&logs, 2)?));
+    }
+    let names = ["libdeflate, inflating alone", "Trailhound", "Trailhound, two threads"];
+    let line = |(tool, cpu_ns): (&str, Vec<u64>)| {
+        let work = "scan of compressed files with the rules of the pack".to_owned();
+        let tool = tool.to_owned();
+        let part = Some(Part::Scan);
+        Line::Measured(Measured {
+            part,
+            work,
+            tool,
+            events,
+            bytes,
+            cpu_ns,
+            agrees: true,
+            ..Measured::default()
+        })
+    };
+    Ok(names.into_iter().zip(taken).map(line).collect())
 }
 
 fn must(command: &mut Command) -> Result<(), Box<dyn std::error::Error>> {
@@ -105,54 +232,81 @@ fn must(command: &mut Command) -> Result<(), Box<dyn std::error::Error>> {
 }
 
 /// The page.
-fn page(measured: &[Measured], runs: usize) -> String {
-    let mut works: BTreeMap<&str, Vec<&Measured>> = BTreeMap::new();
-    for one in measured {
-        works.entry(&one.work).or_default().push(one);
-    }
+fn page(lines: &[Line], runs: usize) -> String {
     let mut page = format!(
         "# Benchmarks\n\n\
-         Written by `cargo xtask bench --peers`. One thread; each figure is the median of {runs} runs by processor time, the tools running in turn, so\n\
-         the ratios mean something where the figures depend on the machine and on what else it did. What each run took is in\n\
+         Written by `cargo xtask bench --peers`, or part by part with `--part`. One thread; each figure is the median of {runs} runs by processor time, the\n\
+         tools running in turn, so the ratios mean something where the figures depend on the machine and on what else it did. What each run took is in\n\
          [benchmarks.jsonl](benchmarks.jsonl). A figure counts only where a tool came to the expected verdicts, which is checked.\n\n\
          | | |\n|---|---|\n"
     );
     for (name, value) in machine() {
         let _ = writeln!(page, "| {name} | {value} |");
     }
-    for (work, tools) in works {
-        let _ = writeln!(page, "\n## {}\n", capital(work));
-        let first = tools.iter().find(|tool| tool.tool == "Trailhound").and_then(|tool| rate(tool));
-        page.push_str("| tool | events/s | MB/s | Trailhound is so many times as fast | verdicts |\n|---|---|---|---|---|\n");
-        for tool in tools {
-            let Some(rate) = rate(tool) else {
-                let why = tool.unable.as_deref().unwrap_or("it did not run");
-                let _ = writeln!(page, "| {} | | | | refuses: {} |", tool.tool, why.replace('|', "\\|"));
-                continue;
-            };
-            let speed = rate * number(tool.bytes) / number(tool.events) / 1e6;
-            let times = first.map_or(String::new(), |first| format!("{:.1}", first / rate));
-            let verdicts =
-                if tool.agrees { "as expected".to_owned() } else { format!("**wrong**: {}", tool.verdicts) };
-            let _ = writeln!(page, "| {} | {rate:.0} | {speed:.0} | {times} | {verdicts} |", tool.tool);
+    for part in PARTS {
+        let of_part: Vec<&Line> = lines.iter().filter(|line| line.part() == Some(part)).collect();
+        let mut works: Vec<&str> = Vec::new();
+        for line in &of_part {
+            match line {
+                Line::Measured(one) if !works.contains(&one.work.as_str()) => works.push(&one.work),
+                Line::Measured(_) => {}
+                Line::Table { table, .. } => {
+                    let _ = write!(page, "\n## Many rules, and hostile ones\n\n{table}");
+                }
+            }
+        }
+        for work in works {
+            let tools = of_part.iter().filter_map(|line| match line {
+                Line::Measured(one) if one.work == work => Some(one),
+                _ => None,
+            });
+            write_work(&mut page, work, &tools.collect::<Vec<_>>());
         }
     }
     page.push_str(LEFT_OUT);
     page
 }
 
+fn write_work(page: &mut String, work: &str, tools: &[&Measured]) {
+    let _ = writeln!(page, "\n## {}\n", capital(work));
+    let first = tools.iter().find(|tool| tool.tool == "Trailhound").and_then(|tool| rate(tool));
+    page.push_str(
+        "| tool | events | events/s | MB/s | Trailhound is so many times as fast | verdicts |\n|---|---|---|---|---|---|\n",
+    );
+    for tool in tools {
+        let Some(rate) = rate(tool) else {
+            let why = tool.unable.as_deref().unwrap_or("it did not run");
+            let _ = writeln!(page, "| {} | | | | | {} |", tool.tool, why.replace('|', "\\|"));
+            continue;
+        };
+        let speed = rate * number(tool.bytes) / number(tool.events) / 1e6;
+        let times = first.map_or(String::new(), |first| format!("{:.1}", first / rate));
+        let verdicts = match tool {
+            Measured { part: Some(Part::Scan), .. } => String::new(),
+            Measured { agrees: true, .. } => "as expected".to_owned(),
+            _ => format!("**wrong**: {}", tool.verdicts),
+        };
+        let events = tool.events;
+        let _ =
+            writeln!(page, "| {} | {events} | {rate:.0} | {speed:.0} | {times} | {verdicts} |", tool.tool);
+    }
+}
+
 const LEFT_OUT: &str = "
 ## What the figures leave out
 
-- Everything is in memory as text before the clock starts: neither reading nor inflating is in a figure. jq is the exception, it reads a pipe.
+- Where it does not say \"from compressed files\", everything is in memory as text before the clock starts: neither reading nor inflating is in a figure.
+- The scan's figures are processor time of the whole process, from its start to its last finding, over all its threads; wall time is what `cargo xtask bench` shows.
 - citylots2 is generated with the field names, sizes and match counts of the original, which is not distributed; the rules are the original ones.
   Trailhound checks that an event's brackets pair up to its end. quamina stops reading when it has seen all fields that its patterns name; a
   pattern for a field that no event has makes it read on.
+- event-ruler has to be there as Java classes: `TRAILHOUND_EVENT_RULER` names a class path of it, Jackson (core, databind, annotations) and FastDoubleParser.
+  It is given the first 40,000 events, in a virtual machine that had two seconds for each set of rules to get warm; its time is that of the thread that matches,
+  without what the collector of garbage and the compiler at run time take on others.
 - Of the Sigma rules those run that can be put as event patterns: one selection, compared with whole strings, beginnings or ends.
   rsigma-eval and sigma-rust are given them as they are, and their time includes parsing the record, without which they cannot begin.
-- sonic-rs and serde_json decide nothing: one look-up per record, or two, stands for a rule.
-- event-ruler is no peer here: it needs a Java archive that the registries this build reads do not carry. ripgrep and DuckDB are left out for
-  the same reason: they run where they are installed, and no package registry of this build has them.
+- sonic-rs and serde_json decide nothing: one look-up per record, or two, stands for a rule. ripgrep knows no records: it looks for the text of the member.
+- jq, ripgrep and DuckDB run where they are installed.
 ";
 
 fn rate(measured: &Measured) -> Option<f64> {
@@ -185,7 +339,9 @@ fn machine() -> Vec<(&'static str, String)> {
         let output = Command::new(program).arg(argument).stdin(Stdio::null()).output();
         output.map_or_else(
             |_| "not installed".to_owned(),
-            |output| String::from_utf8_lossy(&output.stdout).trim().to_owned(),
+            |output| {
+                String::from_utf8_lossy(&output.stdout).lines().next().unwrap_or_default().trim().to_owned()
+            },
         )
     };
     let lock = fs::read_to_string(data::root().join("xtask/peers/Cargo.lock")).unwrap_or_default();
@@ -201,6 +357,13 @@ fn machine() -> Vec<(&'static str, String)> {
         ("memory", line("/proc/meminfo", "MemTotal")),
         ("compiler", said("rustc", "--version")),
         ("peers", versions.join(", ")),
+        (
+            "event-ruler",
+            std::env::var("TRAILHOUND_EVENT_RULER")
+                .map_or("not run".to_owned(), |_| said("java", "--version")),
+        ),
         ("jq", said("jq", "--version")),
+        ("ripgrep", said("rg", "--version")),
+        ("DuckDB", said("duckdb", "--version")),
     ]
 }
