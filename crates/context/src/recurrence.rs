@@ -277,30 +277,20 @@ impl Recurrence {
 
     fn in_month(&self, begin: Date, first: Date) -> Vec<Date> {
         let days = days_from(begin, begin.last_of_month());
-        if !self.month_days.is_empty() {
-            return days.filter(|date| self.is_month_day(*date) && self.is_week_day(*date)).collect();
-        }
-        if self.week_days.is_empty() {
+        if self.month_days.is_empty() && self.week_days.is_empty() {
             return days.filter(|date| date.day() == first.day()).collect();
         }
-        let nth = |date: &Date| self.is_nth(*date, i32::from(date.day()), i32::from(date.days_in_month()));
-        days.filter(nth).collect()
+        days.filter(|date| self.is_month_day(*date) && self.is_nth_week_day(*date)).collect()
     }
 
     fn in_year(&self, begin: Date, first: Date) -> Vec<Date> {
-        let by_month = !self.months.is_empty() || !self.month_days.is_empty();
-        if by_month {
-            let months = (1..=12).filter(|month| self.months.is_empty() || self.months.contains(month));
-            let begins = months.filter_map(|month| Date::new(begin.year(), month, 1).ok());
-            return begins.flat_map(|begin| self.in_month(begin, first)).collect();
-        }
-        let days = days_from(begin, begin.last_of_year());
-        if self.week_days.is_empty() {
+        if self.months.is_empty() && self.month_days.is_empty() && self.week_days.is_empty() {
+            let days = days_from(begin, begin.last_of_year());
             return days.filter(|date| (date.month(), date.day()) == (first.month(), first.day())).collect();
         }
-        let nth =
-            |date: &Date| self.is_nth(*date, i32::from(date.day_of_year()), i32::from(date.days_in_year()));
-        days.filter(nth).collect()
+        let months = (1..=12).filter(|month| self.months.is_empty() || self.months.contains(month));
+        let begins = months.filter_map(|month| Date::new(begin.year(), month, 1).ok());
+        begins.flat_map(|begin| self.in_month(begin, first)).collect()
     }
 
     fn is_month_day(&self, date: Date) -> bool {
@@ -312,6 +302,16 @@ impl Recurrence {
 
     fn is_week_day(&self, date: Date) -> bool {
         self.week_days.is_empty() || self.week_days.iter().any(|of| of.day == date.weekday())
+    }
+
+    /// The same, with numbers: of the year where a rule of years names no months, else of the month.
+    fn is_nth_week_day(&self, date: Date) -> bool {
+        let (place, days) = if self.frequency == Frequency::Yearly && self.months.is_empty() {
+            (i32::from(date.day_of_year()), i32::from(date.days_in_year()))
+        } else {
+            (i32::from(date.day()), i32::from(date.days_in_month()))
+        };
+        self.week_days.is_empty() || self.is_nth(date, place, days)
     }
 
     /// Whether a date is the weekday that is named, by its place (from 1) among so many days.
@@ -417,6 +417,13 @@ mod tests {
             ),
             ("FREQ=MONTHLY", "2026-01-31T09:00", "2026-08-01", "01-31 03-31 05-31 07-31"),
             ("FREQ=MONTHLY;BYMONTHDAY=-1", "2026-01-31T09:00", "2026-05-01", "01-31 02-28 03-31 04-30"),
+            // Both parts have to hold: the first Friday, if it is one of these days.
+            (
+                "FREQ=MONTHLY;BYDAY=1FR;BYMONTHDAY=1,2,3",
+                "2026-01-01T09:00",
+                "2026-10-01",
+                "01-02 04-03 05-01 07-03",
+            ),
             ("FREQ=MONTHLY;BYDAY=2TU", "2026-01-13T09:00", "2026-05-01", "01-13 02-10 03-10 04-14"),
             ("FREQ=MONTHLY;BYDAY=-1SU", "2026-01-01T09:00", "2026-04-01", "01-25 02-22 03-29"),
             ("FREQ=MONTHLY;BYDAY=FR;BYMONTHDAY=13", "2026-01-01T09:00", "2027-01-01", "02-13 03-13 11-13"),
