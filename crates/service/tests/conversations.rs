@@ -37,7 +37,8 @@ impl Target for Listener {
     fn deliver<'a>(&'a self, delivery: &'a Delivery) -> Delivering<'a> {
         let telling = delivery.telling();
         let kind = format!("{:?}", telling.kind).to_lowercase();
-        let note = telling.note.as_deref().map(|note| format!(" ({note})")).unwrap_or_default();
+        let note = telling.note.as_deref().map(|note| note.replace(&telling.conversation, "ID"));
+        let note = note.map(|note| format!(" ({note})")).unwrap_or_default();
         let text = format!("{kind} to {} of {} findings{note}", delivery.target(), telling.findings);
         let mut said = self.said.lock().unwrap();
         let place = said.len();
@@ -67,6 +68,9 @@ fn held(repeats: Repeats) -> impl FnOnce(&mut RouteDefinition) {
     let during = During { name: "business".into(), schedule };
     move |route| route.during = Some((during, Otherwise::Hold(repeats)))
 }
+
+/// What the first message says where somebody is to answer.
+const ASKED: &str = "02:00:00 first to slack of 1 findings (oncall is told unless somebody acknowledges within 15 minutes (trailhound ack STATE ID))";
 
 fn answered(route: &mut RouteDefinition) {
     let then = vec!["oncall".to_owned(), "boss".to_owned()];
@@ -253,7 +257,7 @@ fn what_folds_is_said_with_a_count_and_closed() {
 #[test]
 fn without_an_answer_the_next_are_told() {
     let wanted = [
-        "02:00:00 first to slack of 1 findings",
+        ASKED,
         "02:15:00 first to oncall of 1 findings (not acknowledged at slack within 15 minutes)",
         "02:30:00 first to boss of 1 findings (not acknowledged at oncall within 15 minutes)",
     ];
@@ -264,10 +268,7 @@ fn without_an_answer_the_next_are_told() {
 
 #[test]
 fn with_an_answer_nobody_else_is_told() {
-    let wanted = [
-        "02:00:00 first to slack of 1 findings",
-        "02:10:00 update to slack of 1 findings (acknowledged by alice)",
-    ];
+    let wanted = [ASKED, "02:10:00 update to slack of 1 findings (acknowledged by alice)"];
     play(&policy(answered), &wanted, |world| {
         world.found().at("02:10:00");
         let finding = world.newest();
@@ -348,7 +349,7 @@ fn a_press_that_slack_saw_succeed_outlives_a_kill() {
     assert_eq!(
         world.end(),
         [
-            "02:00:00 first to slack of 1 findings",
+            ASKED,
             "02:00:00 update to slack of 1 findings (acknowledged by alice (U0123), who says that it was them)",
         ]
     );

@@ -83,6 +83,59 @@ fn what_is_wrong_with_a_configuration_leaves_with_3_and_with_rules_with_2() {
 }
 
 #[test]
+fn what_would_keep_people_from_being_told_fails_the_check() {
+    const RULE: &[u8] = b"id: a
+title: t
+severity: high
+pattern: { detail: { eventName: [StopLogging] } }
+tests:
+  - { name: it fires, event: events/a.json, fires: true }
+  - { name: another call, event: events/a.json, with: { detail.eventName: X }, fires: false, because: detail.eventName }
+";
+    let event = kit::stop_logging("1", "2026-11-03T02:40:00Z");
+    let suppression = |pattern: &str| {
+        let about = "id: s, reason: r, owner: o, expires: 2099-01-01";
+        format!("rules: [rules]\nsuppressions: [{{ {about}, pattern: {pattern} }}]\n")
+    };
+    let targets = "state: state\nsources: [{ directory: { path: rules } }]\nrules: [rules]\ntargets: { a: { stdout: {} }, b: { stdout: {} } }\n";
+    let files = [
+        ("hides.yaml", suppression("{ detail: { rule: [a] } }")),
+        (
+            "hides-one.yaml",
+            suppression(
+                "{ account: ['111122223333'], detail: { rule: [a], principal: { name: [deploy] } } }",
+            ),
+        ),
+        ("nobody.yaml", format!("{targets}routes: [{{ to: [a] }}]\n")),
+        (
+            "nowhere.yaml",
+            format!(
+                "{targets}routes: [{{ to: [a, b] }}, {{ match: {{ detail: {{ rule: [a] }} }}, to: [c] }}]\n"
+            ),
+        ),
+        ("shadowed.yaml", format!("{targets}routes: [{{ to: [a] }}, {{ to: [b] }}]\n")),
+        ("fine.yaml", format!("{targets}routes: [{{ to: [a, b] }}]\n")),
+        ("hours.yaml", format!("{targets}routes: [{{ to: [a, b], during: nights, otherwise: hold }}]\n")),
+    ];
+    let mut all: Vec<(&str, &[u8])> = files.iter().map(|(name, text)| (*name, text.as_bytes())).collect();
+    all.extend([("rules/a.yaml", RULE), ("rules/events/a.json", event.as_bytes())]);
+    let folder = folder(&all);
+    for (file, code, says) in [
+        ("hides.yaml", 3, "the suppression `s` would hide the firing test `it fires` of the rule `a`"),
+        ("hides-one.yaml", 0, ""),
+        ("nobody.yaml", 3, "no route leads to `b`"),
+        ("nowhere.yaml", 3, "`c`"),
+        ("shadowed.yaml", 3, "this route is never reached"),
+        ("fine.yaml", 0, ""),
+        ("hours.yaml", 3, "`nights`"),
+    ] {
+        let seen = run(folder.path(), &["check", "-c", file]);
+        assert_eq!(seen.code, code, "{file}: {seen}");
+        assert!(seen.stdout.contains(says), "{file}: {seen}");
+    }
+}
+
+#[test]
 fn a_scan_decides_as_the_configuration_says() {
     let config = "override:\n  - { id: cloudtrail-logging-stopped, severity: low, escalate: [] }\n  - { id: iam-access-key-created, disabled: true }\naccounts: { file: names.yaml }\ntargets: { a: { slack: { webhook: \"${NOWHERE}\" } } }\nroutes: [{ to: [a] }]\n";
     let folder = folder(&[

@@ -248,6 +248,26 @@ fn people_are_told_once_and_say_what_they_know() {
     site.push(&stop_logging("e-5", &now()));
     until("the fifth is silenced", || metric("trailhound_findings_total{outcome=\"silenced\"} 2"));
     assert_eq!(out().len(), 2);
+
+    // What became of each can be asked for.
+    let outcomes = run(site.path(), &["findings", "state", "--format", "outcomes"]).findings();
+    let mut became: Vec<(&str, &str)> =
+        outcomes.iter().map(|one| (one["outcome"].as_str().unwrap(), one["of"].as_str().unwrap())).collect();
+    became.sort_unstable();
+    assert_eq!((became[0], became[1]), (("folded", &*id), ("sent", &*id)));
+    assert!(became[2..4].iter().all(|(outcome, of)| *outcome == "silenced" && of.len() == 8), "{became:?}");
+    assert_eq!(became[4], ("suppressed", "carols-job"));
+    let sent = outcomes.iter().find(|one| one["outcome"] == "sent").unwrap();
+    let messages: Vec<_> = sent["messages"].as_array().unwrap().iter().map(|one| &one["state"]).collect();
+    assert_eq!(messages, ["delivered", "delivered"], "{sent}");
+    let table = run(site.path(), &["findings", "state", "--format", "table"]);
+    for line in
+        [&format!("folded into {id}; out: 2 delivered"), "suppressed by carols-job", "sent; out: 2 delivered"]
+    {
+        assert!(table.stdout.contains(line), "{line}: {table}");
+    }
+    let status = run(site.path(), &["status", "state"]);
+    assert!(status.stdout.contains("undelivered 0 held, 0 pending, 0 failed"), "{status}");
     signal(&child, "-TERM");
     child.wait().unwrap();
 }

@@ -301,10 +301,19 @@ impl Conversation {
             (Some(_), true) => Kind::Closing,
             (Some(_), false) => Kind::Update,
         };
+        let mut note = note;
         if self.said.is_none()
             && let Some(waiting) = &mut self.waiting
         {
             waiting.since = now;
+            if let Some(next) = waiting.then.first() {
+                let answer = format!(
+                    "{next} is told unless somebody acknowledges within {} (trailhound ack STATE {})",
+                    span(waiting.within_ms),
+                    self.id
+                );
+                note = Some(note.map_or(answer.clone(), |note| format!("{note}; {answer}")));
+            }
         }
         if over {
             self.closed = Some(now);
@@ -349,12 +358,12 @@ impl Conversation {
             && now >= waiting.next()
         {
             if let Some(next) = waiting.then.get(waiting.told).and_then(|name| TargetName::new(name)) {
-                let minutes = waiting.within_ms / 60_000;
+                let within = span(waiting.within_ms);
                 let whom = match waiting.told.checked_sub(1).and_then(|index| waiting.then.get(index)) {
                     Some(before) => before.as_str(),
                     None => &self.target,
                 };
-                due.others.push((next, format!("not acknowledged at {whom} within {minutes} minutes")));
+                due.others.push((next, format!("not acknowledged at {whom} within {within}")));
             }
             waiting.told += 1;
             if waiting.told >= waiting.then.len() {
@@ -456,6 +465,16 @@ impl Waiting {
         let times = i64::try_from(self.told).unwrap_or(i64::MAX).saturating_add(1);
         after(self.since, SignedDuration::from_millis(self.within_ms.saturating_mul(times)))
     }
+}
+
+/// `15 minutes`, `90 seconds`.
+fn span(millis: i64) -> String {
+    let (count, unit) = match millis / 1_000 {
+        seconds if seconds % 3_600 == 0 => (seconds / 3_600, "hour"),
+        seconds if seconds % 60 == 0 => (seconds / 60, "minute"),
+        seconds => (seconds, "second"),
+    };
+    format!("{count} {unit}{}", if count == 1 { "" } else { "s" })
 }
 
 fn after(time: Timestamp, span: SignedDuration) -> Timestamp {

@@ -202,6 +202,10 @@ fn what_is_held_and_repeats_is_told_sooner() {
     );
 }
 
+/// What the first message says where somebody is to answer.
+const ANSWER: &str =
+    "oncall is told unless somebody acknowledges within 15 minutes (trailhound ack STATE f1)";
+
 fn answered(route: &mut RouteDefinition) {
     let then = vec!["oncall".to_owned(), "boss".to_owned()];
     route.unanswered = Some(Unanswered { within: Duration::from_secs(15 * 60), then });
@@ -211,7 +215,8 @@ fn answered(route: &mut RouteDefinition) {
 fn without_an_answer_the_next_are_told() {
     let policy = policy(answered);
     let mut desk = Desk::default();
-    desk.take(&policy, &FOUND.event(), at("10:00:00"));
+    let first = desk.take(&policy, &FOUND.event(), at("10:00:00"));
+    assert_eq!(told(&first.errands), [format!("first f1:0:slack shows f1:0 of 1 ({ANSWER})")]);
     assert_eq!(told(&desk.tick(&policy, at("10:14:59"))), [""; 0]);
     assert_eq!(
         told(&desk.tick(&policy, at("10:15:00"))),
@@ -355,7 +360,7 @@ fn what_is_given_up_is_counted_and_says_what_it_had_to_say() {
         told(&third.errands),
         [
             format!("closing f2:2:slack shows f2:1 of 1 ({crowded})"),
-            "first f3:0:slack shows f3:0 of 1".to_owned()
+            format!("first f3:0:slack shows f3:0 of 1 ({})", ANSWER.replace("f1", "f3"))
         ]
     );
     assert_eq!(desk.count(Standing::Unanswered).conversations, 2);

@@ -298,8 +298,18 @@ async fn addresses_that_are_not_public_are_refused() {
     let named = EmailSettings { network: strict.clone(), ..settings() };
     let error = deliver(&email(&named), STOP_LOGGING).await.unwrap_err();
     assert!(error.to_string().contains("no public address"), "{error}");
-    let literal = EmailSettings { server: "127.0.0.1".to_owned(), network: strict, ..settings() };
-    assert!(matches!(Email::new(&literal, clock()), Err(SetupError::Address(_))));
+    for server in ["127.0.0.1", "::1", "::ffff:10.0.0.1", "169.254.169.254"] {
+        let literal = EmailSettings { server: server.to_owned(), network: strict.clone(), ..settings() };
+        assert!(matches!(Email::new(&literal, clock()), Err(SetupError::Address(_))), "{server}");
+    }
+    // What the system's resolver takes for an address is held to it as well.
+    for server in ["2130706433", "0x7f000001", "127.1"] {
+        let dressed_up = EmailSettings { server: server.to_owned(), network: strict.clone(), ..settings() };
+        if let Ok(email) = Email::new(&dressed_up, clock()) {
+            let error = deliver(&email, STOP_LOGGING).await.unwrap_err();
+            assert!(error.to_string().contains("no public address"), "{server}: {error}");
+        }
+    }
 }
 
 #[test]
