@@ -31,10 +31,6 @@ pub struct Event<'a> {
 pub const LOGGED_WITHIN: Duration = Duration::from_secs(14 * 24 * 3_600);
 
 /// The two forms in which an event arrives.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "views that live for one step; a box would be an allocation per event"
-)]
 #[derive(Debug, Clone, Copy)]
 pub enum Body<'a> {
     /// A bare CloudTrail record.
@@ -94,24 +90,34 @@ impl<'a> Event<'a> {
 
     /// The account in which it was recorded, if it names one of twelve digits.
     pub fn account(&self) -> Option<AccountId> {
+        AccountId::from_bytes(self.account_as_written()?)
+    }
+
+    /// The same as it stands in the text, whatever it is.
+    pub fn account_as_written(&self) -> Option<&'a [u8]> {
         let text = match &self.body {
             Body::Record(record) => crate::eventbridge::account(record),
             Body::Envelope(envelope) => {
                 envelope.account.or_else(|| envelope.record.as_ref().and_then(crate::eventbridge::account))
             }
         };
-        AccountId::from_bytes(text?.raw())
+        text.map(|text| text.raw())
     }
 
     /// The region in which it was recorded, if it names one.
     pub fn region(&self) -> Option<Region> {
+        Region::from_bytes(self.region_as_written()?)
+    }
+
+    /// The same as it stands in the text, whatever it is.
+    pub fn region_as_written(&self) -> Option<&'a [u8]> {
         let text = match &self.body {
             Body::Record(record) => record.aws_region,
             Body::Envelope(envelope) => {
                 envelope.region.or(envelope.record.and_then(|record| record.aws_region))
             }
         };
-        Region::from_bytes(text?.raw())
+        text.map(|text| text.raw())
     }
 
     /// Puts what was read in its place.

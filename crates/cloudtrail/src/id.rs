@@ -65,37 +65,74 @@ impl fmt::Display for EventId {
     }
 }
 
-/// What each byte is worth as a hexadecimal digit in lower case; [`NO_DIGIT`] where it is none.
-const DIGITS: [u8; 256] = {
-    let mut digits = [NO_DIGIT; 256];
-    let mut value = 0;
-    while value < 16 {
-        digits[b"0123456789abcdef"[value as usize] as usize] = value;
-        value += 1;
-    }
-    digits
-};
-
-/// Has a bit that no digit has, so that any number of them can be checked at once.
-const NO_DIGIT: u8 = 0x80;
-
 /// `xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx` in lower case; other spellings are other texts to AWS.
 ///
-/// Every record has one, so this looks bytes up instead of comparing them, and asks once at the end.
+/// Every record has one, so eight digits are read at a time.
 fn uuid(text: &[u8]) -> Option<u128> {
     let text: &[u8; 36] = text.try_into().ok()?;
-    let mut seen = 0;
-    let mut number = |digits: &[u8]| {
-        digits.iter().fold(0_u64, |number, &byte| {
-            let digit = DIGITS[usize::from(byte)];
-            seen |= digit;
-            number << 4 | u64::from(digit & 0xf)
-        })
+    let [
+        a @ ..,
+        b'-',
+        b0,
+        b1,
+        b2,
+        b3,
+        b'-',
+        c0,
+        c1,
+        c2,
+        c3,
+        b'-',
+        d0,
+        d1,
+        d2,
+        d3,
+        b'-',
+        e0,
+        e1,
+        e2,
+        e3,
+        _,
+        _,
+        _,
+        _,
+        _,
+        _,
+        _,
+        _,
+    ] = text
+    else {
+        return None;
     };
-    let high = number(&text[..8]) << 32 | number(&text[9..13]) << 16 | number(&text[14..18]);
-    let low = number(&text[19..23]) << 48 | number(&text[24..36]);
-    let hyphens = [text[8], text[13], text[18], text[23]] == *b"----";
-    (hyphens && seen & NO_DIGIT == 0).then(|| u128::from(high) << 64 | u128::from(low))
+    let words = [
+        *a,
+        [*b0, *b1, *b2, *b3, *c0, *c1, *c2, *c3],
+        [*d0, *d1, *d2, *d3, *e0, *e1, *e2, *e3],
+        *text.last_chunk::<8>()?,
+    ];
+    let (mut number, mut are_digits) = (0_u128, true);
+    for word in words {
+        let (value, of_digits) = eight_digits(word);
+        number = number << 32 | u128::from(value);
+        are_digits &= of_digits;
+    }
+    are_digits.then_some(number)
+}
+
+/// The number that eight hexadecimal digits in lower case are, and whether they are such digits; if not, the number means nothing.
+fn eight_digits(text: [u8; 8]) -> (u32, bool) {
+    const ONES: u64 = u64::from_le_bytes([1; 8]);
+    // The first digit in the highest byte.
+    let text = u64::from_be_bytes(text);
+    // Letters have bit 6, digits have not, and `a` has 1 in its lower half. A byte holds at most 15 + 9 here, so none runs over.
+    let values = (text & (ONES * 0xf)) + (text >> 6 & ONES) * 9;
+    let are_letters = (values + ONES * 6) >> 4 & ONES;
+    let as_text = values + ONES * u64::from(b'0') + are_letters * u64::from(b'a' - b'0' - 10);
+    let are_digits = values & (ONES * 0xf0) == 0 && as_text == text;
+    let pairs = (values | values >> 4) & 0x00ff_00ff_00ff_00ff;
+    let fours = (pairs | pairs >> 8) & 0x0000_ffff_0000_ffff;
+    let [.., a, b, c, d] = (fours | fours >> 16).to_be_bytes();
+    (u32::from_be_bytes([a, b, c, d]), are_digits)
 }
 
 /// FNV-1a with 128 bits: plain enough to stay the same for ever.
@@ -123,6 +160,24 @@ mod tests {
         }
         assert!(matches!(EventId::new("0828c0d2-3589-4390-b954-c78b4a7df44b"), EventId::Uuid(_)));
         assert!(matches!(EventId::new("0828C0D2-3589-4390-B954-C78B4A7DF44B"), EventId::Text(_)));
+    }
+
+    /// Every byte at every place, against the plain way to say what an id is.
+    #[test]
+    fn eight_digits_at_a_time_are_digits_one_by_one() {
+        let id = "0828c0d2-3589-4390-b954-c78b4a7df44b";
+        for at in 0..id.len() {
+            for byte in 0..=u8::MAX {
+                let mut text = id.as_bytes().to_vec();
+                text[at] = byte;
+                let is_digit = matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+                let is_id = if id.as_bytes()[at] == b'-' { byte == b'-' } else { is_digit };
+                let digits: String =
+                    text.iter().map(|&byte| char::from(byte)).filter(|&c| c != '-').collect();
+                let expected = is_id.then(|| u128::from_str_radix(&digits, 16).unwrap());
+                assert_eq!(uuid(&text), expected, "{byte} at {at}");
+            }
+        }
     }
 
     /// Written down once, because stored state depends on it.

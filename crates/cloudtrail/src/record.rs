@@ -83,8 +83,9 @@ impl<'a> Record<'a> {
     }
 
     /// The same with the names of earlier records in mind.
-    fn read_with(json: Object<'a>, vocabulary: &mut TopVocabulary) -> Result<Self, Malformed> {
-        Ok(TopLevel::read(json, vocabulary)?.record(json))
+    fn read_with(json: Object<'a>, vocabulary: &mut Vocabulary) -> Result<Self, Malformed> {
+        vocabulary.read(json)?;
+        TopLevel { json, members: vocabulary }.record()
     }
 }
 
@@ -93,20 +94,11 @@ pub(crate) fn is_via_cloudtrail(detail_type: Text<'_>) -> bool {
     detail_type.raw().ends_with(b" via CloudTrail")
 }
 
-/// Every top-level member that says what an object is, or that each reader wants.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct TopLevel<'a> {
-    texts: [Option<Text<'a>>; TEXTS],
-    read_only: Option<bool>,
-    management_event: Option<bool>,
-    user_identity: Option<Object<'a>>,
-    insight_details: Option<Object<'a>>,
-    detail: Option<Object<'a>>,
-    /// What holds several: `Records`, `Events`, `logEvents`.
-    pub(crate) batch: Option<Batch<'a>>,
-    has_digest_object: bool,
-    /// A member that only notifications about S3 objects, and SNS and SQS around them, have.
-    has_notification: bool,
+/// The top level of an object that was read.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct TopLevel<'a, 'v> {
+    json: Object<'a>,
+    members: &'v Vocabulary,
 }
 
 /// An array whose elements are what is wanted.
@@ -140,10 +132,6 @@ impl BatchKind {
 }
 
 /// What an object is, by its top level.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "views that live for one step; a box would be an allocation per event"
-)]
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Shape<'a> {
     Record(Record<'a>),
@@ -158,26 +146,11 @@ pub(crate) enum Shape<'a> {
     Unknown,
 }
 
-/// The members that are collected.
+/// The members that somebody asks for, by their names.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Member {
-    Text(TextMember),
-    ReadOnly,
-    ManagementEvent,
-    UserIdentity,
-    InsightDetails,
-    Detail,
-    Batch(BatchKind),
-    DigestS3Object,
-    /// What only notifications of S3, SNS and SQS have.
-    OfNotification,
-    Event,
-}
-
-/// Those of them that are strings: most, and kept side by side so that one way leads to all.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum TextMember {
-    EventTime,
+#[repr(u8)]
+enum Member {
+    EventTime = 1,
     EventSource,
     EventName,
     EventId,
@@ -185,12 +158,20 @@ pub(crate) enum TextMember {
     EventCategory,
     AwsRegion,
     RecipientAccountId,
+    ReadOnly,
+    ManagementEvent,
+    UserIdentity,
+    InsightDetails,
     DetailType,
     Source,
     Account,
     Region,
     Time,
     Id,
+    Detail,
+    Records,
+    Events,
+    LogEvents,
     /// `CloudTrailEvent` of what LookupEvents answers: the record as a string.
     CloudTrailEvent,
     /// `message` of a CloudWatch Logs event.
@@ -198,37 +179,39 @@ pub(crate) enum TextMember {
     /// `messageType` of a CloudWatch Logs subscription.
     MessageType,
     DigestEndTime,
+    DigestS3Object,
+    /// What only notifications of S3, SNS and SQS have.
+    OfNotification,
+    Event,
 }
 
-const TEXTS: usize = TextMember::DigestEndTime as usize + 1;
-
 const MEMBERS: [(&str, Member); 33] = [
-    ("eventTime", Member::Text(TextMember::EventTime)),
-    ("eventSource", Member::Text(TextMember::EventSource)),
-    ("eventName", Member::Text(TextMember::EventName)),
-    ("eventID", Member::Text(TextMember::EventId)),
-    ("eventType", Member::Text(TextMember::EventType)),
-    ("eventCategory", Member::Text(TextMember::EventCategory)),
-    ("awsRegion", Member::Text(TextMember::AwsRegion)),
-    ("recipientAccountId", Member::Text(TextMember::RecipientAccountId)),
+    ("eventTime", Member::EventTime),
+    ("eventSource", Member::EventSource),
+    ("eventName", Member::EventName),
+    ("eventID", Member::EventId),
+    ("eventType", Member::EventType),
+    ("eventCategory", Member::EventCategory),
+    ("awsRegion", Member::AwsRegion),
+    ("recipientAccountId", Member::RecipientAccountId),
     ("readOnly", Member::ReadOnly),
     ("managementEvent", Member::ManagementEvent),
     ("userIdentity", Member::UserIdentity),
     ("insightDetails", Member::InsightDetails),
-    ("detail-type", Member::Text(TextMember::DetailType)),
-    ("source", Member::Text(TextMember::Source)),
-    ("account", Member::Text(TextMember::Account)),
-    ("region", Member::Text(TextMember::Region)),
-    ("time", Member::Text(TextMember::Time)),
-    ("id", Member::Text(TextMember::Id)),
+    ("detail-type", Member::DetailType),
+    ("source", Member::Source),
+    ("account", Member::Account),
+    ("region", Member::Region),
+    ("time", Member::Time),
+    ("id", Member::Id),
     ("detail", Member::Detail),
-    ("Records", Member::Batch(BatchKind::Records)),
-    ("Events", Member::Batch(BatchKind::Events)),
-    ("logEvents", Member::Batch(BatchKind::LogEvents)),
-    ("CloudTrailEvent", Member::Text(TextMember::CloudTrailEvent)),
-    ("message", Member::Text(TextMember::Message)),
-    ("messageType", Member::Text(TextMember::MessageType)),
-    ("digestEndTime", Member::Text(TextMember::DigestEndTime)),
+    ("Records", Member::Records),
+    ("Events", Member::Events),
+    ("logEvents", Member::LogEvents),
+    ("CloudTrailEvent", Member::CloudTrailEvent),
+    ("message", Member::Message),
+    ("messageType", Member::MessageType),
+    ("digestEndTime", Member::DigestEndTime),
     ("digestS3Object", Member::DigestS3Object),
     ("s3", Member::OfNotification),
     ("Sns", Member::OfNotification),
@@ -238,133 +221,143 @@ const MEMBERS: [(&str, Member); 33] = [
     ("Event", Member::Event),
 ];
 
-/// The names at the top of records and what else is read.
-pub(crate) type TopVocabulary = Vocabulary<Option<Member>>;
-
-/// With no name seen.
-pub(crate) fn vocabulary() -> TopVocabulary {
+/// For the names at the top of records and what else is read, with none seen.
+pub(crate) fn vocabulary() -> Vocabulary {
     Vocabulary::new(|name| {
-        MEMBERS.iter().find(|(known, _)| known.as_bytes() == name).map(|(_, member)| *member)
+        let known = MEMBERS.iter().find(|(known, _)| known.as_bytes() == name);
+        known.map_or(0, |(_, member)| *member as u8)
     })
 }
 
-impl<'a> TopLevel<'a> {
-    pub(crate) fn read(json: Object<'a>, vocabulary: &mut TopVocabulary) -> Result<Self, Malformed> {
-        let mut top = TopLevel::default();
-        vocabulary.read(json, |member, names| match member {
-            Some(member) => top.take(member, names),
-            None => Ok(()),
-        })?;
-        Ok(top)
+impl<'a, 'v> TopLevel<'a, 'v> {
+    pub(crate) fn read(json: Object<'a>, vocabulary: &'v mut Vocabulary) -> Result<Self, Malformed> {
+        vocabulary.read(json)?;
+        Ok(TopLevel { json, members: vocabulary })
     }
 
     #[inline]
-    fn take(&mut self, member: Member, names: &json_scan::Names<'a>) -> Result<(), Malformed> {
-        if let Member::Text(member) = member {
-            self.texts[member as usize] = match names.string() {
-                Some(text) => Some(text),
-                None => names.value()?.as_text(),
-            };
-            return Ok(());
-        }
-        self.take_other(member, names)
-    }
-
-    fn take_other(&mut self, member: Member, names: &json_scan::Names<'a>) -> Result<(), Malformed> {
-        let flag = || names.value().map(|value| as_flag(&value));
-        let object = || names.value().map(|value| value.as_object());
-        match member {
-            Member::Text(member) => self.texts[member as usize] = names.value()?.as_text(),
-            Member::ReadOnly => self.read_only = flag()?,
-            Member::ManagementEvent => self.management_event = flag()?,
-            Member::UserIdentity => self.user_identity = object()?,
-            Member::InsightDetails => self.insight_details = object()?,
-            Member::Detail => self.detail = object()?,
-            Member::Batch(kind) => {
-                let array = names.value()?.as_array();
-                self.batch = array.map(|array| Batch { kind, array }).or(self.batch);
-            }
-            Member::DigestS3Object => self.has_digest_object = true,
-            Member::OfNotification => self.has_notification = true,
-            Member::Event => {
-                let text = names.value()?.as_text();
-                self.has_notification |= text.is_some_and(|event| event.is("s3:TestEvent"));
-            }
-        }
-        Ok(())
+    fn value(&self, member: Member) -> Result<Option<Value<'a>>, Malformed> {
+        self.members.last_of(member as u8).map(|at| self.json.value_of(at)).transpose()
     }
 
     #[inline]
-    fn text(&self, member: TextMember) -> Option<Text<'a>> {
-        self.texts[member as usize]
+    fn text(&self, member: Member) -> Result<Option<Text<'a>>, Malformed> {
+        let Some(at) = self.members.last_of(member as u8) else { return Ok(None) };
+        match self.json.string_of(at) {
+            Some(text) => Ok(Some(text)),
+            // No string, or nothing at all.
+            None => self.json.value_of(at).map(|_| None),
+        }
+    }
+
+    fn object(&self, member: Member) -> Result<Option<Object<'a>>, Malformed> {
+        Ok(self.value(member)?.and_then(|value| value.as_object()))
+    }
+
+    fn flag(&self, member: Member) -> Result<Option<bool>, Malformed> {
+        Ok(self.value(member)?.and_then(|value| as_flag(&value)))
+    }
+
+    fn has(&self, member: Member) -> bool {
+        self.members.last_of(member as u8).is_some()
     }
 
     /// The `message` of a CloudWatch Logs event.
-    pub(crate) fn message(&self) -> Option<Text<'a>> {
-        self.text(TextMember::Message)
+    pub(crate) fn message(&self) -> Result<Option<Text<'a>>, Malformed> {
+        self.text(Member::Message)
     }
 
-    fn record(&self, json: Object<'a>) -> Record<'a> {
-        Record {
-            json,
-            event_time: self.text(TextMember::EventTime),
-            event_source: self.text(TextMember::EventSource),
-            event_name: self.text(TextMember::EventName),
-            event_id: self.text(TextMember::EventId),
-            event_type: self.text(TextMember::EventType),
-            event_category: self.text(TextMember::EventCategory),
-            aws_region: self.text(TextMember::AwsRegion),
-            recipient_account_id: self.text(TextMember::RecipientAccountId),
-            read_only: self.read_only,
-            management_event: self.management_event,
-            user_identity: self.user_identity,
-            insight_details: self.insight_details,
+    fn record(&self) -> Result<Record<'a>, Malformed> {
+        Ok(Record {
+            json: self.json,
+            event_time: self.text(Member::EventTime)?,
+            event_source: self.text(Member::EventSource)?,
+            event_name: self.text(Member::EventName)?,
+            event_id: self.text(Member::EventId)?,
+            event_type: self.text(Member::EventType)?,
+            event_category: self.text(Member::EventCategory)?,
+            aws_region: self.text(Member::AwsRegion)?,
+            recipient_account_id: self.text(Member::RecipientAccountId)?,
+            read_only: self.flag(Member::ReadOnly)?,
+            management_event: self.flag(Member::ManagementEvent)?,
+            user_identity: self.object(Member::UserIdentity)?,
+            insight_details: self.object(Member::InsightDetails)?,
             names: None,
-        }
+        })
     }
 
-    /// What `json`, whose top level this is, is.
-    pub(crate) fn shape(
-        &self,
-        json: Object<'a>,
-        of_details: &mut TopVocabulary,
-    ) -> Result<Shape<'a>, Malformed> {
-        let (detail_type, source) = (self.text(TextMember::DetailType), self.text(TextMember::Source));
-        if let (Some(detail_type), Some(source), Some(detail)) = (detail_type, source, self.detail) {
+    fn batch(&self) -> Result<Option<Batch<'a>>, Malformed> {
+        let lists = [
+            (Member::Records, BatchKind::Records),
+            (Member::Events, BatchKind::Events),
+            (Member::LogEvents, BatchKind::LogEvents),
+        ];
+        for (member, kind) in lists {
+            if let Some(Value::Array(array)) = self.value(member)? {
+                return Ok(Some(Batch { kind, array }));
+            }
+        }
+        Ok(None)
+    }
+
+    /// What the object is.
+    ///
+    /// # Errors
+    ///
+    /// If its top level is malformed somewhere that matters: the first fault there is.
+    pub(crate) fn shape(&self, of_details: &mut Vocabulary) -> Result<Shape<'a>, Malformed> {
+        let first = |fault: Malformed| self.json.members().find_map(Result::err).unwrap_or(fault);
+        self.find_shape(of_details).map_err(first)
+    }
+
+    fn find_shape(&self, of_details: &mut Vocabulary) -> Result<Shape<'a>, Malformed> {
+        let detail_type = self.text(Member::DetailType)?;
+        if let Some(detail_type) = detail_type
+            && let (Some(source), Some(detail)) = (self.text(Member::Source)?, self.object(Member::Detail)?)
+        {
             let record =
                 is_via_cloudtrail(detail_type).then(|| Record::read_with(detail, of_details)).transpose()?;
             return Ok(Shape::Envelope(Envelope {
-                json,
+                json: self.json,
                 detail_type,
                 source,
-                account: self.text(TextMember::Account),
-                region: self.text(TextMember::Region),
-                time: self.text(TextMember::Time),
-                id: self.text(TextMember::Id),
+                account: self.text(Member::Account)?,
+                region: self.text(Member::Region)?,
+                time: self.text(Member::Time)?,
+                id: self.text(Member::Id)?,
                 detail,
                 record,
             }));
         }
         // S3, SNS and SQS write `aws:s3` and the like where CloudTrail writes `s3.amazonaws.com`.
-        let record = self.record(json);
+        let record = self.record()?;
         let about_an_object = record.event_source.is_some_and(|source| source.raw().starts_with(b"aws:"));
+        if !about_an_object && (record.event_name.is_some() || record.is_insight()) {
+            return Ok(Shape::Record(record));
+        }
+        let is_control = || {
+            Ok::<_, Malformed>(self.text(Member::MessageType)?.is_some_and(|kind| kind.is("CONTROL_MESSAGE")))
+        };
         Ok(if about_an_object {
             Shape::Notification
-        } else if record.event_name.is_some() || record.is_insight() {
-            Shape::Record(record)
-        } else if let Some(text) = self.text(TextMember::CloudTrailEvent) {
+        } else if let Some(text) = self.text(Member::CloudTrailEvent)? {
             Shape::Quoted(text)
-        } else if self.text(TextMember::MessageType).is_some_and(|kind| kind.is("CONTROL_MESSAGE")) {
+        } else if is_control()? {
             Shape::Control
-        } else if let Some(batch) = self.batch {
+        } else if let Some(batch) = self.batch()? {
             Shape::Batch(batch)
-        } else if self.text(TextMember::DigestEndTime).is_some() && self.has_digest_object {
+        } else if self.text(Member::DigestEndTime)?.is_some() && self.has(Member::DigestS3Object) {
             Shape::Digest
-        } else if self.has_notification {
+        } else if self.is_about_notifications()? {
             Shape::Notification
         } else {
             Shape::Unknown
         })
+    }
+
+    fn is_about_notifications(&self) -> Result<bool, Malformed> {
+        let is_test = self.text(Member::Event)?.is_some_and(|event| event.is("s3:TestEvent"));
+        Ok(is_test || self.has(Member::OfNotification))
     }
 }
 

@@ -118,7 +118,7 @@ const DOCUMENTS: &[(usize, [usize; 4], &str)] = &[
         [0, 0, 0, 1],
         "the input ends within the record: it was cut off, or a bracket or quote in it is not closed",
     ),
-    (60, [0, 0, 0, 1], "not a JSON value at byte 51"),
+    (60, [0, 0, 0, 1], "not a JSON value at byte 22"),
     (61, [0, 0, 0, 1], NO_EVENT), // events with names of a test suite's own around them
     (66, [0, 0, 1, 0], NOTIFICATION),
     (67, [0, 0, 1, 0], NOTIFICATION),

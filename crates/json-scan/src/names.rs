@@ -6,8 +6,8 @@
 
 use crate::malformed::{Malformed, Reason};
 use crate::name_table::Digest;
-use crate::structure::{Next, Span, Structure};
-use crate::successors::{Expected, Place};
+use crate::structure::{Held, Next, Span, Structure};
+use crate::successors::{Place, Step, Successors};
 use crate::text::Text;
 use crate::view::Value;
 use crate::vocabulary::KnownName;
@@ -32,13 +32,8 @@ use crate::vocabulary::KnownName;
 /// that back for every name took as long as finding it.
 #[derive(Debug, Clone)]
 pub struct Names<'a> {
-    within: Structure<'a>,
-    /// Where the next member begins, or white space before it.
-    at: usize,
-    /// The number of the first pair of brackets from there on.
-    next: u32,
-    /// Where the object ends.
-    close: u32,
+    held: &'a Held<'a>,
+    steps: Steps<'a>,
     has_more: bool,
     /// Where the current member's name stands in the buffer, without the quotes.
     name: (usize, usize),
@@ -47,21 +42,16 @@ pub struct Names<'a> {
 }
 
 impl<'a> Names<'a> {
-    pub(crate) fn new(within: Structure<'a>, pair: u32) -> Self {
-        let (number, pair) = (pair, within.pair(pair));
-        let at = pair.open as usize + 1;
-        // Only in front of the first member may stand nothing but the end.
-        let has_more = within.byte(at) == Some(b'"') || within.skip_blank(at) != pair.close as usize;
-        Names {
-            within,
-            at,
-            next: number + 1,
-            close: pair.close,
-            has_more,
-            name: (0, 0),
-            value: None,
-            fault: None,
-        }
+    #[inline]
+    pub(crate) fn new(held: &'a Held<'a>, number: u32) -> Self {
+        let (steps, has_more) = Steps::new(held, number);
+        Names::from(held, steps, has_more)
+    }
+
+    /// A walk that has come so far.
+    #[inline]
+    pub(crate) fn from(held: &'a Held<'a>, steps: Steps<'a>, has_more: bool) -> Self {
+        Names { held, steps, has_more, name: (0, 0), value: None, fault: None }
     }
 
     /// Steps to the next member and returns its name; `None` behind the last.
@@ -84,58 +74,54 @@ impl<'a> Names<'a> {
         if !self.has_more {
             return false;
         }
-        if self.within.byte(self.at) != Some(b'"') {
-            self.at = self.within.skip_blank(self.at);
-            if self.within.byte(self.at) != Some(b'"') {
-                return self.stop(Malformed::at(self.at, Reason::NotAMember));
+        let Steps { within, at, .. } = &mut self.steps;
+        if within.byte(*at) != Some(b'"') {
+            *at = within.skip_blank(*at);
+            if within.byte(*at) != Some(b'"') {
+                let fault = Malformed::at(*at, Reason::NotAMember);
+                return self.stop(fault);
             }
         }
-        let quote = self.within.quote(self.at + 1);
-        self.name = (self.at + 1, quote);
+        let quote = within.quote(*at + 1);
+        self.name = (*at + 1, quote);
         let mut colon = quote + 1;
-        if self.within.byte(colon) != Some(b':') {
-            colon = self.within.skip_blank(colon);
-            if self.within.byte(colon) != Some(b':') {
-                return self.stop(Malformed::at(self.at, Reason::NotAMember));
+        if within.byte(colon) != Some(b':') {
+            colon = within.skip_blank(colon);
+            if within.byte(colon) != Some(b':') {
+                let fault = Malformed::at(*at, Reason::NotAMember);
+                return self.stop(fault);
             }
         }
         self.pass_value(colon + 1)
     }
 
-    /// Whether there is another member, or should be.
+    /// Steps to a member that is expected, if that is the next.
     #[inline]
-    pub(crate) fn has_more(&self) -> bool {
-        self.has_more
-    }
-
-    /// Whether the next member is named so, with nothing between the name and the marks around it.
-    #[inline]
-    pub(crate) fn expects(&self, name: &Expected) -> bool {
-        name.stands_at(self.within.bytes, self.at)
-    }
-
-    /// Steps to a member that [is named so](Names::expects); false as with [`Names::advance`].
-    #[inline]
-    pub(crate) fn advance_by(&mut self, name: &Expected) -> bool {
-        let behind = self.at + name.len();
-        // Without the quotes and the colon.
-        self.name = (self.at + 1, behind - 2);
-        self.pass_value(behind)
+    pub(crate) fn advance_to<V: Clone>(&mut self, known: &Successors<V>, last: Place) -> Step<V> {
+        if !self.has_more {
+            return Step::End;
+        }
+        let at = self.steps.at;
+        let is_there = match known.expected_at(last, self.steps.within.bytes, at) {
+            Some((place, length, value)) => {
+                // Without the quotes and the colon.
+                self.name = (at + 1, at + length - 2);
+                return if self.pass_value(at + length) { Step::Expected(place, value) } else { Step::End };
+            }
+            None => self.advance(),
+        };
+        if is_there { Step::Other } else { Step::End }
     }
 
     #[inline]
     fn pass_value(&mut self, at: usize) -> bool {
-        let value = match self.within.value(at, &mut self.next) {
-            Ok(value) => value,
-            Err(fault) => return self.stop(fault),
-        };
-        self.value = Some(value);
-        match self.within.follow(value.to as usize, self.close) {
-            Ok(Next::At(at)) => self.at = at,
-            Ok(Next::End) => self.has_more = false,
-            Err(fault) => return self.stop(fault),
+        match self.steps.pass_value(at) {
+            Ok((value, has_more)) => {
+                (self.value, self.has_more) = (Some(value), has_more);
+                true
+            }
+            Err(fault) => self.stop(fault),
         }
-        true
     }
 
     /// The name of the member last stepped to.
@@ -147,13 +133,12 @@ impl<'a> Names<'a> {
     /// The bytes of that name, between its quotes, escapes and all.
     #[inline]
     pub fn raw(&self) -> &'a [u8] {
-        self.within.bytes.get(self.name.0..self.name.1).unwrap_or_default()
+        self.steps.within.bytes.get(self.name.0..self.name.1).unwrap_or_default()
     }
 
-    /// The member last stepped to, whose name has this number.
-    #[inline]
-    pub(crate) fn known(&self, place: Place) -> KnownName {
-        KnownName::new(place, self.name.0, self.value.unwrap_or_default())
+    /// The member last stepped to, whose name has this number; and what is behind it.
+    pub(crate) fn member(&self, place: Place) -> (KnownName, Steps<'a>, bool) {
+        (KnownName::new(place, self.name.0, self.value.unwrap_or_default()), self.steps, self.has_more)
     }
 
     /// Whether the walk ended because the object does, or has not ended yet.
@@ -174,29 +159,29 @@ impl<'a> Names<'a> {
     #[inline]
     pub fn value(&self) -> Result<Value<'a>, Malformed> {
         match self.value {
-            Some(value) => Value::at(self.within, value),
-            None => Err(Malformed::at(self.at, Reason::NotAValue)),
+            Some(value) => Value::at(self.held, value),
+            None => Err(Malformed::at(self.steps.at, Reason::NotAValue)),
         }
     }
 
     /// The value of that member, if it is a string.
     #[inline]
     pub fn string(&self) -> Option<Text<'a>> {
-        self.value.and_then(|value| value.string(self.within.bytes))
+        self.value.and_then(|value| value.string(self.steps.within.bytes))
     }
 
     /// The bytes of that value, if it is neither a string nor a container: one of JSON's words or numbers, or something that only looks like one,
     /// which [`Names::value`] finds out.
     #[inline]
     pub fn scalar(&self) -> Option<&'a [u8]> {
-        let text = self.value?.of(self.within.bytes);
+        let text = self.value?.of(self.steps.within.bytes);
         (!matches!(text, [b'"' | b'{' | b'[', ..])).then_some(text)
     }
 
     /// The digest of the name that came last, for a [`NameTable`](crate::NameTable).
     #[inline]
     pub fn digest(&self) -> Digest {
-        Digest::within(self.within.bytes, self.name.0, self.name.1)
+        Digest::within(self.steps.within.bytes, self.name.0, self.name.1)
     }
 
     #[cold]
@@ -205,5 +190,42 @@ impl<'a> Names<'a> {
         self.value = None;
         self.fault = Some(fault);
         false
+    }
+}
+
+/// How far a walk has come. `Copy`, and without anything that is wanted only now and then: a loop keeps it in registers.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Steps<'a> {
+    pub(crate) within: Structure<'a>,
+    /// Where the next member begins, or white space before it.
+    pub(crate) at: usize,
+    /// The number of the first pair of brackets from there on.
+    next: u32,
+    /// Where the object ends.
+    close: u32,
+}
+
+impl<'a> Steps<'a> {
+    /// In front of the first member, and whether there is one, or should be.
+    #[inline]
+    pub(crate) fn new(held: &'a Held<'a>, number: u32) -> (Self, bool) {
+        let (within, pair) = (held.structure(), held.pair(number));
+        let at = pair.open as usize + 1;
+        // Only in front of the first member may stand nothing but the end.
+        let has_more = within.byte(at) == Some(b'"') || within.skip_blank(at) != pair.close as usize;
+        (Steps { within, at, next: number + 1, close: pair.close }, has_more)
+    }
+
+    /// Steps over the value at `at`: where it stands, and whether there is a member behind it, or should be.
+    #[inline(always)]
+    pub(crate) fn pass_value(&mut self, at: usize) -> Result<(Span, bool), Malformed> {
+        let value = self.within.value(at, &mut self.next)?;
+        match self.within.follow(value.to as usize, self.close)? {
+            Next::At(at) => {
+                self.at = at;
+                Ok((value, true))
+            }
+            Next::End => Ok((value, false)),
+        }
     }
 }

@@ -6,7 +6,7 @@
 
 use crate::block::{BLOCK, Block, Carry, Search};
 use crate::malformed::{Malformed, Reason};
-use crate::structure::{Pair, Structure};
+use crate::structure::{Held, Pair, place};
 use crate::view::{Array, Object};
 
 /// How deep containers may nest. AWS's own parser stops at 1,000 as well (Jackson's default).
@@ -27,16 +27,12 @@ pub struct Mark {
 /// Walks a buffer of JSON text, container by container. See the [crate] for an example.
 #[derive(Debug)]
 pub struct Scanner<'a> {
-    bytes: &'a [u8],
+    /// The buffer, the blocks that are not used up, and the brackets of the container that was taken last.
+    held: Held<'a>,
     search: Search,
     carry: Carry,
-    /// Where the first of the blocks begins that are kept.
-    base: usize,
-    blocks: Vec<Block>,
     /// Bytes that masks were made of so far.
     searched: usize,
-    /// The pairs of brackets of the container that was taken last, in the order of the opening ones.
-    pairs: Vec<Pair>,
     /// What stands before is used up.
     at: usize,
     /// Whether `at` is within a string: only while a mark is looked for.
@@ -58,7 +54,7 @@ pub struct Scanner<'a> {
 /// ```
 #[derive(Debug, Default)]
 pub struct Spare {
-    blocks: Vec<Block>,
+    room: Vec<Block>,
     pairs: Vec<Pair>,
 }
 
@@ -88,19 +84,15 @@ impl<'a> Scanner<'a> {
     ///
     /// As [`Scanner::new`].
     pub fn with_spare(bytes: &'a [u8], spare: Spare) -> Result<Self, Malformed> {
-        let Spare { mut blocks, pairs } = spare;
-        blocks.clear();
+        let Spare { room, pairs } = spare;
         if u32::try_from(bytes.len()).is_err() {
             return Err(Malformed::at(0, Reason::TooLong));
         }
         Ok(Scanner {
-            bytes,
+            held: Held { bytes, base: 0, room, blocks: 0, pairs },
             search: Search::best(),
             carry: Carry::default(),
-            base: 0,
-            blocks,
             searched: 0,
-            pairs,
             at: 0,
             in_string: false,
         })
@@ -108,29 +100,29 @@ impl<'a> Scanner<'a> {
 
     /// Gives the buffers back.
     pub fn into_spare(self) -> Spare {
-        Spare { blocks: self.blocks, pairs: self.pairs }
+        Spare { room: self.held.room, pairs: self.held.pairs }
     }
 
     /// The whole buffer.
     pub fn bytes(&self) -> &'a [u8] {
-        self.bytes
+        self.held.bytes
     }
 
     /// Forgets everything and goes on at `offset`, which must lie outside any string: how one recovers behind a broken record.
     pub fn seek(&mut self, offset: usize) {
         self.carry = Carry::default();
-        self.at = offset.min(self.bytes.len());
+        self.at = offset.min(self.held.bytes.len());
         self.searched = self.at;
-        self.base = self.at;
-        self.blocks.clear();
+        self.held.base = self.at;
+        self.held.blocks = 0;
         self.in_string = false;
     }
 
     /// The next mark, without using it up; `None` at the end of the text (or inside a string that never ends).
     pub fn peek(&mut self) -> Option<Mark> {
         loop {
-            let within = self.at - self.base;
-            let Some(block) = self.blocks.get(within / BLOCK) else {
+            let within = self.at - self.held.base;
+            let Some(block) = self.held.blocks().get(within / BLOCK) else {
                 if !self.search() {
                     return None;
                 }
@@ -146,7 +138,7 @@ impl<'a> Scanner<'a> {
                 }
                 continue;
             }
-            match *self.bytes.get(self.at)? {
+            match *self.held.bytes.get(self.at)? {
                 b'"' => self.in_string = quotes & 1 != 0,
                 byte @ (b'{' | b'}' | b'[' | b']' | b':' | b',') => {
                     return Some(Mark { offset: self.at, byte });
@@ -166,7 +158,7 @@ impl<'a> Scanner<'a> {
 
     /// Whether the text ended inside a string.
     pub fn ends_in_string(&self) -> bool {
-        self.searched >= self.bytes.len() && self.carry.is_in_string()
+        self.searched >= self.held.bytes.len() && self.carry.is_in_string()
     }
 
     /// Takes the object that begins at the next mark.
@@ -177,9 +169,9 @@ impl<'a> Scanner<'a> {
     /// scanner stands where it stood.
     pub fn object(&mut self) -> Result<Object<'_>, Malformed> {
         match self.peek() {
-            Some(Mark { byte: b'{', .. }) => self.container().map(|_| Object::new(self.structure(), 0)),
+            Some(Mark { byte: b'{', .. }) => self.container().map(|_| Object::new(&self.held, 0)),
             Some(mark) => Err(Malformed::at(mark.offset, Reason::NotAnObject)),
-            None => Err(Malformed::at(self.bytes.len(), Reason::Unfinished)),
+            None => Err(Malformed::at(self.held.bytes.len(), Reason::Unfinished)),
         }
     }
 
@@ -198,19 +190,20 @@ impl<'a> Scanner<'a> {
     /// As [`Scanner::object`]; also [`Reason::NotAnObject`] if the place is used up.
     #[inline]
     pub fn object_at(&mut self, offset: usize) -> Result<Taken<'_>, Malformed> {
-        if offset < self.at || self.in_string || self.bytes.get(offset) != Some(&b'{') {
+        if offset < self.at || self.in_string || self.held.bytes.get(offset) != Some(&b'{') {
             return Err(Malformed::at(offset, Reason::NotAnObject));
         }
         self.at = offset;
         while self.searched <= offset {
             self.search();
         }
-        let within = offset - self.base;
-        if self.blocks.get(within / BLOCK).is_none_or(|block| block.opens >> (within % BLOCK) & 1 == 0) {
+        let within = offset - self.held.base;
+        if self.held.blocks().get(within / BLOCK).is_none_or(|block| block.opens >> (within % BLOCK) & 1 == 0)
+        {
             return Err(Malformed::at(offset, Reason::NotAnObject));
         }
         let is_usual = self.container()?;
-        Ok(Taken { object: Object::new(self.structure(), 0), is_usual })
+        Ok(Taken { object: Object::new(&self.held, 0), is_usual })
     }
 
     /// Takes the array that begins at the next mark.
@@ -221,100 +214,125 @@ impl<'a> Scanner<'a> {
     /// [`Reason::TooDeep`] beyond [`MAX_DEPTH`], [`Reason::NotAValue`] if the next mark is no `[`.
     pub fn array(&mut self) -> Result<Array<'_>, Malformed> {
         match self.peek() {
-            Some(Mark { byte: b'[', .. }) => self.container().map(|_| Array::new(self.structure(), 0)),
+            Some(Mark { byte: b'[', .. }) => self.container().map(|_| Array::new(&self.held, 0)),
             Some(mark) => Err(Malformed::at(mark.offset, Reason::NotAValue)),
-            None => Err(Malformed::at(self.bytes.len(), Reason::Unfinished)),
+            None => Err(Malformed::at(self.held.bytes.len(), Reason::Unfinished)),
         }
-    }
-
-    fn structure(&self) -> Structure<'_> {
-        Structure { bytes: self.bytes, blocks: &self.blocks, pairs: &self.pairs, base: self.base }
     }
 
     /// Pairs the brackets from the one at `at` up to the one that closes it, and uses them up. Whether nothing about the text is odd.
     fn container(&mut self) -> Result<bool, Malformed> {
-        self.pairs.clear();
-        // Of a pair that is open, `close` is the number of the one around it.
-        let (mut innermost, mut depth) = (0, 0);
-        let mut odd = 0;
-        let mut number = (self.at - self.base) / BLOCK;
-        let mut ahead = u64::MAX << ((self.at - self.base) % BLOCK);
-        loop {
-            let Some(block) = self.blocks.get(number) else {
-                let base = self.base;
-                if !self.search() {
-                    return Err(Malformed::at(self.at, Reason::Unfinished));
-                }
-                number -= (self.base - base) / BLOCK;
-                continue;
-            };
-            odd |= block.odd;
-            let opens = block.opens & ahead;
-            let mut brackets = (block.opens | block.closes) & ahead;
-            ahead = u64::MAX;
-            while brackets != 0 {
-                let offset = self.base + number * BLOCK + brackets.trailing_zeros() as usize;
-                let is_opening = opens & brackets & brackets.wrapping_neg() != 0;
-                brackets &= brackets - 1;
-                // `with_spare` checked that every offset fits.
-                let place = u32::try_from(offset).unwrap_or(u32::MAX);
-                if is_opening {
-                    depth += 1;
-                    if depth > MAX_DEPTH {
-                        return Err(Malformed::at(offset, Reason::TooDeep));
+        let mut pairing =
+            Pairing { pairs: std::mem::take(&mut self.held.pairs), innermost: 0, depth: 0, odd: 0 };
+        pairing.pairs.clear();
+        let mut from = self.at;
+        let end = loop {
+            match pairing.go_on(self.held.bytes, self.held.blocks(), self.held.base, from) {
+                Ok(Some(end)) => break Ok(end),
+                Ok(None) => {
+                    from = self.searched;
+                    if !self.search() {
+                        break Err(Malformed::at(self.at, Reason::Unfinished));
                     }
-                    self.pairs.push(Pair { open: place, close: innermost, next: 0 });
-                    innermost = u32::try_from(self.pairs.len() - 1).unwrap_or(u32::MAX);
-                    continue;
                 }
-                let next = u32::try_from(self.pairs.len()).unwrap_or(u32::MAX);
-                let unbalanced = Malformed::at(offset, Reason::Unbalanced);
-                let Some(pair) = self.pairs.get_mut(innermost as usize) else { return Err(unbalanced) };
-                // `{` and `}`, `[` and `]` are two apart in ASCII.
-                if self.bytes.get(pair.open as usize).map(|opened| opened + 2)
-                    != self.bytes.get(offset).copied()
-                {
-                    return Err(unbalanced);
-                }
-                innermost = std::mem::replace(&mut pair.close, place);
-                pair.next = next;
-                depth -= 1;
-                if depth == 0 {
-                    self.at = offset + 1;
-                    return Ok(odd == 0);
-                }
+                Err(fault) => break Err(fault),
             }
-            number += 1;
-        }
+        };
+        self.held.pairs = pairing.pairs;
+        self.at = end? + 1;
+        Ok(pairing.odd == 0)
     }
 
     /// Makes masks of one more window, after throwing away those of what is used up; false at the end of the text.
     #[cold]
     fn search(&mut self) -> bool {
-        if self.searched >= self.bytes.len() {
+        if self.searched >= self.held.bytes.len() {
             return false;
         }
-        let used = ((self.at - self.base) / BLOCK).min(self.blocks.len());
-        self.blocks.drain(..used);
-        self.base += used * BLOCK;
-        let end = self.bytes.len().min(self.searched + WINDOW);
-        let window = self.bytes.get(self.searched..end).unwrap_or_default();
-        let (blocks, rest) = window.as_chunks::<BLOCK>();
-        let kept = self.blocks.len();
-        self.blocks.resize(kept + blocks.len() + usize::from(!rest.is_empty()), Block::default());
-        let (found, last) = self
-            .blocks
-            .get_mut(kept..)
-            .unwrap_or_default()
-            .split_at_mut_checked(blocks.len())
-            .unwrap_or_default();
-        self.search.blocks(&mut self.carry, blocks, found);
+        let Held { bytes, base, room, blocks, .. } = &mut self.held;
+        let used = ((self.at - *base) / BLOCK).min(*blocks);
+        room.copy_within(used..*blocks, 0);
+        *base += used * BLOCK;
+        *blocks -= used;
+        let end = bytes.len().min(self.searched + WINDOW);
+        let (window, rest) = bytes.get(self.searched..end).unwrap_or_default().as_chunks::<BLOCK>();
+        let more = window.len() + usize::from(!rest.is_empty());
+        if room.len() < *blocks + more {
+            room.resize(*blocks + more, Block::default());
+        }
+        let found = room.get_mut(*blocks..*blocks + more).unwrap_or_default();
+        let (found, last) = found.split_at_mut_checked(window.len()).unwrap_or_default();
+        self.search.blocks(&mut self.carry, window, found);
         if !rest.is_empty() {
             let mut block = [b' '; BLOCK];
             block.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
             self.search.blocks(&mut self.carry, &[block], last);
         }
+        *blocks += more;
         self.searched = end;
         true
+    }
+}
+
+/// Brackets that are being paired.
+struct Pairing {
+    /// Of a pair that is open, `close` is the number of the one around it.
+    pairs: Vec<Pair>,
+    innermost: u32,
+    depth: usize,
+    odd: u64,
+}
+
+impl Pairing {
+    /// Pairs the brackets at and behind `from`, as far as there are blocks, of which the first begins at `base`. Where the outermost
+    /// closes, if it does.
+    #[inline]
+    fn go_on(
+        &mut self,
+        bytes: &[u8],
+        blocks: &[Block],
+        base: usize,
+        from: usize,
+    ) -> Result<Option<usize>, Malformed> {
+        let Pairing { pairs, innermost, depth, odd } = self;
+        let mut at = from - (from - base) % BLOCK;
+        let mut ahead = u64::MAX << ((from - base) % BLOCK);
+        for block in blocks.get((from - base) / BLOCK..).unwrap_or_default() {
+            *odd |= block.odd;
+            let mut brackets = (block.opens | block.closes) & ahead;
+            ahead = u64::MAX;
+            while brackets != 0 {
+                let offset = at + brackets.trailing_zeros() as usize;
+                let is_opening = block.opens & brackets & brackets.wrapping_neg() != 0;
+                brackets &= brackets - 1;
+                if is_opening {
+                    if *depth == MAX_DEPTH {
+                        return Err(Malformed::at(offset, Reason::TooDeep));
+                    }
+                    *depth += 1;
+                    let number = place(pairs.len());
+                    pairs.push(Pair { open: place(offset), close: *innermost, next: 0 });
+                    *innermost = number;
+                    continue;
+                }
+                let next = place(pairs.len());
+                let Some(pair) = pairs.get_mut(*innermost as usize) else {
+                    return Err(Malformed::at(offset, Reason::Unbalanced));
+                };
+                // `{` and `}`, `[` and `]` are two apart in ASCII.
+                let opened = bytes.get(pair.open as usize).map_or(0, |opened| opened + 2);
+                if bytes.get(offset) != Some(&opened) {
+                    return Err(Malformed::at(offset, Reason::Unbalanced));
+                }
+                *innermost = std::mem::replace(&mut pair.close, place(offset));
+                pair.next = next;
+                *depth -= 1;
+                if *depth == 0 {
+                    return Ok(Some(offset));
+                }
+            }
+            at += BLOCK;
+        }
+        Ok(None)
     }
 }

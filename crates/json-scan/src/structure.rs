@@ -19,7 +19,47 @@ pub(crate) struct Pair {
     pub(crate) next: u32,
 }
 
-/// Text whose brackets are paired.
+/// Text whose brackets are paired, as it is kept. Views point here, which keeps them small.
+#[derive(Debug)]
+pub(crate) struct Held<'a> {
+    /// The whole buffer.
+    pub(crate) bytes: &'a [u8],
+    /// Where the first of the blocks begins.
+    pub(crate) base: usize,
+    /// Room for blocks: clearing it each time would cost as much as looking at the text.
+    pub(crate) room: Vec<Block>,
+    /// How many are in it.
+    pub(crate) blocks: usize,
+    /// In the order of the opening brackets.
+    pub(crate) pairs: Vec<Pair>,
+}
+
+impl<'a> Held<'a> {
+    /// The same at hand.
+    #[inline]
+    pub(crate) fn structure(&'a self) -> Structure<'a> {
+        Structure { bytes: self.bytes, blocks: self.blocks(), pairs: &self.pairs, base: self.base }
+    }
+
+    #[inline]
+    pub(crate) fn blocks(&self) -> &[Block] {
+        self.room.get(..self.blocks).unwrap_or_default()
+    }
+
+    #[inline]
+    pub(crate) fn pair(&self, number: u32) -> Pair {
+        pair(&self.pairs, number)
+    }
+
+    /// The text of the container with these brackets.
+    #[inline]
+    pub(crate) fn container(&self, number: u32) -> &'a [u8] {
+        let pair = self.pair(number);
+        self.bytes.get(pair.open as usize..=pair.close as usize).unwrap_or_default()
+    }
+}
+
+/// Text whose brackets are paired, as steps are made in it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Structure<'a> {
     /// The whole buffer.
@@ -75,29 +115,32 @@ impl<'a> Structure<'a> {
         })
     }
 
-    /// The text of the container with these brackets.
-    pub(crate) fn container(&self, number: u32) -> &'a [u8] {
-        let pair = self.pair(number);
-        self.bytes.get(pair.open as usize..=pair.close as usize).unwrap_or_default()
-    }
-
     /// The quote at or behind `from` that begins or ends a string; the end of the buffer if there is none.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn quote(&self, from: usize) -> usize {
         let within = from.wrapping_sub(self.base);
-        let mut number = within / BLOCK;
-        let Some(block) = self.blocks.get(number) else { return self.bytes.len() };
-        let quotes = block.quotes >> (within % BLOCK);
-        if quotes != 0 {
-            return from + quotes.trailing_zeros() as usize;
-        }
-        loop {
-            number += 1;
-            let Some(block) = self.blocks.get(number) else { return self.bytes.len() };
-            if block.quotes != 0 {
-                return self.base + number * BLOCK + block.quotes.trailing_zeros() as usize;
+        let (number, bit) = (within / BLOCK, within % BLOCK);
+        // Two masks make one of the 64 bytes from here on: most strings are shorter, and which of them leave their block nobody can guess.
+        if let Some([block, next]) = self.blocks.get(number..).and_then(|blocks| blocks.first_chunk::<2>()) {
+            let ahead = block.quotes >> bit | next.quotes << 1 << (BLOCK - 1 - bit);
+            if ahead != 0 {
+                return from + ahead.trailing_zeros() as usize;
             }
         }
+        self.far_quote(number, bit)
+    }
+
+    /// The first such quote at or behind a bit of a block.
+    #[inline(never)]
+    fn far_quote(&self, number: usize, bit: usize) -> usize {
+        let mut ahead = u64::MAX << bit;
+        for (number, block) in self.blocks.iter().enumerate().skip(number) {
+            if block.quotes & ahead != 0 {
+                return self.base + number * BLOCK + (block.quotes & ahead).trailing_zeros() as usize;
+            }
+            ahead = u64::MAX;
+        }
+        self.bytes.len()
     }
 
     /// The first place at or behind `at` that is no white space.
@@ -110,13 +153,8 @@ impl<'a> Structure<'a> {
     }
 
     /// Steps over the value that begins at or behind `at`. `next` is the number of the first pair of brackets from there on, and is moved.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn value(&self, at: usize, next: &mut u32) -> Result<Span, Malformed> {
-        let span = |from: usize, to: usize, pair| {
-            // A scanner takes buffers only whose offsets fit.
-            let place = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
-            Span { from: place(from), to: place(to), pair }
-        };
         match self.byte(at) {
             Some(b'"') => Ok(span(at, self.quote(at + 1) + 1, 0)),
             Some(b'{' | b'[') => {
@@ -125,25 +163,31 @@ impl<'a> Structure<'a> {
                 *next = pair.next;
                 Ok(span(at, pair.close as usize + 1, number))
             }
-            Some(b' ' | b'\t' | b'\n' | b'\r') => self.value(self.skip_blank(at), next),
             _ => {
-                let length = self.scalar_length(at);
-                if length == 0 {
-                    Err(Malformed::at(at, Reason::NotAValue))
-                } else {
-                    Ok(span(at, at + length, 0))
+                // Handed back in registers: through memory it would come too late for what follows.
+                let (from, to) = self.word(at);
+                if from < to {
+                    return Ok(span(from, to, 0));
                 }
+                let Span { from, to, pair } = self.spaced_value(from, next)?;
+                Ok(Span { from, to, pair })
             }
         }
     }
 
-    /// How many bytes from `at` on may be one of JSON's words or numbers, whatever they say.
-    #[inline]
-    fn scalar_length(&self, at: usize) -> usize {
-        let rest = self.bytes.get(at..).unwrap_or_default();
-        match rest.first_chunk::<4>() {
-            Some(b"true" | b"null") => 4 + word_length(rest.get(4..).unwrap_or_default()),
-            _ => word_length(rest),
+    /// Where a number or one of JSON's words begins and ends, whatever it says; nothing, if something else stands there.
+    #[inline(never)]
+    fn word(&self, at: usize) -> (usize, usize) {
+        let from = self.skip_blank(at);
+        (from, from + word_length(self.bytes.get(from..).unwrap_or_default()))
+    }
+
+    /// A value other than a word, behind white space.
+    #[cold]
+    fn spaced_value(&self, at: usize, next: &mut u32) -> Result<Span, Malformed> {
+        match self.byte(at) {
+            Some(b'"' | b'{' | b'[') => self.value(at, next),
+            _ => Err(Malformed::at(at, Reason::NotAValue)),
         }
     }
 
@@ -167,6 +211,24 @@ impl<'a> Structure<'a> {
             _ => Err(Malformed::at(at, Reason::NotAValue)),
         }
     }
+}
+
+#[inline(always)]
+fn span(from: usize, to: usize, pair: u32) -> Span {
+    Span { from: place(from), to: place(to), pair }
+}
+
+/// An offset, in half the room.
+#[inline(always)]
+#[expect(clippy::cast_possible_truncation, reason = "a scanner refuses buffers with offsets that do not fit")]
+pub(crate) fn place(at: usize) -> u32 {
+    at as u32
+}
+
+#[inline]
+fn pair(pairs: &[Pair], number: u32) -> Pair {
+    // Numbers come from the list itself.
+    pairs.get(number as usize).copied().unwrap_or(Pair { open: u32::MAX, close: u32::MAX, next: u32::MAX })
 }
 
 /// What comes behind a value.

@@ -82,23 +82,20 @@ impl<V: Clone> Successors<V> {
     /// Steps to the next member. Its name is expected if it is one of those that followed the one at `last` lately.
     #[inline]
     pub fn advance(&self, last: Place, names: &mut Names<'_>) -> Step<V> {
-        if !names.has_more() {
-            return Step::End;
-        }
-        if let Some(word) = self.words.get(last.0 as usize) {
-            for place in word.next {
-                if let Some(Word { name, value: Some(value), .. }) = self.words.get(place.0 as usize)
-                    && names.expects(name)
-                {
-                    return if names.advance_by(name) {
-                        Step::Expected(place, value.clone())
-                    } else {
-                        Step::End
-                    };
-                }
-            }
-        }
-        if names.advance() { Step::Other } else { Step::End }
+        names.advance_to(self, last)
+    }
+
+    /// Which of the names that followed the one at `last` lately stands at `at`, with nothing between it and its colon, and how long it is with
+    /// that and the quotes.
+    #[inline(always)]
+    pub(crate) fn expected_at(&self, last: Place, bytes: &[u8], at: usize) -> Option<(Place, usize, V)> {
+        let [first, second] = self.words.get(last.0 as usize)?.next;
+        let found = |place: Place| {
+            let word = self.words.get(place.0 as usize)?;
+            let value = word.value.as_ref()?;
+            word.name.stands_at(bytes, at).then(|| (place, word.name.len, value.clone()))
+        };
+        found(first).or_else(|| found(second))
     }
 
     /// Looks up a name that was not expected. `value` is asked for that of a new one. None for one that is not, or can
@@ -156,14 +153,9 @@ impl Expected {
         }
     }
 
-    #[inline]
-    pub(crate) fn len(&self) -> usize {
-        self.len
-    }
-
     /// Whether it stands at `at`. No branch depends on how long it is, unless it is very long: names of all lengths follow each other.
-    #[inline]
-    pub(crate) fn stands_at(&self, bytes: &[u8], at: usize) -> bool {
+    #[inline(always)]
+    fn stands_at(&self, bytes: &[u8], at: usize) -> bool {
         let Some(head) = bytes.get(at..).and_then(|text| text.first_chunk::<HEAD>()) else {
             return self.stands_near_the_end(bytes.get(at..).unwrap_or_default());
         };
@@ -200,7 +192,7 @@ mod tests {
             name in "[ab]{0,40}", before in "[ab\":]{0,9}", behind in "[ab\":]{0,50}", other in any::<prop::sample::Index>(),
         ) {
             let (expected, text) = (Expected::new(name.as_bytes()), format!("\"{name}\":"));
-            prop_assert_eq!(expected.len(), text.len());
+            prop_assert_eq!(expected.len, text.len());
             let mut whole = format!("{before}{text}{behind}").into_bytes();
             prop_assert!(expected.stands_at(&whole, before.len()));
             whole[before.len() + other.index(text.len())] = b'c';

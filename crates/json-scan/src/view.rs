@@ -5,8 +5,8 @@
 
 use crate::check;
 use crate::malformed::{Malformed, Reason};
-use crate::names::Names;
-use crate::structure::{Next, Span, Structure, is_blank};
+use crate::names::{Names, Steps};
+use crate::structure::{Held, Next, Span, Structure, is_blank};
 use crate::text::Text;
 use crate::vocabulary::KnownName;
 
@@ -32,12 +32,12 @@ pub enum Value<'a> {
 impl<'a> Value<'a> {
     /// The value that stands there.
     #[inline]
-    pub(crate) fn at(within: Structure<'a>, span: Span) -> Result<Self, Malformed> {
-        let text = span.of(within.bytes);
+    pub(crate) fn at(held: &'a Held<'a>, span: Span) -> Result<Self, Malformed> {
+        let text = span.of(held.bytes);
         match text {
             [b'"', raw @ .., _] => Ok(Value::String(Text::new(span.from as usize + 1, raw))),
-            [b'{', ..] => Ok(Value::Object(Object::new(within, span.pair))),
-            [b'[', ..] => Ok(Value::Array(Array::new(within, span.pair))),
+            [b'{', ..] => Ok(Value::Object(Object::new(held, span.pair))),
+            [b'[', ..] => Ok(Value::Array(Array::new(held, span.pair))),
             text => scalar(span.from as usize, text),
         }
     }
@@ -61,7 +61,7 @@ impl<'a> Value<'a> {
 /// An object whose brackets are known to pair up.
 #[derive(Debug, Clone, Copy)]
 pub struct Object<'a> {
-    within: Structure<'a>,
+    held: &'a Held<'a>,
     /// The number of its brackets.
     pair: u32,
 }
@@ -76,20 +76,20 @@ pub struct Member<'a> {
 }
 
 impl<'a> Object<'a> {
-    pub(crate) fn new(within: Structure<'a>, pair: u32) -> Self {
-        Object { within, pair }
+    pub(crate) fn new(held: &'a Held<'a>, pair: u32) -> Self {
+        Object { held, pair }
     }
 
     /// The object's text, from bracket to bracket.
     #[inline]
     pub fn bytes(&self) -> &'a [u8] {
-        self.within.container(self.pair)
+        self.held.container(self.pair)
     }
 
     /// Where it begins in the scanned buffer.
     #[inline]
     pub fn offset(&self) -> usize {
-        self.within.pair(self.pair).open as usize
+        self.held.pair(self.pair).open as usize
     }
 
     /// Its members in the order of the text, duplicates included.
@@ -100,7 +100,18 @@ impl<'a> Object<'a> {
     /// The same by name only: values are read when they are asked for.
     #[inline]
     pub fn names(&self) -> Names<'a> {
-        Names::new(self.within, self.pair)
+        Names::new(self.held, self.pair)
+    }
+
+    /// The beginning of the same walk, and whether there is a member, or should be.
+    #[inline]
+    pub(crate) fn steps(&self) -> (Steps<'a>, bool) {
+        Steps::new(self.held, self.pair)
+    }
+
+    /// A walk that has come so far, where there should be another member.
+    pub(crate) fn names_from(&self, steps: Steps<'a>) -> Names<'a> {
+        Names::from(self.held, steps, true)
     }
 
     /// The value of a member that a [`Vocabulary`](crate::Vocabulary) read of this very object.
@@ -110,19 +121,19 @@ impl<'a> Object<'a> {
     /// [`Reason::NotAValue`] if it is none.
     #[inline]
     pub fn value_of(&self, known: KnownName) -> Result<Value<'a>, Malformed> {
-        Value::at(self.within, known.value())
+        Value::at(self.held, known.value())
     }
 
     /// The name of such a member.
     pub fn name_of(&self, known: KnownName) -> Text<'a> {
-        let (from, to) = (known.name(), self.within.quote(known.name()));
-        Text::new(from, self.within.bytes.get(from..to).unwrap_or_default())
+        let (from, to) = (known.name(), self.held.structure().quote(known.name()));
+        Text::new(from, self.held.bytes.get(from..to).unwrap_or_default())
     }
 
     /// The value of such a member if it is a string.
     #[inline]
     pub fn string_of(&self, known: KnownName) -> Option<Text<'a>> {
-        known.value().string(self.within.bytes)
+        known.value().string(self.held.bytes)
     }
 
     /// The value of the last member named `key`, as most parsers would have it.
@@ -152,15 +163,15 @@ impl<'a> Object<'a> {
     /// # Ok::<(), Malformed>(())
     /// ```
     pub fn has_beginning(&self, name: &[u8]) -> bool {
-        let Structure { bytes, pairs, .. } = self.within;
-        let (first, behind) = (self.pair as usize + 1, self.within.pair(self.pair).next as usize);
+        let Held { bytes, pairs, .. } = self.held;
+        let (first, behind) = (self.pair as usize + 1, self.held.pair(self.pair).next as usize);
         let head = name.first_chunk::<8>();
         pairs.get(first..behind).unwrap_or_default().iter().any(|pair| {
             let text = bytes.get(pair.open as usize + 1..).unwrap_or_default();
-            match text {
-                [b'"', ..] => (head.is_none() || head == text.first_chunk()) && text.starts_with(name),
-                [b' ' | b'\t' | b'\n' | b'\r', ..] => text.trim_ascii_start().starts_with(name),
-                _ => false,
+            match (text.first_chunk::<8>(), head) {
+                // Nearly all are told apart by eight bytes.
+                (Some(text), Some(head)) if text != head && !text.first().is_some_and(is_blank) => false,
+                _ => text.trim_ascii_start().starts_with(name),
             }
         })
     }
@@ -215,7 +226,7 @@ impl<'a> Object<'a> {
 
     /// Its text in pieces: what stands before a string, and the string, quotes and all.
     fn outside_strings(&self) -> impl Iterator<Item = (&'a [u8], &'a [u8])> {
-        let (within, end) = (self.within, self.offset() + self.bytes().len());
+        let (within, end) = (self.held.structure(), self.offset() + self.bytes().len());
         let mut at = self.offset();
         std::iter::from_fn(move || {
             let from = within.quote(at).min(end);
@@ -231,31 +242,32 @@ impl<'a> Object<'a> {
 /// An array whose brackets are known to pair up.
 #[derive(Debug, Clone, Copy)]
 pub struct Array<'a> {
-    within: Structure<'a>,
+    held: &'a Held<'a>,
     pair: u32,
 }
 
 impl<'a> Array<'a> {
-    pub(crate) fn new(within: Structure<'a>, pair: u32) -> Self {
-        Array { within, pair }
+    pub(crate) fn new(held: &'a Held<'a>, pair: u32) -> Self {
+        Array { held, pair }
     }
 
     /// The array's text, from bracket to bracket.
     pub fn bytes(&self) -> &'a [u8] {
-        self.within.container(self.pair)
+        self.held.container(self.pair)
     }
 
     /// Where it begins in the scanned buffer.
     pub fn offset(&self) -> usize {
-        self.within.pair(self.pair).open as usize
+        self.held.pair(self.pair).open as usize
     }
 
     /// Its elements, in order.
     #[inline]
     pub fn elements(&self) -> Elements<'a> {
-        let pair = self.within.pair(self.pair);
+        let pair = self.held.pair(self.pair);
         Elements {
-            within: self.within,
+            held: self.held,
+            within: self.held.structure(),
             at: pair.open as usize + 1,
             next: self.pair + 1,
             close: pair.close,
@@ -297,6 +309,7 @@ impl<'a> Iterator for Members<'a> {
 /// Iterates over an array's elements; ends after the first fault.
 #[derive(Debug, Clone)]
 pub struct Elements<'a> {
+    held: &'a Held<'a>,
     within: Structure<'a>,
     /// Where the next one begins, or white space before it.
     at: usize,
@@ -315,7 +328,7 @@ impl<'a> Elements<'a> {
             return Ok(None);
         }
         let span = self.within.value(self.at, &mut self.next)?;
-        let value = Value::at(self.within, span)?;
+        let value = Value::at(self.held, span)?;
         match self.within.follow(span.to as usize, self.close) {
             Ok(Next::At(at)) => self.at = at,
             Ok(Next::End) => self.done = true,

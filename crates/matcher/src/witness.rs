@@ -329,12 +329,16 @@ pub(crate) fn cost(clause: &[(Box<str>, Key)]) -> u32 {
             Key::True | Key::False | Key::Null => of_any(path, 300),
             Key::AnyString | Key::AnyNumber | Key::AnythingBut(_) | Key::Present => of_any(path, 600),
         };
-        kind.saturating_add(depth.saturating_mul(3))
+        // Whoever files by a field deep inside has it looked for in every record.
+        kind.saturating_add(if depth == 0 { 0 } else { DEEP + depth.saturating_mul(3) })
     };
     // A long list rarely covers what there is: beyond some length it is no worse for being longer.
     let sum = clause.iter().map(pair).fold(0, u32::saturating_add);
     sum.min(clause.iter().map(pair).max().unwrap_or(0).saturating_mul(LONG_LIST))
 }
+
+/// What it costs to look into an object of every record: as much as being led on by one of the busy services.
+const DEEP: u32 = 25;
 
 /// From how many entries on a list is just long. Less than a busy service weighs against a name: a rule about thirty calls of such a service
 /// still is about a small part of what it does.

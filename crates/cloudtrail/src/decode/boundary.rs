@@ -175,11 +175,35 @@ pub(super) fn describe(text: &[u8]) -> String {
         (b"\x28\xb5\x2f\xfd", " (zstd: decompress it first)"),
         (b"BZh", " (bzip2: decompress it first)"),
         (b"PAR1", " (Parquet)"),
-        (b"\xff\xfe", " (UTF-16)"),
-        (b"\xfe\xff", " (UTF-16)"),
+        (b"\xff\xfe", " (UTF-16: convert it to UTF-8 first)"),
+        (b"\xfe\xff", " (UTF-16: convert it to UTF-8 first)"),
+        // Without a byte order mark.
+        (b"{\0", " (UTF-16: convert it to UTF-8 first)"),
+        (b"\0{", " (UTF-16: convert it to UTF-8 first)"),
+        (b"[\0", " (UTF-16: convert it to UTF-8 first)"),
+        (b"\0[", " (UTF-16: convert it to UTF-8 first)"),
         (b"\x1f\x8b", " (gzip inside gzip)"),
         (b"<", " (XML or HTML)"),
     ];
     let kind = known.iter().find(|(magic, _)| start.starts_with(magic)).map_or("", |(_, kind)| kind);
     format!("`{shown}`{kind}")
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::Decoder;
+
+    #[test]
+    fn text_in_sixteen_bits_is_named_with_and_without_its_mark() {
+        let text = r#"{"Records":[]}"#;
+        let little: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
+        let big: Vec<u8> = text.encode_utf16().flat_map(u16::to_be_bytes).collect();
+        let (marked_little, marked_big) =
+            ([&b"\xff\xfe"[..], &little].concat(), [&b"\xfe\xff"[..], &big].concat());
+        for bytes in [little, big, marked_little, marked_big] {
+            let decoded = Decoder::default().decode(&bytes, None, |item| panic!("{item:?}"));
+            let trouble = decoded.trouble.map(|trouble| trouble.to_string()).unwrap_or_default();
+            assert!(trouble.contains("UTF-16: convert it to UTF-8 first"), "{trouble}");
+        }
+    }
 }

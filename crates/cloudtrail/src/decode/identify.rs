@@ -3,7 +3,7 @@
 //! An object may be an event, hold one in a string, hold a list of them, or be one of the things that lie beside log files. Whatever it is, it
 //! leaves here as [`Item`]s, or as the place of a list that the splitter is to walk itself.
 
-use json_scan::{Malformed, Object, Scanner, Text, Value};
+use json_scan::{Malformed, Object, Scanner, Text, Value, Vocabulary};
 
 use super::boundary::List;
 use super::{Item, Limits, Spares};
@@ -11,7 +11,7 @@ use crate::digest::Digest;
 use crate::event::{Body, Event};
 use crate::key::LogKey;
 use crate::outcome::{RejectReason, SkipReason};
-use crate::record::{BatchKind, Record, Shape, TopLevel, TopVocabulary};
+use crate::record::{BatchKind, Record, Shape, TopLevel};
 use crate::time::EventTime;
 
 /// How deep lists of records may stand in each other: a list of log files holds lists of records.
@@ -53,12 +53,14 @@ impl Identifier {
     ) -> Result<Found, Malformed> {
         let offset = base + json.offset() as u64;
         let top = TopLevel::read(json, &mut spares.names)?;
-        if let (Some(BatchKind::LogEvents), Some(message)) = (kind, top.message()) {
+        if kind == Some(BatchKind::LogEvents)
+            && let Some(message) = top.message()?
+        {
             let logged = log_time(json)?.or(self.delivered);
             self.quoted(message, base, logged, spares, sink);
             return Ok(Found::NoEvent);
         }
-        let item = match top.shape(json, &mut spares.detail_names)? {
+        let item = match top.shape(&mut spares.detail_names)? {
             Shape::Record(record) => {
                 let record = Record { names: spares.names.known(), ..record };
                 self.event(Body::Record(record), offset, self.delivered, sink);
@@ -181,14 +183,14 @@ pub(super) fn malformed(fault: Malformed, base: u64) -> RejectReason {
 /// The event that the whole text of `scanner` is.
 fn one_object<'s>(
     scanner: &'s mut Scanner<'_>,
-    (names, detail_names): (&mut TopVocabulary, &mut TopVocabulary),
+    (names, detail_names): (&mut Vocabulary, &mut Vocabulary),
 ) -> Result<Body<'s>, RejectReason> {
     let text = scanner.bytes().trim_ascii();
     let Ok(object) = scanner.object() else { return Err(RejectReason::NotOneObject) };
     if object.bytes().len() != text.len() {
         return Err(RejectReason::NotOneObject);
     }
-    match TopLevel::read(object, names).and_then(|top| top.shape(object, detail_names)) {
+    match TopLevel::read(object, names).and_then(|top| top.shape(detail_names)) {
         Ok(Shape::Record(record)) => Ok(Body::Record(record)),
         Ok(Shape::Envelope(envelope)) => Ok(Body::Envelope(envelope)),
         Ok(_) => Err(RejectReason::NotAnEvent),

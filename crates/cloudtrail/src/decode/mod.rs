@@ -26,13 +26,13 @@ mod split;
 
 use std::io::{BufReader, Read};
 
-use json_scan::Spare;
+use json_scan::{Spare, Vocabulary};
 
 use crate::digest::Digest;
 use crate::event::Event;
 use crate::key::LogKey;
 use crate::outcome::{RejectReason, SkipReason};
-use crate::record::{TopVocabulary, vocabulary};
+use crate::record::vocabulary;
 
 use inflate::Members;
 use split::Splitter;
@@ -174,8 +174,8 @@ pub struct Decoder {
 pub(crate) struct Spares {
     scanner: Spare,
     /// The names at the top of what stands in lists and lines, and of the records in envelopes.
-    names: TopVocabulary,
-    detail_names: TopVocabulary,
+    names: Vocabulary,
+    detail_names: Vocabulary,
     /// For records that come as strings.
     quoted_scanner: Spare,
     quoted: Vec<u8>,

@@ -260,6 +260,12 @@ impl Splitter {
         let rest = window.bytes.get(next..).unwrap_or_default();
         let fresh = std::mem::replace(&mut self.fresh, false);
         match byte {
+            // JSON, but in sixteen bits a letter.
+            b'{' | b'[' if fresh && rest.get(1) == Some(&0) => {
+                self.trouble = Some(Trouble::NotCloudTrail { begins_with: describe(rest) });
+                self.state = State::Over;
+                Step::More(next)
+            }
             b'{' => match list_in_front(rest) {
                 InFront::List(list, ahead) => {
                     self.enter(list);
