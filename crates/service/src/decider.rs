@@ -191,6 +191,10 @@ impl Run {
         if self.flying.is_none() {
             let now = (self.decider.clock)();
             self.decide_in_order()?;
+            if !self.full_lanes.is_empty() {
+                // That it is over is said also where nothing more comes.
+                self.must_wait()?;
+            }
             if let Some(program) = self.decider.entrance.program_of_nothing(self.next)
                 && self.is_at_rest()
                 && !Arc::ptr_eq(&program, self.decider.deliberation.program())

@@ -38,7 +38,12 @@ pub(crate) enum Order {
     /// Somebody has a finding in hand.
     Acknowledge { finding: String, by: String },
     /// To say something more of a finding wherever it was told.
-    Note { finding: String, note: String },
+    Note {
+        finding: String,
+        note: String,
+        /// Where it is kept until it is said, if it is.
+        kept: Option<Vec<u8>>,
+    },
 }
 
 /// Why the desk cannot go on from what is stored.
@@ -229,7 +234,10 @@ impl Desk {
         let audit = order.audit(now.as_millisecond());
         let put = match order {
             Order::SilenceLike { .. } => Put::default(),
-            Order::Note { finding, note } => {
+            Order::Note { finding, note, kept } => {
+                if let Some(kept) = kept {
+                    batch.delete(&crate::respond::unsaid_namespace(), &kept);
+                }
                 let errands = self.desk.note(policy, &finding, &note, now);
                 self.send(errands, now, batch, journal)
             }

@@ -4,6 +4,7 @@
 //! to all the same. What was done is said wherever the finding was told.
 
 use std::collections::HashSet;
+use std::ops::ControlFlow;
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -13,8 +14,9 @@ use jiff::Timestamp;
 use route::message::PROSE_MAX;
 use route::printable::line;
 use route::{FindingEvent, TargetName};
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use store::{Batch, DeliveryKey, Namespace, Store};
+use store::{Batch, DeliveryKey, Namespace, Snapshot, Store};
 use targets::respond::{AuditList, Note, NoteError, Stage};
 use tokio::sync::oneshot;
 
@@ -141,12 +143,20 @@ impl AuditList for StoredList {
             detail: note.detail().into_bytes(),
             subject: note.subject,
         });
+        let unsaid = told.map(|told| Unsaid { finding: note.finding, note: line(&told, PROSE_MAX) });
+        let mut kept = None;
+        if let Some(unsaid) = &unsaid {
+            let (namespace, key) = (unsaid_namespace(), unsaid.key(at_ms));
+            // Two texts.
+            let value = serde_json::to_vec(unsaid).unwrap_or_default();
+            batch.adopt(&namespace).put(&namespace, &key, 1, &value);
+            kept = Some(key);
+        }
         self.store.commit(batch).map_err(|refused| NoteError(refused.error.to_string()))?;
-        if let Some(told) = told {
-            // Nobody waits for the answer, and at its end the service says no more.
+        if let Some(Unsaid { finding, note }) = unsaid {
+            // Nobody waits for the answer, and what the service does not come to say it says at its next start.
             let (answer, _) = oneshot::channel();
-            let order = Order::Note { finding: note.finding, note: line(&told, PROSE_MAX) };
-            let _ = self.orders.send(Input::Order(order, answer));
+            let _ = self.orders.send(Input::Order(Order::Note { finding, note, kept }, answer));
         }
         Ok(())
     }
@@ -156,6 +166,37 @@ impl AuditList for StoredList {
         let value = reader.snapshot().ok()?.state(&acted(), &acted_key(response, account)).ok()??;
         Timestamp::from_millisecond(i64::from_be_bytes(value.value.as_slice().try_into().ok()?)).ok()
     }
+}
+
+/// What is to be said of a finding. It is kept with what was done, and until it is in the outbox.
+#[derive(Debug, Serialize, Deserialize)]
+struct Unsaid {
+    finding: String,
+    note: String,
+}
+
+impl Unsaid {
+    /// In the order of time.
+    fn key(&self, at_ms: i64) -> Vec<u8> {
+        format!("{at_ms:020} {} {}", self.finding, self.note).into_bytes()
+    }
+}
+
+/// Where it is kept. The name has a full stop in it, as no rule's id has.
+pub(crate) fn unsaid_namespace() -> Namespace {
+    Namespace::new("respond.unsaid", [0; 32])
+}
+
+/// What was not said when the service last ended.
+pub(crate) fn unsaid(snapshot: &Snapshot<'_>) -> Result<Vec<Order>, store::Error> {
+    let mut orders = Vec::new();
+    snapshot.scan_state(&unsaid_namespace(), .., |row| {
+        if let Ok(Unsaid { finding, note }) = serde_json::from_slice(row.value) {
+            orders.push(Order::Note { finding, note, kept: Some(row.key.to_vec()) });
+        }
+        ControlFlow::Continue(())
+    })?;
+    Ok(orders)
 }
 
 /// When each response last meant to act in each account: its cool-down outlives the process. The name has a full stop in it, as no rule's id has.
@@ -214,7 +255,7 @@ mod tests {
         let list = StoredList::new(Arc::clone(&store), orders);
         list.note(note.clone()).unwrap();
         let note_of = |input| match input {
-            Input::Order(Order::Note { finding, note }, _) => (finding, note),
+            Input::Order(Order::Note { finding, note, .. }, _) => (finding, note),
             _ => panic!("another input"),
         };
         let (finding, text) = note_of(said.try_recv().unwrap());
@@ -232,7 +273,20 @@ mod tests {
         assert_eq!(again.last_acted("switch-on", "444455556666"), None);
         let said: Vec<String> = said.try_iter().map(|input| note_of(input).1).collect();
         assert_eq!(said, ["start-logging of main failed: access denied"], "once");
+        // Nobody has said them yet: they are there at the next start, in their order.
         let mut reader = store.reader().unwrap();
+        let left: Vec<String> = unsaid(&reader.snapshot().unwrap())
+            .unwrap()
+            .into_iter()
+            .filter_map(|order| match order {
+                Order::Note { note, kept, .. } => kept.map(|_| note),
+                _ => None,
+            })
+            .collect();
+        assert_eq!(
+            left,
+            ["start-logging of main failed: access denied", "start-logging: main was off and is on again"]
+        );
         let row = reader.snapshot().unwrap().audit(0, 10).unwrap().remove(0);
         assert_eq!(
             (row.entry.actor.as_str(), row.entry.action.as_str()),

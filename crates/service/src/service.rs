@@ -31,7 +31,7 @@ use crate::examine::{Current, Entrance, work};
 use crate::health::{Health, State};
 use crate::latency::Latencies;
 use crate::operations::{Exposed, Operations, Sight, describe, router};
-use crate::respond::StoredList;
+use crate::respond::{self, StoredList};
 use crate::slack_actions::{self, Door};
 use crate::steady::steady;
 use crate::supervisor::{Supervised, Surroundings, supervise};
@@ -427,6 +427,11 @@ impl Running {
             .name("decider".into())
             .spawn(move || drop(decider_sender.send(decider.run())))?;
 
+        // What was done about findings and not said before the service last ended.
+        for order in respond::unsaid(&store.reader()?.snapshot()?)? {
+            // Nobody waits for the answer.
+            let _ = to_decider.send(Input::Order(order, oneshot::channel().0));
+        }
         let (lanes, lanes_receiver) = watch::channel(lanes);
         let (stop_courier, stop) = watch::channel(None);
         let courier = Courier {
@@ -609,7 +614,9 @@ impl Running {
             }
             Request::Drill { order } => return self.drill(order, answer),
             Request::DrillEnd { id } => return self.drill_end(&id, answer),
-            Request::Note { finding, note } => return self.order(Order::Note { finding, note }, answer),
+            Request::Note { finding, note } => {
+                return self.order(Order::Note { finding, note, kept: None }, answer);
+            }
             Request::Unsilence { id, who } => return self.order(Order::Unsilence { id, who }, answer),
             Request::Acknowledge { finding, by } => {
                 return self.order(Order::Acknowledge { finding, by }, answer);

@@ -6,6 +6,7 @@ mod kit;
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -21,6 +22,8 @@ use targets::{Delivering, Delivery, DeliveryError, Events, Lane, Policy, Receipt
 struct Lake {
     ids: Mutex<Vec<String>>,
     answers: Mutex<Vec<DeliveryError>>,
+    /// Whether it takes nothing for now.
+    closed: AtomicBool,
 }
 
 impl Target for Lake {
@@ -30,6 +33,9 @@ impl Target for Lake {
 
     fn forward<'a>(&'a self, events: &'a Events) -> Delivering<'a> {
         Box::pin(async move {
+            if self.closed.load(Ordering::Relaxed) {
+                return Err(later("closed"));
+            }
             if let Some(error) = self.answers.lock().unwrap().pop() {
                 return Err(error);
             }
@@ -59,7 +65,7 @@ fn plan(wanted: &Wanted, lake: &Arc<Lake>, event_max: usize) -> Plan {
     plan.lanes = Arc::new(move |list| {
         let policy = Policy { delay_base: Duration::from_millis(20), ..Policy::default() };
         let mut all = before(list);
-        all.push((name.clone(), Lane { target: lake.clone(), policy, queue_max: 4 }));
+        all.push((name.clone(), Lane { target: lake.clone(), policy, queue_max: 64 }));
         all
     });
     plan
@@ -164,6 +170,42 @@ fn what_waits_survives_the_service() {
     let lake = Arc::new(Lake::default());
     let service = wanted.start_plan(plan(&wanted, &lake, 100_000));
     until("it arrived after all", || *lake.ids.lock().unwrap() == ["e-1"]);
+    service.handle().stop();
+    service.wait().unwrap();
+}
+
+#[test]
+fn sources_wait_while_a_target_takes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let (source, hand) = feed("feed");
+    let wanted = Wanted::new(folder.path(), vec![source]);
+    // As many batches as may wait are there already.
+    let now_ms = kit::clock()().as_millisecond();
+    let store = store::Store::open(folder.path(), &wanted.store).unwrap();
+    let mut batch = store::Batch::new(now_ms);
+    for number in 0..service::BACKLOG_MAX {
+        let key =
+            store::DeliveryKey::new(format!("events-{number}"), 0, format!("{FORWARD_LANE}lake")).unwrap();
+        let event = format!(
+            r#"{{"detail-type":"AWS API Call via CloudTrail","detail":{{"eventID":"old-{number}"}}}}"#
+        );
+        batch.deliver(key, format!(r#"{{"events":[{event}]}}"#).into_bytes(), now_ms);
+    }
+    store.commit(batch).unwrap();
+    drop(store);
+
+    let lake = Arc::new(Lake::default());
+    lake.closed.store(true, Ordering::Relaxed);
+    let service = wanted.start_plan(plan(&wanted, &lake, 100_000));
+    let mut verdict = hand.lines(&[record("e-1", "StopLogging")]);
+    let is_told = || service.health().told().1.iter().any(|(part, _)| part == "forward");
+    until("it is told that sources wait", is_told);
+    assert!(!service.health().told().0, "nobody is ready who takes nothing");
+    assert!(verdict.try_recv().is_err(), "its source keeps what is not taken");
+    lake.closed.store(false, Ordering::Relaxed);
+    assert_eq!(verdict.blocking_recv(), Ok(Verdict::Committed));
+    until("it is said that it goes on", || !is_told());
+    until("the finding arrived", || !wanted.target.keys.lock().unwrap().is_empty());
     service.handle().stop();
     service.wait().unwrap();
 }
