@@ -418,6 +418,17 @@ mod tests {
     }
 
     #[test]
+    fn a_drill_is_marked_where_an_alarm_has_words() {
+        let drill = notice(&format!(r#"{METRIC},"drill":true"#)).unwrap();
+        assert_eq!(drill.subject, r#"DRILL ALARM: "root-use" in EU (Ireland)"#);
+        assert_eq!(drill.sms, drill.subject);
+        assert!(drill.json.contains(r#""NewStateReason":"DRILL Threshold Crossed: "#), "{}", drill.json);
+        assert!(drill.email.contains("DRILL Threshold Crossed: "), "{}", drill.email);
+        let long = METRIC.replace("root-use", &"n".repeat(200));
+        assert!(notice(&format!(r#"{long},"drill":true"#)).unwrap().subject.len() <= SUBJECT_MAX);
+    }
+
+    #[test]
     fn what_is_no_alarm_has_no_notice() {
         assert_eq!(notice("null"), None);
         assert_eq!(notice(r#"{"AlarmName": 3}"#), None);
