@@ -9,7 +9,7 @@
 //! ```
 //!
 //! Invariant: a key is created at most once and its row outlives its payload, so a replay, however late, finds the key there
-//! and creates nothing. What is sent carries the key as its idempotency key, the same at every attempt.
+//! and creates nothing; but for what is [forgotten](crate::Outcome::Forgotten) on arrival, which a replay may bring again. What is sent carries the key as its idempotency key, the same at every attempt.
 //!
 //! Revisions of one finding reach one target in order: an entry waits while an earlier revision is pending or being sent.
 

@@ -346,3 +346,27 @@ fn retries_keep_their_delay_when_the_clock_was_set_back() {
     assert_eq!(due, [2 * hour + 60_000, 19 * hour, hour]);
     assert_eq!(snapshot.owed().unwrap(), [("x".to_owned(), 3)]);
 }
+
+/// What is forgotten on arrival leaves nothing but its counts, and may come again.
+#[test]
+fn what_is_forgotten_is_gone_with_its_key() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path(), &store::Options::default()).unwrap();
+    let key = DeliveryKey::new("events-1", 0, "forward.lake").unwrap();
+    for round in 1..=2_u64 {
+        let mut batch = Batch::new(0);
+        batch.deliver(key.clone(), b"events".to_vec(), 0);
+        assert_eq!(store.commit(batch).unwrap().deliveries.created, 1, "round {round}");
+        let attempt = store.commit(Attempts::new(0, [key.clone()])).unwrap().remove(0).unwrap();
+        let mut receipts = Receipts::new(0);
+        receipts.note(attempt, Outcome::Forgotten).count("forward/lake/delivered", 3);
+        assert_eq!(store.commit(receipts).unwrap(), Noted { noted: 1, stale: Vec::new() });
+        let mut reader = store.reader().unwrap();
+        let snapshot = reader.snapshot().unwrap();
+        assert_eq!(snapshot.delivery(&key).unwrap(), None);
+        let deliveries = snapshot.status().unwrap().deliveries;
+        assert!(deliveries.balanced(), "{deliveries:?}");
+        assert_eq!((deliveries.created, deliveries.pruned), (round, round));
+        assert_eq!(snapshot.counters().unwrap(), [("forward/lake/delivered".to_owned(), 3 * round)]);
+    }
+}
