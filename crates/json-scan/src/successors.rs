@@ -80,7 +80,7 @@ impl<V: Clone> Successors<V> {
     }
 
     /// Steps to the next member. Its name is expected if it is one of those that followed the one at `last` lately.
-    #[inline]
+    #[inline(always)]
     pub fn advance(&self, last: Place, names: &mut Names<'_>) -> Step<V> {
         names.advance_to(self, last)
     }

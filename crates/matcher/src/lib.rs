@@ -13,8 +13,9 @@
 //! # Why the answer is exact
 //!
 //! The index works with *necessary conditions* and may name too many rules, never too few (the argument is in `witness`). Whoever
-//! is named is asked exactly, and always by the language itself: `event_pattern::Term::accepts` and `event_pattern::consistent` for
-//! patterns, `filter_pattern::Test::holds` for filters. No semantics are written twice; what this crate adds is where values are found. The
+//! is named is asked exactly, and by the language itself: `event_pattern::Term::accepts` and `event_pattern::consistent` for
+//! patterns, `filter_pattern::Test::holds` for filters. Where a condition says all that a term does (a text, a prefix, a range) and
+//! nothing else is asked, having been found by it is the answer already; `witness` says which conditions those are. The
 //! tests compare it with both languages' own matchers: on every recorded verdict, on generated rules and events, and with every rule
 //! found in the wild on every event of a real corpus, one by one and all in one index.
 //!
@@ -23,6 +24,7 @@
 //! - One walk over a record's marks looks at names only, and at the values of the few fields the index is filed by. Everything else is stepped
 //!   over, whatever its size. No wildcard, negation or array in a rule changes that.
 //! - A value finds its rules by looking itself up (hash maps, byte tries, one automaton), not by being held against each of theirs.
+//! - A number's value is worked out once, however many rules compare it.
 //! - Rules are filed under their most telling condition and refined below it, so what a record pays for is how many rules it
 //!   *nearly* matches, not how many there are.
 //! - Nothing is built: values stay where they are in the record and are unescaped only if they have to be. [`Scratch`] is kept

@@ -155,7 +155,7 @@ impl LearnedNames {
     /// # Errors
     ///
     /// Where the object is malformed, and for an escaped name that is no valid string.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn advance(
         &mut self,
         trie: &Trie,

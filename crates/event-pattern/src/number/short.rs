@@ -134,12 +134,24 @@ fn nearest(digits: u64, places: usize) -> Option<Option<f64>> {
 /// Appends the digits at the front of `text` to `number`, and returns what follows them. At most twenty bytes of text, of which one is no digit or
 /// the number does not matter.
 #[inline]
-fn digits_of(mut number: u64, mut text: &[u8]) -> (u64, &[u8]) {
+fn digits_of(mut number: u64, whole: &[u8]) -> (u64, &[u8]) {
+    let mut text = whole;
     while let Some((eight, rest)) = text.split_first_chunk::<8>()
         && let Some(read) = eight_digits(u64::from_le_bytes(*eight))
     {
         number = number.wrapping_mul(100_000_000).wrapping_add(read);
         text = rest;
+    }
+    // What is left of a long number is the end of its last eight bytes, of which the others are taken for zeros.
+    if let (Some(last), Some(scale), false) =
+        (whole.last_chunk::<8>(), SCALES.get(text.len()), text.is_empty())
+        && text.len() < whole.len()
+    {
+        let others = u64::MAX >> (8 * text.len());
+        let last = (u64::from_le_bytes(*last) & !others) | (ZEROS & others);
+        if let Some(read) = eight_digits(last) {
+            return (number.wrapping_mul(*scale).wrapping_add(read), &[]);
+        }
     }
     while let [digit @ b'0'..=b'9', rest @ ..] = text {
         number = number.wrapping_mul(10).wrapping_add(u64::from(digit - b'0'));
@@ -148,10 +160,14 @@ fn digits_of(mut number: u64, mut text: &[u8]) -> (u64, &[u8]) {
     (number, text)
 }
 
+const ZEROS: u64 = u64::from_le_bytes([b'0'; 8]);
+
+/// What so many further digits multiply a number by.
+const SCALES: [u64; 8] = [1, 10, 100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000];
+
 /// Eight digits at once, the first one in the lowest byte: neighbours are joined to pairs, those to fours, and those to the number.
 #[inline]
 fn eight_digits(text: u64) -> Option<u64> {
-    const ZEROS: u64 = u64::from_le_bytes([b'0'; 8]);
     const SIXES: u64 = u64::from_le_bytes([6; 8]);
     const HIGHS: u64 = u64::from_le_bytes([0xf0; 8]);
     // `0` to `9` have a three in their upper half, and still do with six added to them.

@@ -93,6 +93,29 @@ fn a_broken_part_that_is_looked_at_is_an_error() {
     }
 }
 
+/// Where most records lead on, the first question is left out; what is an error must not depend on it.
+#[test]
+fn what_came_before_decides_nothing() {
+    let rules = rules();
+    let mut used = Scratch::new();
+    let mut scanner = Scanner::new(WANTED.as_bytes()).unwrap();
+    let wanted = record(scanner.object().unwrap()).unwrap();
+    for at in 0..OTHER.len() {
+        for byte in *b"x\"\\{,\xff" {
+            let mut text = OTHER.as_bytes().to_vec();
+            text[at] = byte;
+            let mut scanner = Scanner::new(&text).unwrap();
+            let Ok(Ok(event)) = scanner.object().map(record) else { continue };
+            for _ in 0..20 {
+                assert_eq!(rules.matcher.matches(&wanted, &mut used).unwrap().len(), 7);
+            }
+            let fresh = rules.matcher.matches(&event, &mut Scratch::new()).map(<[_]>::to_vec);
+            let after = rules.matcher.matches(&event, &mut used).map(<[_]>::to_vec);
+            assert_eq!(fresh, after, "{}", text.escape_ascii());
+        }
+    }
+}
+
 #[test]
 fn bytes_that_are_not_utf8() {
     let rules = rules();
