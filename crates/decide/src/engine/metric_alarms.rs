@@ -4,9 +4,13 @@
 //! told from another sample and a finding can name its records. A finding is one stay in ALARM: it begins when the state
 //! is entered and is resolved when it is left for OK; left for INSUFFICIENT_DATA, it is unknown whether it still stands.
 //!
-//! Early: Sum, SampleCount and Maximum of values that are not negative, compared with `>` or `>=`, can only grow. As soon as
-//! enough datapoints within the evaluation periods breach, the next evaluation that sees the sample will enter ALARM, and
-//! that is said at once, unsettled. The evaluation that really enters it settles that finding under its id.
+//! Early: Sum, SampleCount and Maximum of one metric whose values are not negative, compared with `>` or `>=`, can only grow. As
+//! soon as enough datapoints within the evaluation periods breach, the next evaluation that sees the sample will enter ALARM, and
+//! that is said at once, unsettled. The evaluation that really enters it settles that finding under its id. Should it not, because a
+//! negative value came after all or the key had too many samples, the finding is withdrawn: resolved.
+//!
+//! Time is the sample's own, which is the event's unless its metric counts events when the log got them. The log never has an event
+//! before it happened, so when all events up to a time are known, all samples up to it are.
 
 use std::collections::BTreeMap;
 
@@ -433,7 +437,7 @@ impl Watched {
         }
     }
 
-    /// Withdraws what was said early and did not come: possible only where memory did not suffice for all its samples.
+    /// Withdraws what was said early and did not come.
     fn withdraw(
         &self,
         state: &AlarmState,
