@@ -7,6 +7,8 @@ use rustc_hash::FxHashMap;
 /// A set of prefixes, or of suffixes put in back to front, each leading to targets.
 #[derive(Debug, Default)]
 pub(crate) struct Affixes {
+    /// A bit for each byte that some affix begins with: most texts begin with none of them.
+    firsts: [u64; 4],
     edges: FxHashMap<(u32, u8), u32>,
     /// By node; the root is node 0.
     targets: Vec<Vec<u32>>,
@@ -19,6 +21,11 @@ impl Affixes {
         }
         let mut at = 0;
         for byte in bytes {
+            if at == 0
+                && let Some(bits) = self.firsts.get_mut(usize::from(byte >> 6))
+            {
+                *bits |= 1 << (byte & 63);
+            }
             let next = u32::try_from(self.targets.len()).unwrap_or(u32::MAX);
             at = *self.edges.entry((at, byte)).or_insert(next);
             if at == next {
@@ -34,11 +41,19 @@ impl Affixes {
         self.targets.is_empty()
     }
 
+    #[inline]
+    fn begins_with(&self, byte: u8) -> bool {
+        self.firsts.get(usize::from(byte >> 6)).is_some_and(|bits| bits >> (byte & 63) & 1 != 0)
+    }
+
     /// The targets of every affix that `bytes` begins with.
     #[inline]
     pub(crate) fn find(&self, bytes: impl Iterator<Item = u8>, found: &mut impl FnMut(u32)) {
         let mut at = 0;
         for byte in bytes {
+            if at == 0 && !self.begins_with(byte) {
+                return;
+            }
             let Some(&next) = self.edges.get(&(at, byte)) else { return };
             at = next;
             for &target in self.targets.get(at as usize).into_iter().flatten() {
@@ -52,6 +67,9 @@ impl Affixes {
     pub(crate) fn find_whole(&self, bytes: impl Iterator<Item = u8>, found: &mut impl FnMut(u32)) {
         let mut at = 0;
         for byte in bytes {
+            if at == 0 && !self.begins_with(byte) {
+                return;
+            }
             let Some(&next) = self.edges.get(&(at, byte)) else { return };
             at = next;
         }
