@@ -86,6 +86,11 @@ impl Head {
         Ok(Some(Head { first, headers: lines.filter_map(split).collect() }))
     }
 
+    /// What a request asks for: the path and what follows it.
+    pub(crate) fn target(&self) -> &str {
+        self.first.split(' ').nth(1).unwrap_or_default()
+    }
+
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(header, _)| header == name).map(|(_, value)| value.as_str())
     }

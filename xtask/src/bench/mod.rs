@@ -2,6 +2,7 @@
 //!
 //! Everything is measured in one run on one machine, so the ratios mean something where the figures do not.
 
+mod bucket;
 mod budget;
 mod peers;
 mod serve;

@@ -1,18 +1,20 @@
-//! `cargo xtask bench serve`: what the service takes over HTTP, with durable commits, and how long a finding needs to its webhook.
+//! `cargo xtask bench serve`: what the service takes over HTTP and from S3 by way of SQS, with durable commits, and how long a finding needs
+//! to its webhook.
 //!
 //! Load, receiver and service share the machine, so the figures are what a small machine does while somebody also makes the load. One
-//! event in a hundred fires.
+//! event in a hundred fires. S3 and SQS are played by [`Bucket`], over plain HTTP on loopback.
 
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::bench::bucket::Bucket;
 use crate::http::Client;
-use crate::soak::{Manners, Receiver, Site, Wanted, event};
+use crate::soak::{Event, Manners, Receiver, Site, Wanted};
 use crate::{Outcome, data};
 
 #[derive(clap::Args)]
@@ -23,6 +25,9 @@ pub(crate) struct Arguments {
     /// The binary; by default the release build is made
     #[arg(long)]
     binary: Option<PathBuf>,
+    /// Only the cases whose title contains this
+    #[arg(long)]
+    case: Option<String>,
     /// What a commit survives: `power-loss` or `crash`
     #[arg(long, default_value = "power-loss")]
     durability: String,
@@ -31,18 +36,37 @@ pub(crate) struct Arguments {
 /// One case.
 struct Case {
     title: &'static str,
-    /// Events in a request.
+    /// Events in a request, or in an object.
     batch: usize,
-    /// Requests under way at once.
-    connections: usize,
-    /// Events in a second at most; none for as many as are taken.
-    rate: Option<u64>,
+    way: Way,
 }
 
-const CASES: [Case; 3] = [
-    Case { title: "batches of 1,000, as fast as taken", batch: 1_000, connections: 8, rate: None },
-    Case { title: "one event a request, as fast as taken", batch: 1, connections: 64, rate: None },
-    Case { title: "batches of 100, 10,000 events/s", batch: 100, connections: 16, rate: Some(10_000) },
+/// How events come in.
+#[derive(Clone, Copy)]
+enum Way {
+    /// Over so many connections at once; so many events in a second at most, or as many as are taken.
+    Push { connections: usize, rate: Option<u64> },
+    /// As objects that a queue tells of, as fast as they are read.
+    Queue,
+}
+
+const CASES: [Case; 4] = [
+    Case {
+        title: "batches of 1,000, as fast as taken",
+        batch: 1_000,
+        way: Way::Push { connections: 8, rate: None },
+    },
+    Case {
+        title: "one event a request, as fast as taken",
+        batch: 1,
+        way: Way::Push { connections: 64, rate: None },
+    },
+    Case {
+        title: "batches of 100, 10,000 events/s",
+        batch: 100,
+        way: Way::Push { connections: 16, rate: Some(10_000) },
+    },
+    Case { title: "objects of 1,000 in S3, told of by SQS, as fast as read", batch: 1_000, way: Way::Queue },
 ];
 
 /// One event in so many fires.
@@ -55,7 +79,15 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
         Some(binary) => std::path::absolute(binary)?,
         None => {
             let status = Command::new(env!("CARGO"))
-                .args(["build", "--release", "--locked"])
+                .args([
+                    "build",
+                    "--release",
+                    "--locked",
+                    "--package",
+                    "trailhound",
+                    "--features",
+                    "trailhound/aws",
+                ])
                 .current_dir(data::root())
                 .status()?;
             if !status.success() {
@@ -66,43 +98,52 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     };
     println!("| what | events/s | requests/s | p50 ms | p99 ms | p99.9 ms | findings | peak MB |");
     println!("|---|---|---|---|---|---|---|---|");
-    for case in &CASES {
+    for case in
+        CASES.iter().filter(|case| arguments.case.as_deref().is_none_or(|word| case.title.contains(word)))
+    {
         measure(&binary, case, arguments)?;
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// When each firing event was sent.
-type Sent = Arc<Mutex<Vec<Instant>>>;
+/// What was put in.
+#[derive(Default)]
+struct Load {
+    events: u64,
+    requests: u64,
+    /// How long that took, in seconds.
+    took: f64,
+    /// When each firing event was sent.
+    sent: Vec<Instant>,
+}
 
 fn measure(binary: &Path, case: &Case, arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
     let folder = tempfile::Builder::new().prefix("trailhound-bench-").tempdir()?;
     let receiver = Receiver::start(0, Manners::default())?;
+    let batch = case.batch as u64;
+    let bucket = match case.way {
+        Way::Push { .. } => None,
+        Way::Queue => Some(Bucket::start(move |number| log_file(number * batch, batch))?),
+    };
     let wanted = Wanted {
         rules: RULES,
         receiver: receiver.address,
         durability: &arguments.durability,
         directory: false,
+        queue: bucket.as_ref().map(|bucket| bucket.address),
         people: false,
     };
     let site = Site::new(binary, folder.path(), &wanted)?;
+    let begun = Instant::now();
     let mut running = site.start()?;
     running.wait_until_ready()?;
-    let sent: Sent = Sent::default();
-    let (requests, number) = (AtomicU64::new(0), AtomicU64::new(0));
-    let begun = Instant::now();
-    let until = begun + Duration::from_secs(arguments.seconds);
-    thread::scope(|scope| -> io::Result<()> {
-        let pushing: Vec<_> = (0..case.connections)
-            .map(|_| scope.spawn(|| push(case, &site, begun, until, &number, &requests, &sent)))
-            .collect();
-        for one in pushing {
-            one.join().map_err(|_| io::Error::other("a pusher broke down"))??;
-        }
-        Ok(())
-    })?;
-    let took = begun.elapsed().as_secs_f64();
-    let expected = sent.lock().unwrap_or_else(PoisonError::into_inner).len();
+    let time = Duration::from_secs(arguments.seconds);
+    let load = match (case.way, &bucket) {
+        (Way::Push { connections, rate }, _) => push_all(&site, case.batch, connections, rate, time)?,
+        (Way::Queue, Some(bucket)) => read_all(bucket, batch, begun, time),
+        (Way::Queue, None) => Load::default(),
+    };
+    let expected = load.sent.len();
     let waited = Instant::now();
     let mut arrived = Vec::new();
     while arrived.len() < expected && waited.elapsed() < Duration::from_secs(60) {
@@ -111,7 +152,7 @@ fn measure(binary: &Path, case: &Case, arguments: &Arguments) -> Result<(), Box<
     }
     let peak = peak(running.id());
     running.stop()?;
-    let mut spans = spans(&sent.lock().unwrap_or_else(PoisonError::into_inner), &arrived);
+    let mut spans = spans(&load.sent, &arrived);
     spans.sort_unstable();
     let at = |share: f64| {
         #[expect(
@@ -123,13 +164,11 @@ fn measure(binary: &Path, case: &Case, arguments: &Arguments) -> Result<(), Box<
         let place = ((spans.len() as f64 * share) as usize).min(spans.len().saturating_sub(1));
         spans.get(place).map_or(f64::NAN, |span| span.as_secs_f64() * 1e3)
     };
-    #[expect(clippy::cast_precision_loss, reason = "printed with six digits")]
-    let rate = |count: u64| count as f64 / took;
     println!(
         "| {} | {:.0} | {:.0} | {:.1} | {:.1} | {:.1} | {} of {expected} | {:.0} |",
         case.title,
-        rate(number.load(Ordering::Relaxed)),
-        rate(requests.load(Ordering::Relaxed)),
+        precise(load.events) / load.took,
+        precise(load.requests) / load.took,
         at(0.5),
         at(0.99),
         at(0.999),
@@ -139,40 +178,89 @@ fn measure(binary: &Path, case: &Case, arguments: &Arguments) -> Result<(), Box<
     Ok(())
 }
 
-fn push(
-    case: &Case,
+/// Lets the service read objects for a while, and waits until all it was told of are committed and their messages deleted.
+fn read_all(bucket: &Bucket, batch: u64, begun: Instant, time: Duration) -> Load {
+    thread::sleep(time);
+    let (objects, last) = bucket.finish(Duration::from_secs(60));
+    let handed = bucket.handed();
+    let first = handed.first().copied().unwrap_or(begun);
+    let took = last.map_or(time, |last| last.saturating_duration_since(first));
+    let fires = usize::try_from(batch.div_ceil(FIRES)).unwrap_or(usize::MAX);
+    let sent = handed.iter().flat_map(|handed| std::iter::repeat_n(*handed, fires)).collect();
+    Load { events: objects * batch, requests: objects, took: took.as_secs_f64(), sent }
+}
+
+/// So many events from a number on, a line each; and how many of them fire.
+fn lines(first: u64, count: u64) -> (Vec<u8>, usize) {
+    let (mut text, mut firing) = (Vec::new(), 0);
+    for n in first..first + count {
+        let fires = n % FIRES == 0;
+        firing += usize::from(fires);
+        let name = if fires { "StopLogging" } else { "DescribeInstances" };
+        let id = format!("bench-{n:012}");
+        text.extend_from_slice(Event { id: &id, name, ..Event::HARMLESS }.line().as_bytes());
+    }
+    (text, firing)
+}
+
+/// The same as a log file.
+fn log_file(first: u64, count: u64) -> Vec<u8> {
+    let (mut text, _) = lines(first, count);
+    // Each line ends with its end of line, and no record has another.
+    for byte in text.iter_mut().filter(|byte| **byte == b'\n') {
+        *byte = b',';
+    }
+    text.pop();
+    [b"{\"Records\":[", &text[..], b"]}"].concat()
+}
+
+fn push_all(
     site: &Site,
-    begun: Instant,
-    until: Instant,
+    batch: usize,
+    connections: usize,
+    rate: Option<u64>,
+    time: Duration,
+) -> io::Result<Load> {
+    let (number, load) = (AtomicU64::new(0), Mutex::new(Load::default()));
+    let begun = Instant::now();
+    thread::scope(|scope| -> io::Result<()> {
+        let pushing: Vec<_> = (0..connections)
+            .map(|_| scope.spawn(|| push(site, batch as u64, rate, (begun, begun + time), &number, &load)))
+            .collect();
+        for one in pushing {
+            one.join().map_err(|_| io::Error::other("a pusher broke down"))??;
+        }
+        Ok(())
+    })?;
+    let mut load = load.into_inner().unwrap_or_else(PoisonError::into_inner);
+    load.took = begun.elapsed().as_secs_f64();
+    Ok(load)
+}
+
+fn push(
+    site: &Site,
+    batch: u64,
+    rate: Option<u64>,
+    (begun, until): (Instant, Instant),
     number: &AtomicU64,
-    requests: &AtomicU64,
-    sent: &Sent,
+    load: &Mutex<Load>,
 ) -> io::Result<()> {
     let mut client = Client::new(site.push, Duration::from_secs(30));
-    let mut body = Vec::new();
     while Instant::now() < until {
-        let first = number.fetch_add(case.batch as u64, Ordering::Relaxed);
-        if let Some(rate) = case.rate {
+        let first = number.fetch_add(batch, Ordering::Relaxed);
+        if let Some(rate) = rate {
             let due = begun + Duration::from_secs_f64(precise(first) / precise(rate));
             thread::sleep(due.saturating_duration_since(Instant::now()));
         }
-        body.clear();
-        let mut firing = 0;
-        for n in first..first + case.batch as u64 {
-            let fires = n % FIRES == 0;
-            firing += usize::from(fires);
-            let name = if fires { "StopLogging" } else { "DescribeInstances" };
-            body.extend_from_slice(
-                event(&format!("bench-{n:012}"), name, "203.0.113.7", "2026-11-03T02:40:00Z").as_bytes(),
-            );
-        }
+        let (body, firing) = lines(first, batch);
         let now = Instant::now();
-        sent.lock().unwrap_or_else(PoisonError::into_inner).extend(std::iter::repeat_n(now, firing));
+        load.lock().unwrap_or_else(PoisonError::into_inner).sent.extend(std::iter::repeat_n(now, firing));
         let answer = client.ask("POST", "/events", &body)?;
         if answer.status != 200 {
             return Err(io::Error::other(format!("the service answered {}: {}", answer.status, answer.body)));
         }
-        requests.fetch_add(1, Ordering::Relaxed);
+        let mut load = load.lock().unwrap_or_else(PoisonError::into_inner);
+        (load.events, load.requests) = (load.events + batch, load.requests + 1);
     }
     Ok(())
 }

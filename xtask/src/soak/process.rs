@@ -24,6 +24,8 @@ pub(crate) struct Wanted<'a> {
     pub(crate) receiver: SocketAddr,
     pub(crate) durability: &'a str,
     pub(crate) directory: bool,
+    /// Where S3 and SQS are, if a queue is to be read.
+    pub(crate) queue: Option<SocketAddr>,
     /// Whether people are told as well, see [`people`].
     pub(crate) people: bool,
 }
@@ -56,6 +58,9 @@ impl Site {
         let (push, operations) = (free_port()?, free_port()?);
         let directory =
             if wanted.directory { "\n  - directory: { path: logs, poll: 100ms, settle: 100ms }" } else { "" };
+        let queue = wanted.queue.map_or_else(String::new, |at| {
+            format!("\n  - s3: {{ queue: \"http://{at}/111122223333/trail\", region: us-east-1, endpoint: \"http://{at}\" }}")
+        });
         let rules = if wanted.rules == "builtin" {
             "builtin"
         } else {
@@ -70,8 +75,8 @@ impl Site {
         let configuration = format!(
             "state: {{ folder: state, durability: {durability} }}\n\
              rules: [{rules}]\n\
-             sources:\n  - http: {{ listen: \"{push}\" }}{directory}\n\
-             lateness: {{ eventbridge: 2m, logs: 2m, s3: 2m }}\n\
+             sources:\n  - http: {{ listen: \"{push}\" }}{directory}{queue}\n\
+             lateness: {{ s3: 30m }}\n\
              http: {{ listen: \"{operations}\" }}\n\
              targets:\n{own}{targets}{routes}",
             durability = wanted.durability,
@@ -90,12 +95,28 @@ impl Site {
         self.folder.join("logs")
     }
 
+    /// Lets rules learn from records, before the first start.
+    pub(crate) fn learn(&self, records: &[u8]) -> io::Result<()> {
+        fs::write(self.folder.join("before.json"), records)?;
+        let output = Command::new(&self.binary)
+            .args(["learn", "before.json", "-c", "trailhound.yaml"])
+            .env("HOOK_KEY", HOOK_KEY)
+            .current_dir(&self.folder)
+            .stdin(Stdio::null())
+            .output()?;
+        if output.status.success() {
+            return Ok(());
+        }
+        Err(io::Error::other(format!("learn: {}", String::from_utf8_lossy(&output.stderr))))
+    }
+
     /// Starts the service. What it says goes to `serve.log`.
     pub(crate) fn start(&self) -> io::Result<Running> {
         let log = fs::OpenOptions::new().create(true).append(true).open(self.folder.join("serve.log"))?;
         let child = Command::new(&self.binary)
             .args(["serve", "--threads", "2", "-c", "trailhound.yaml"])
-            .env("HOOK_KEY", "a key of at least sixteen bytes")
+            .env("HOOK_KEY", HOOK_KEY)
+            .envs([("AWS_ACCESS_KEY_ID", "nobody"), ("AWS_SECRET_ACCESS_KEY", "nothing")])
             .current_dir(&self.folder)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -108,6 +129,9 @@ impl Site {
         fs::read_to_string(self.folder.join("serve.log")).unwrap_or_default()
     }
 }
+
+/// What webhooks are signed with.
+const HOOK_KEY: &str = "a key of at least sixteen bytes";
 
 /// A process. Dropped, it is killed.
 pub(crate) struct Running {

@@ -141,6 +141,21 @@ impl MetricAlarms {
         self.keys.with(&[], tracked, |_| ((), due));
     }
 
+    /// Lets an alarm without dimensions begin earlier, unless it has been evaluated with a result, or would have been by then.
+    pub(crate) fn begin_by(&mut self, begin: EventTime) {
+        let rule = &self.rule;
+        if rule.each_value || begin.as_micros() < self.watermark {
+            return;
+        }
+        let begin = timestamp(begin.as_micros());
+        let create =
+            || Tracked { state: AlarmState::new(&rule.alarm, begin), recent: Vec::new(), open: None };
+        self.keys.with(&[], create, |tracked| {
+            tracked.state.begin_by(begin);
+            ((), rule.due(tracked))
+        });
+    }
+
     /// Takes a sample for input number `input`. `key` is that of the alarm.
     pub(crate) fn take(
         &mut self,
@@ -197,7 +212,7 @@ impl MetricAlarms {
             insert(&mut tracked.recent, place, entry);
             let before = said.len();
             if early && tracked.open.is_none() && tracked.state.state() != StateValue::Alarm {
-                rule.tell_early(tracked, key, at, said);
+                rule.tell_early(tracked, key, signal, said);
             }
             let taken = if said.len() > before { Taken::Fired } else { Taken::Absorbed };
             (taken, rule.due(tracked))
@@ -351,11 +366,14 @@ impl Watched {
     }
 
     /// Says that the alarm will go off, if enough datapoints breach already.
-    fn tell_early(&self, tracked: &mut Tracked, key: &str, sample: Timestamp, said: &mut Vec<Incident>) {
+    fn tell_early(&self, tracked: &mut Tracked, key: &str, signal: &Signal, said: &mut Vec<Incident>) {
         if !self.newest_breaches(tracked) {
             return;
         }
-        let at = self.alarm.first_evaluation_to_see(sample).max(tracked.state.evaluated_at());
+        let at = self
+            .alarm
+            .first_evaluation_to_see(timestamp(signal.time.as_micros()))
+            .max(tracked.state.evaluated_at());
         let (to, evaluation) = self.alarm.preview(&tracked.state, at);
         let first =
             evaluation.end.plus_millis(-i64::from(self.alarm.evaluation_periods()) * self.period_ms());
@@ -380,6 +398,13 @@ impl Watched {
             records: evaluation.records,
         };
         let mut open = self.opened(&tracked.recent, key, &change);
+        // An earlier evaluation may enter ALARM first, with samples that are still on their way, and then this finding is about that. So its
+        // id is not that of the evaluation, which may enter ALARM as well, but of the event that first fired it.
+        let mut parts = Parts::of("alarm finding, early");
+        parts.text(&self.id);
+        parts.key(named(&self.dimensions, key));
+        parts.event(signal.time, &signal.event);
+        open.id = parts.uuid().text();
         open.early = Some(at.as_millis());
         said.push(self.incident(&open, key, &change, State::Firing, false));
         tracked.open = Some(Box::new(open));

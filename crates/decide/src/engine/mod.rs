@@ -61,6 +61,8 @@ pub struct Engine {
     subscribers: FxHashMap<u32, Vec<Subscription>>,
     composites: Option<Composites>,
     lanes: Lanes,
+    /// The earliest time that was heard, where that is before the engine began.
+    least: EventTime,
     /// Up to where everything was settled, and whether it came from outside ([`Engine::advance_to`]).
     settled: Watermark,
     said: Vec<Incident>,
@@ -142,6 +144,7 @@ impl Engine {
             subscribers: subscribers(rules),
             composites,
             lanes: Lanes::new(settings.lateness),
+            least: settings.begin,
             settled: Watermark::nothing(),
             said,
             occurrences: Vec::new(),
@@ -155,7 +158,21 @@ impl Engine {
     /// dated in the future moves nothing and is to be skipped.
     pub fn hear(&mut self, lane: Lane, time: EventTime, now: EventTime) -> Heard {
         self.changed = true;
-        self.lanes.hear(lane, time, now)
+        let heard = self.lanes.hear(lane, time, now);
+        if time < self.least && heard != Heard::Future && self.settings.early {
+            self.least = time;
+            self.begin_alarms_by(time);
+        }
+        heard
+    }
+
+    /// What happened before a service was first started may still be on its way to it, and an alarm looks at it as a scan's would.
+    fn begin_alarms_by(&mut self, time: EventTime) {
+        for entry in &mut self.rules {
+            if let Decider::Alarm(alarms) = &mut entry.decider {
+                alarms.begin_by(time);
+            }
+        }
     }
 
     /// Takes news of a lane: a digest, a listing, or that it is assumed to have nothing to say.

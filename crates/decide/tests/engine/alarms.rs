@@ -3,7 +3,7 @@
 use context::Context;
 use decide::{Basis, Engine, Incident, Settings, State};
 
-use crate::harness::{Event, at, load};
+use crate::harness::{Event, at, lane, load};
 
 const EXAMPLE: &str = r#"
 id: denied
@@ -125,4 +125,70 @@ fn live_it_is_said_at_the_thirtieth_call_and_settled_with_all_of_them() {
     assert_eq!((told[0].0, told[0].1, told[0].2), (State::Firing, 1, true));
     assert!(told[0].3.contains("[33.0 (01/01/70 10:00:00)]"), "{}", told[0].3);
     assert_eq!((told[1].0, told[1].1), (State::Resolved, 2));
+}
+
+/// A service that is started on a backlog decides it as a scan does: an alarm without dimensions is there from the first record on, not from
+/// the start of the process.
+#[test]
+fn what_happened_before_the_start_counts() {
+    let rules = load(EXAMPLE);
+    let told = |settings: Settings| {
+        let now = at(100_000);
+        let is_live = settings.early;
+        let mut engine = Engine::new(&rules, &Context::empty(), settings);
+        for signal in calls() {
+            if is_live {
+                engine.hear(lane(0), signal.time, now);
+                engine.advance();
+            }
+            engine.take(signal);
+        }
+        if is_live {
+            engine.hear(lane(0), at(90_000), now);
+            engine.advance();
+        } else {
+            engine.finish(at(36_300));
+        }
+        let settled: Vec<_> = engine.drain().into_iter().filter(|one| one.settled).collect();
+        ["single", "both"].map(|rule| {
+            reasons(&settled, rule).into_iter().map(|one| (one.0, one.3.to_owned())).collect::<Vec<_>>()
+        })
+    };
+    let scanned = told(Settings::history(at(36_000)));
+    assert!(scanned.iter().all(|one| one.len() >= 2), "{scanned:?}");
+    assert_eq!(told(Settings::live(at(100_000), decide::Lateness::default())), scanned);
+}
+
+/// Two minutes breach, and one between them does not. The samples of the first come last: the last was said early by then, and what
+/// was said turns out to be about the first. Neither takes the other's place in the store.
+#[test]
+fn what_was_said_early_and_an_earlier_alarm_are_two_findings() {
+    let rules = load(
+        "id: single\ntitle: single\nseverity: low\npattern: { source: [a] }\nalarm: { statistic: Sum, period: 60, evaluation_periods: 1, comparison_operator: GreaterThanOrEqualToThreshold, threshold: 2, treat_missing_data: notBreaching }\n",
+    );
+    let signal = |time: i64| {
+        let n = u32::try_from(time).unwrap();
+        let event = Event { time, n, who: 0, account: 0, what: 0, second: false };
+        decide::Signal {
+            rule: 0,
+            time: at(time),
+            event: event.id(),
+            severity: rules::Severity::Low,
+            key: decide::WindowKey::of([]),
+            part: decide::Part::Sample(1.0),
+            record: decide::RecordHandle(u64::from(n)),
+        }
+    };
+    let mut engine =
+        Engine::new(&rules, &Context::empty(), Settings::live(at(0), decide::Lateness::default()));
+    for time in [185, 186, 65, 66, 125] {
+        engine.take(signal(time));
+    }
+    engine.advance_to(at(1_000));
+    let said = engine.drain();
+    let told: Vec<_> = said.iter().map(|one| (one.state, one.settled)).collect();
+    let (firing, resolved) = ((State::Firing, true), (State::Resolved, true));
+    assert_eq!(told, [(State::Firing, false), firing, resolved, firing, resolved]);
+    let kept: std::collections::BTreeSet<_> = said.iter().map(|one| (&one.id, one.revision)).collect();
+    assert_eq!(kept.len(), said.len(), "a store keeps each revision of an id once: {said:#?}");
 }

@@ -417,10 +417,15 @@ impl Conversation {
             return Timestamp::MAX;
         }
         let last = self.said.map_or(self.heard, |said| said.max(self.heard));
-        if self.known.values().any(|known| known.stands && known.lasts) {
+        if self.stands() {
             return after(last, LASTING_MAX);
         }
         after_std(last, policy.fold.quiet)
+    }
+
+    /// Whether something in it lasts and is not over.
+    pub(super) fn stands(&self) -> bool {
+        self.known.values().any(|known| known.stands && known.lasts)
     }
 
     fn held_note(&self) -> Option<String> {

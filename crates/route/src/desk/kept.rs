@@ -80,6 +80,8 @@ pub struct ConversationView {
     pub standing: Standing,
     /// Whether nothing has been said of it yet.
     pub held: bool,
+    /// Whether something in it lasts and is not over: an alarm, an absence.
+    pub stands: bool,
     /// Who has it in hand.
     pub acknowledged: Option<String>,
 }
@@ -228,6 +230,7 @@ impl Conversation {
             waits_for: self.hours.as_deref().map(str::to_owned),
             standing: self.standing(),
             held: self.is_held(),
+            stands: self.stands(),
             acknowledged: self.acknowledged.as_ref().map(|by| by.by.clone()),
         }
     }

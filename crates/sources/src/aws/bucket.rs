@@ -130,7 +130,9 @@ impl From<Fault> for BucketError {
     fn from(fault: Fault) -> Self {
         match fault {
             Fault::Passing { reason, next_step } => BucketError::Call { reason, next_step: Some(next_step) },
-            Fault::Hopeless { reason } => BucketError::Call { reason, next_step: None },
+            Fault::Elsewhere { reason, .. } | Fault::Hopeless { reason } => {
+                BucketError::Call { reason, next_step: None }
+            }
         }
     }
 }

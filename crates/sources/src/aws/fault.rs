@@ -14,6 +14,13 @@ pub(super) enum Fault {
         /// What to do if it stays so.
         next_step: String,
     },
+    /// The bucket is in another region, which S3 names.
+    Elsewhere {
+        /// Where it is.
+        region: String,
+        /// What S3 said.
+        reason: String,
+    },
     /// It is not there or cannot be used, and that will not change.
     Hopeless {
         /// What is wrong.
@@ -39,9 +46,13 @@ where
     if GONE.contains(&code) || (code.is_empty() && failure.status == Some(404)) {
         return Fault::Hopeless { reason };
     }
+    let said = error.raw_response().and_then(|response| response.headers().get("x-amz-bucket-region"));
+    if let (true, Some(region)) = (ELSEWHERE.contains(&code) || failure.status == Some(301), said) {
+        return Fault::Elsewhere { region: region.to_owned(), reason };
+    }
     let next_step = match failure.meaning {
         _ if ELSEWHERE.contains(&code) => {
-            "the bucket is in another region than the queue, which CloudTrail's own notifications do not name: let S3 or EventBridge tell the queue, or move it"
+            "the bucket is in another region than the queue, and S3 does not say which: let S3 or EventBridge tell the queue, whose messages name it"
                 .to_owned()
         }
         Meaning::Denied => format!("allow it in the policy of the role: {grant}"),
@@ -65,7 +76,9 @@ impl Fault {
     /// What is wrong.
     pub(super) fn reason(&self) -> &str {
         match self {
-            Fault::Passing { reason, .. } | Fault::Hopeless { reason } => reason,
+            Fault::Passing { reason, .. } | Fault::Elsewhere { reason, .. } | Fault::Hopeless { reason } => {
+                reason
+            }
         }
     }
 }

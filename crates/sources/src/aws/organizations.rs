@@ -90,6 +90,8 @@ where
 {
     match fault::of_call(error, what, GRANT) {
         Fault::Passing { reason, next_step } => OrganizationsError { reason, next_step: Some(next_step) },
-        Fault::Hopeless { reason } => OrganizationsError { reason, next_step: None },
+        Fault::Elsewhere { reason, .. } | Fault::Hopeless { reason } => {
+            OrganizationsError { reason, next_step: None }
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! Log files in S3, told of by messages in a queue.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use aws_client::{Repeats, SdkConfig};
@@ -73,6 +73,7 @@ impl Source for S3 {
                 settings: self.settings.clone(),
                 config,
                 clients: Mutex::new(HashMap::new()),
+                regions: Mutex::new(HashMap::new()),
                 digests: Mutex::new(Digests::default()),
             };
             worker::work(&self.settings.queue, reader, session).await
@@ -85,6 +86,8 @@ struct Objects {
     config: SdkConfig,
     /// By region: buckets need not be where the queue is.
     clients: Mutex<HashMap<Option<String>, Client>>,
+    /// Where buckets are that turned out to be in another region: CloudTrail's own notifications name none.
+    regions: Mutex<HashMap<String, String>>,
     digests: Mutex<Digests>,
 }
 
@@ -140,9 +143,19 @@ impl Objects {
         if !self.settings.buckets.is_empty() && !self.settings.buckets.contains(&object.bucket) {
             return Err(Fault::hopeless("its bucket is not among those to be read"));
         }
-        let client = self.client(object.region.as_deref());
         let bounds = Bounds { length: self.settings.object_max, stall: self.settings.stall };
-        let body = fetch::fetch(&client, &object, bounds).await?;
+        let known = self.regions().get(&object.bucket).cloned();
+        // An endpoint that was set is meant for all regions, unless it says otherwise itself.
+        let is_set = self.settings.queue.aws.endpoint.is_some();
+        let told = object.region.as_deref().filter(|_| !is_set);
+        let client = self.client(known.as_deref().or(told));
+        let body = match fetch::fetch(&client, &object, bounds).await {
+            Err(Fault::Elsewhere { region, .. }) if known.as_ref() != Some(&region) => {
+                self.regions().insert(object.bucket.clone(), region.clone());
+                fetch::fetch(&self.client(Some(&region)), &object, bounds).await?
+            }
+            fetched => fetched?,
+        };
         let key: Option<LogKey> = object.key.parse().ok();
         let is_digest = key.as_ref().is_some_and(|key| matches!(key.kind, FileKind::Digest { .. }));
         let payload = Payload { origin: object.url(), class: Class::S3, key, body };
@@ -155,10 +168,12 @@ impl Objects {
         Ok(Fetched { object, payload, digest })
     }
 
+    fn regions(&self) -> MutexGuard<'_, HashMap<String, String>> {
+        self.regions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn client(&self, region: Option<&str>) -> Client {
-        // An endpoint that was set is meant for all regions.
-        let is_set = self.settings.queue.aws.endpoint.is_some();
-        let region = region.filter(|_| !is_set).map(str::to_owned);
+        let region = region.map(str::to_owned);
         let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
         clients.entry(region.clone()).or_insert_with(|| client::s3(&self.config, region.as_deref())).clone()
     }

@@ -211,6 +211,11 @@ impl<R: Reader> Worker<R> {
             Read::Fault(Fault::Passing { reason, next_step }) => {
                 return self.trouble(message, reason, next_step);
             }
+            Read::Fault(Fault::Elsewhere { region, reason }) => {
+                let next_step =
+                    format!("S3 says that the bucket is in {region}, and there that it is not: wait");
+                return self.trouble(message, reason, next_step);
+            }
         };
         let Ok(waiting) = self.intake.offer(content).await else { return End::Later };
         if let Verdict::Refused { reason } = waiting.await {

@@ -22,6 +22,8 @@ enum Act {
     CutOff(Vec<u8>),
     /// Half of the object, then nothing.
     Stall(Vec<u8>),
+    /// The object for who asks in this region; others are told where it is.
+    OnlyIn(&'static str, Vec<u8>),
     /// The connection is cut at once.
     Reset,
 }
@@ -97,7 +99,7 @@ impl Hostile {
 async fn serve(stream: TcpStream, world: &Mutex<World>) -> Option<()> {
     let mut stream = BufReader::new(stream);
     loop {
-        let (mut line, mut length, mut target) = (String::new(), 0, String::new());
+        let (mut line, mut length, mut target, mut signed) = (String::new(), 0, String::new(), String::new());
         stream.read_line(&mut line).await.ok().filter(|read| *read > 0)?;
         loop {
             let mut header = String::new();
@@ -106,6 +108,7 @@ async fn serve(stream: TcpStream, world: &Mutex<World>) -> Option<()> {
             match name.to_ascii_lowercase().as_str() {
                 "content-length" => length = value.parse().ok()?,
                 "x-amz-target" => value.clone_into(&mut target),
+                "authorization" => value.clone_into(&mut signed),
                 _ => {}
             }
         }
@@ -113,7 +116,7 @@ async fn serve(stream: TcpStream, world: &Mutex<World>) -> Option<()> {
         stream.read_exact(&mut body).await.ok()?;
         let path = line.split(' ').nth(1)?.split('?').next()?.to_owned();
         if target.is_empty() {
-            object(&mut stream, world, path.strip_prefix("/logs/")?).await?;
+            object(&mut stream, world, path.strip_prefix("/logs/")?, &signed).await?;
         } else {
             let (status, answer) = queue(world, &target, &body).await;
             respond(&mut stream, status, "application/x-amz-json-1.0", answer.as_bytes()).await?;
@@ -128,7 +131,12 @@ async fn respond(stream: &mut BufReader<TcpStream>, status: u16, kind: &str, bod
     stream.write_all(body).await.ok()
 }
 
-async fn object(stream: &mut BufReader<TcpStream>, world: &Mutex<World>, key: &str) -> Option<()> {
+async fn object(
+    stream: &mut BufReader<TcpStream>,
+    world: &Mutex<World>,
+    key: &str,
+    signed: &str,
+) -> Option<()> {
     let act = {
         let mut world = world.lock().unwrap();
         *world.gets.entry(key.to_owned()).or_default() += 1;
@@ -150,6 +158,17 @@ async fn object(stream: &mut BufReader<TcpStream>, world: &Mutex<World>, key: &s
         Act::Stall(body) => {
             half(stream, &body).await?;
             std::future::pending().await
+        }
+        Act::OnlyIn(region, body) if signed.contains(&format!("/{region}/s3/")) => {
+            respond(stream, 200, "application/json", &body).await
+        }
+        Act::OnlyIn(region, _) => {
+            let body = "<?xml version=\"1.0\"?><Error><Code>PermanentRedirect</Code><Message>there</Message></Error>";
+            let head = format!(
+                "HTTP/1.1 301 X\r\nx-amz-bucket-region: {region}\r\nContent-Type: application/xml\r\nContent-Length: {}\r\n\r\n{body}",
+                body.len()
+            );
+            stream.write_all(head.as_bytes()).await.ok()
         }
         Act::Reset => None,
     }
@@ -319,4 +338,19 @@ async fn a_queue_that_may_not_be_read_says_what_to_grant() {
         reason.contains("AccessDenied") && next_step.contains("sqs:ReceiveMessage"),
         "{reason}: {next_step}"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bucket_in_another_region_is_read_where_it_is() {
+    let only_there = |id: &str| vec![Act::OnlyIn("eu-central-1", log_file(&[id]))];
+    let objects = [("1.json", only_there("1")), ("2.json", only_there("2")), ("3.json", only_there("3"))];
+    let hostile = Hostile::start(objects).await;
+    let mut settings = hostile.settings();
+    settings.queue.concurrency = 1;
+    let rig = hostile.start_with(settings);
+    rig.until(|committed| committed.ids.len() == 3).await;
+    rig.stop().await.unwrap();
+    assert_eq!(hostile.deleted(), 3);
+    let gets: Vec<usize> = hostile.world.lock().unwrap().gets.values().copied().collect();
+    assert_eq!(gets, [2, 1, 1], "where it is has to be found out once");
 }

@@ -1,13 +1,18 @@
-//! What is decided live is what a scan decides: the real logs as they would be delivered, late, out of order and twice.
+//! What is decided live is what a scan decides: the real logs as they would be delivered, late, out of order and twice. And what happens on a
+//! bad day: to the state folder, to the bucket and to the queue.
 
 #![cfg(unix)]
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+#[cfg(feature = "aws")]
+mod bad_day;
 #[path = "../kit/mod.rs"]
 mod kit;
 #[cfg(feature = "aws")]
 mod queue;
 mod replay;
+mod site;
+mod state;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -68,15 +73,6 @@ alarm:
   comparison_operator: GreaterThanOrEqualToThreshold
   threshold: 2
   treat_missing_data: notBreaching
-"#;
-
-/// Rules that count from the first start on: what they say of logs that are older than that, only a service says that began with them.
-const RULES_FROM_THE_START: &str = r#"
-id: live-new-caller
-title: "{{ principal.name }} was never seen"
-severity: low
-pattern: { detail: { eventName: [{ prefix: List }, { prefix: Get }] } }
-first_seen: { of: [account, principal], learn: 1h, forget: 30d }
 ---
 kind: metric-filter
 id: live-reads
@@ -97,6 +93,21 @@ datapoints_to_alarm: 2
 comparison_operator: GreaterThanThreshold
 threshold: 0.9
 treat_missing_data: notBreaching
+---
+kind: composite-alarm
+id: live-reads-alone
+title: nearly all calls read
+severity: info
+alarm_rule: ALARM(mostly-reads)
+"#;
+
+/// Rules that learn from the first start on: what they say of logs that are older than that, only a service says that began with them.
+const RULES_FROM_THE_START: &str = r#"
+id: live-new-caller
+title: "{{ principal.name }} was never seen"
+severity: low
+pattern: { detail: { eventName: [{ prefix: List }, { prefix: Get }] } }
+first_seen: { of: [account, principal], learn: 1h, forget: 30d }
 "#;
 
 /// What a scan says of the same files.

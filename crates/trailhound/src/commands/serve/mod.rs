@@ -12,6 +12,7 @@ use std::net::SocketAddr;
 use std::num::NonZero;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use service::{Handle, Journal, Level, Loader, Plan, Service, ServiceError, Settings, StartError};
 use targets::{Clock, Jitter};
@@ -82,8 +83,10 @@ fn from_file(config: &Path, arguments: &Serve, talk: Talk) -> Outcome {
 struct Fixed {
     state: configuration::State,
     listen: Option<SocketAddr>,
-    /// Secrets: this is never shown.
+    /// Secrets: these are never shown.
     keys: Vec<String>,
+    slack_secrets: Vec<String>,
+    heartbeat: Option<(String, Duration)>,
     level: Level,
 }
 
@@ -91,10 +94,13 @@ impl Fixed {
     fn of(loaded: &plan::Loaded) -> Self {
         let operations = loaded.operations.as_ref();
         let keys = operations.into_iter().flat_map(|one| &one.keys);
+        let slack_secrets = operations.into_iter().flat_map(|one| &one.slack_secrets);
         Fixed {
             state: loaded.state.clone(),
             listen: operations.map(|one| one.listen),
             keys: keys.map(|key| key.expose().to_owned()).collect(),
+            slack_secrets: slack_secrets.map(|secret| secret.expose().to_owned()).collect(),
+            heartbeat: loaded.heartbeat.as_ref().map(|one| (one.pulse.url.expose().to_owned(), one.every)),
             level: loaded.level,
         }
     }
@@ -108,6 +114,8 @@ impl Fixed {
             ("state.retention", self.state.retention == now.state.retention),
             ("http.listen", self.listen == now.listen),
             ("http.keys", self.keys == now.keys),
+            ("targets.*.slack.signing_secret", self.slack_secrets == now.slack_secrets),
+            ("heartbeat", self.heartbeat == now.heartbeat),
             ("log", self.level == now.level),
         ];
         settings.into_iter().filter(|(_, same)| !same).map(|(name, _)| name).collect()
