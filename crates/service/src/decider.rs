@@ -462,7 +462,9 @@ impl Run {
         if full != self.full_lanes {
             let journal = &self.decider.journal;
             for lane in full.difference(&self.full_lanes) {
-                let what = if waits { "its sources wait" } else { "events are left out" };
+                let its = program.forwards().lanes.iter().find(|one| one.name.as_str() == lane);
+                let what =
+                    if its.is_some_and(|one| one.waits) { "its sources wait" } else { "events are left out" };
                 let line = journal
                     .error("too much waits for a target that events are forwarded to")
                     .with("target", target_of(lane));
