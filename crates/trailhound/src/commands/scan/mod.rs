@@ -7,8 +7,8 @@
 //!                         output ◀─ findings ◀─ groups ◀─ signals by time
 //! ```
 //!
-//! Workers share nothing but the number of the next file, and hand over one batch a file. The collector takes batches in the order
-//! of the files, whatever the order in which they come, so any number of threads prints the same bytes.
+//! Workers share nothing but the number of the next file, and hand over one batch a file. One of them is the collector as well, between two
+//! files. It takes batches in the order of the files, whatever the order in which they come, so any number of threads prints the same bytes.
 
 mod batch;
 mod collect;

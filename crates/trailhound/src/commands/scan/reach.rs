@@ -13,7 +13,15 @@ pub(super) struct Reach {
     span: Option<(EventTime, EventTime)>,
     lanes: BTreeMap<Place, EventTime>,
     /// The lane of the event before: mostly it is the same.
-    last: Option<(Place, EventTime)>,
+    last: Option<Lane>,
+}
+
+/// A lane, and how it is spelled.
+#[derive(Debug)]
+struct Lane {
+    spelling: (Vec<u8>, Vec<u8>),
+    place: Place,
+    newest: EventTime,
 }
 
 impl Reach {
@@ -25,12 +33,15 @@ impl Reach {
         if !with_lane {
             return;
         }
-        let lane = (event.account(), event.region());
+        let (account, region) = spelling(event);
         match &mut self.last {
-            Some((last, newest)) if *last == lane => *newest = time.max(*newest),
+            Some(Lane { spelling, newest, .. }) if spelling.0 == account && spelling.1 == region => {
+                *newest = time.max(*newest);
+            }
             _ => {
                 self.keep_last();
-                self.last = Some((lane, time));
+                let spelling = (account.to_vec(), region.to_vec());
+                self.last = Some(Lane { spelling, place: (event.account(), event.region()), newest: time });
             }
         }
     }
@@ -59,9 +70,14 @@ impl Reach {
     }
 
     fn keep_last(&mut self) {
-        if let Some((lane, time)) = self.last.take() {
-            let newest = self.lanes.entry(lane).or_insert(time);
+        if let Some(Lane { place, newest: time, .. }) = self.last.take() {
+            let newest = self.lanes.entry(place).or_insert(time);
             *newest = time.max(*newest);
         }
     }
+}
+
+/// What an event's account and region are read from: where this is the same, so are they.
+fn spelling<'e>(event: &Event<'e>) -> (&'e [u8], &'e [u8]) {
+    (event.account_as_written().unwrap_or_default(), event.region_as_written().unwrap_or_default())
 }

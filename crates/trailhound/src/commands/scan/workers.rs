@@ -20,7 +20,7 @@ use super::collect::Collector;
 use crate::exit_code::Failure;
 use crate::inputs::Input;
 use crate::loading::Loaded;
-use crate::talk::Talk;
+use crate::talk::{Progress, Talk};
 
 /// How many files a worker may be ahead of the collector. Bounds what waits in memory when one file takes long.
 const AHEAD_MAX: usize = 64;
@@ -28,7 +28,9 @@ const AHEAD_MAX: usize = 64;
 /// Files up to this size are read in one piece, which inflates fastest; CloudTrail's own are below 50 MB.
 const WHOLE_MAX: u64 = 64 << 20;
 
-/// Reads all inputs with `threads` threads and hands what they hold to `collector`, in the order of the inputs.
+/// Reads all inputs with `threads` threads, this one among them, and hands what they hold to `collector`, in the order of the inputs.
+///
+/// What is collected is little beside what is read, so nobody is there for it alone: one thread is one thread.
 pub(super) fn run(
     inputs: &[Input],
     loaded: &Loaded,
@@ -43,7 +45,7 @@ pub(super) fn run(
     let (sender, receiver) = mpsc::channel();
     let progress = talk.progress(inputs.iter().map(size).sum());
     std::thread::scope(|scope| {
-        for _ in 0..threads.min(inputs.len()) {
+        for _ in 1..threads.min(inputs.len()) {
             let (sender, next, frontier, spare) = (sender.clone(), &next, &frontier, &spare);
             scope.spawn(move || {
                 let _leaving = Leaving(frontier);
@@ -58,24 +60,68 @@ pub(super) fn run(
             });
         }
         drop(sender);
-        let mut waiting = BTreeMap::new();
-        let mut wanted = 0;
-        let mut events = 0;
-        for batch in receiver {
-            waiting.insert(batch.input, batch);
-            while let Some(mut batch) = waiting.remove(&wanted) {
-                events += batch.events.len() as u64;
-                progress.advance(batch.bytes_compressed, events);
-                let kept = collector.take(&mut batch);
-                spare.keep(batch);
-                wanted += 1;
-                frontier.moves_to(if kept.is_ok() { wanted } else { usize::MAX });
-                kept?;
+        let _leaving = Leaving(&frontier);
+        let mut worker = Worker::new(loaded, span);
+        let mut line = Line {
+            collector,
+            progress: &progress,
+            frontier: &frontier,
+            spare: &spare,
+            waiting: BTreeMap::new(),
+            wanted: 0,
+            events: 0,
+        };
+        let mut taken = None;
+        loop {
+            taken = taken.or_else(|| take(inputs, &next));
+            let batch = match taken {
+                Some((number, input)) if number < line.wanted.saturating_add(AHEAD_MAX) => {
+                    taken = None;
+                    worker.read(number, input, spare.batch())
+                }
+                // Somebody else has the one that is waited for, or all that are left.
+                _ => match receiver.recv() {
+                    Ok(batch) => batch,
+                    Err(mpsc::RecvError) => break,
+                },
+            };
+            line.add(batch)?;
+            while let Ok(batch) = receiver.try_recv() {
+                line.add(batch)?;
             }
         }
         progress.clear();
         Ok(())
     })
+}
+
+/// Batches on their way to the collector, in the order of the inputs.
+struct Line<'w, 'c> {
+    collector: &'w mut Collector<'c>,
+    progress: &'w Progress,
+    frontier: &'w Frontier,
+    spare: &'w Spare,
+    /// Those that came before their turn.
+    waiting: BTreeMap<usize, Batch>,
+    /// Whose turn it is.
+    wanted: usize,
+    events: u64,
+}
+
+impl Line<'_, '_> {
+    fn add(&mut self, batch: Batch) -> Result<(), Failure> {
+        self.waiting.insert(batch.input, batch);
+        while let Some(mut batch) = self.waiting.remove(&self.wanted) {
+            self.events += batch.events.len() as u64;
+            self.progress.advance(batch.bytes_compressed, self.events);
+            let kept = self.collector.take(&mut batch);
+            self.spare.keep(batch);
+            self.wanted += 1;
+            self.frontier.moves_to(if kept.is_ok() { self.wanted } else { usize::MAX });
+            kept?;
+        }
+        Ok(())
+    }
 }
 
 fn take<'i>(inputs: &'i [Input], next: &AtomicUsize) -> Option<(usize, &'i Input)> {
