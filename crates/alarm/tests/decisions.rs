@@ -3,7 +3,7 @@
 
 #![expect(clippy::unwrap_used, reason = "in a test a wrong fixture may panic, in its helpers too")]
 
-use alarm::{Alarm, AlarmDefinition, AlarmState, Measure, Sample, StateValue, Statistic, Timestamp};
+use alarm::{Alarm, AlarmDefinition, AlarmState, Measure, Pushed, Sample, StateValue, Statistic, Timestamp};
 use serde_json::{Value, json};
 
 /// Operator, its words, and a value on either side of the threshold of 5: one that does not breach, and one that does.
@@ -209,7 +209,8 @@ fn every_pattern_of_datapoints_is_decided_and_told_by_the_rules() {
                         }
                         let value = if what == 2 { case.operator.3 } else { case.operator.2 };
                         let at = begin(end, period, age).plus_millis(5_000);
-                        alarm.push(&mut state, 0, &Sample::new(at, Measure::Value(value)));
+                        let sample = Sample::new(at, Measure::Value(value));
+                        assert_eq!(alarm.push(&mut state, 0, &sample), Pushed::Accepted);
                         if points.len() < n {
                             points.push((age, what == 2));
                         }

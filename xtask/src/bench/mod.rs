@@ -4,6 +4,7 @@
 
 mod bucket;
 mod budget;
+mod over_time;
 mod peers;
 mod serve;
 
@@ -20,7 +21,7 @@ const EVENTS: u64 = 1_000_000;
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
-    /// Measure the service instead
+    /// Measure something else instead
     #[command(subcommand)]
     what: Option<What>,
     /// How many events to generate
@@ -44,11 +45,15 @@ pub(crate) struct Arguments {
 enum What {
     /// Events pushed over HTTP, in batches and one by one, until the webhook has them
     Serve(serve::Arguments),
+    /// rsigma-eval's correlation engine and Trailhound's, over the same signals
+    OverTime(over_time::Arguments),
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Outcome {
-    if let Some(What::Serve(arguments)) = &arguments.what {
-        return serve::run(arguments);
+    match &arguments.what {
+        Some(What::Serve(arguments)) => return serve::run(arguments),
+        Some(What::OverTime(arguments)) => return over_time::run(arguments),
+        None => {}
     }
     if arguments.peers {
         peers::run(&arguments.part, arguments.events, arguments.runs.unwrap_or(peers::RUNS).max(1))?;
