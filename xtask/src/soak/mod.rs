@@ -9,7 +9,7 @@
 //! 3. what reached the receiver twice did so under the same key, and only where the receiver gave no good answer, or where the
 //!    process was killed before it could note one: never more often than the service itself says;
 //! 4. after every kill the counters in the store add up;
-//! 5. people are told of every finding in conversations whose messages are numbered without a gap, and which count each finding once: what is folded, what is
+//! 5. people are told of every finding, in conversations: what is folded, what is
 //!    held until it repeats, and what goes to others because nobody answers.
 //!
 //! The seed is printed; with it, the same events are made and kills fall after the same delays.
@@ -288,7 +288,7 @@ fn kill_again_and_again(
         }
         thread::sleep(Duration::from_millis(random.below(400)));
         running.kill()?;
-        receiver.killed();
+        receiver.killed()?;
         check_sums(site).map_err(|error| format!("after kill {}: {error}", kill + 1))?;
     }
     Ok(())

@@ -3,8 +3,8 @@
 //! It misbehaves as the seed says: some requests are cut off before the answer, some are told to come again.
 
 use std::collections::BTreeMap;
-use std::io::{self, BufReader, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::io::{self, BufReader, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -115,14 +115,18 @@ impl Receiver {
     }
 
     /// A process was killed: whatever it had not noted will come again. What it had sent is read to its end first, so that no
-    /// request of the dead counts as one of the living.
-    pub(crate) fn killed(&self) {
-        thread::sleep(Duration::from_millis(10));
+    /// request of the dead counts as one of the living: connections are accepted in order, so once one of our own has been, all of
+    /// its were.
+    pub(crate) fn killed(&self) -> io::Result<()> {
+        let mut own = TcpStream::connect(self.address)?;
+        own.shutdown(Shutdown::Write)?;
+        own.read_to_end(&mut Vec::new())?;
         let begun = Instant::now();
-        while self.open.load(Ordering::SeqCst) > 0 && begun.elapsed() < Duration::from_secs(2) {
+        while self.open.load(Ordering::SeqCst) > 0 && begun.elapsed() < Duration::from_secs(30) {
             thread::sleep(Duration::from_millis(1));
         }
         self.seen.lock().unwrap_or_else(PoisonError::into_inner).kills += 1;
+        Ok(())
     }
 
     /// All requests by key.
