@@ -1,7 +1,7 @@
 //! How fast rules of one's own, and synthetic ones in any number, run over a log file.
 //!
 //! ```text
-//! cargo run --release -p matcher --example throughput -- LOG.json [PATTERNS.json] [FILTERS.json]
+//! cargo run --release -p matcher --example match_speed -- LOG.json [PATTERNS.json] [FILTERS.json]
 //! ```
 //!
 //! `LOG.json` is an inflated CloudTrail log file (`{"Records":[…]}`); the others are lists of objects with a `pattern`. Each line

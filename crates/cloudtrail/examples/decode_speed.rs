@@ -1,4 +1,4 @@
-//! How fast files are decoded: `cargo run --release -p cloudtrail --example throughput -- FILE…`
+//! How fast files are decoded: `cargo run --release -p cloudtrail --example decode_speed -- FILE…`
 //!
 //! Reads all files first, then decodes them five times and prints each run: what counts is the best, of text that is in memory.
 
