@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 #[path = "../../../xtask/src/conformance/alarm.rs"]
 mod alarm_cases;
+#[path = "../../../xtask/src/conformance/cases.rs"]
+mod cases;
 #[path = "../../../xtask/src/conformance/composite_alarm.rs"]
 mod composite_alarm_cases;
 #[path = "../../../xtask/src/conformance/statistics.rs"]

@@ -2,8 +2,10 @@
 
 use std::path::PathBuf;
 
-#[path = "../../../xtask/src/conformance/event_pattern.rs"]
+#[path = "../../../xtask/src/conformance/cases.rs"]
 mod cases;
+#[path = "../../../xtask/src/conformance/event_pattern.rs"]
+mod event_pattern_cases;
 
 #[test]
 fn recorded_verdicts() {
@@ -21,7 +23,7 @@ fn recorded_verdicts() {
         println!("left out: no {}", file.display());
         return;
     }
-    let (passed, failed) = cases::run(&file).expect("the cases can be read");
+    let (passed, failed) = event_pattern_cases::run(&file).expect("the cases can be read");
     println!("{passed} passed, {failed} failed");
     assert!(passed > 0 && failed == 0, "{passed} passed, {failed} failed");
 }

@@ -8,8 +8,7 @@
 //! Cases that say of themselves that they are weak (`partial`, or `samples` that are `null`) and those that `divergences.jsonl` beside the crate's tests
 //! lists, with reasons, count neither as passed nor as failed; a listed case that passes fails.
 
-use std::collections::HashMap;
-use std::io::{self, BufRead};
+use std::io;
 use std::path::Path;
 
 use alarm::{
@@ -19,6 +18,8 @@ use alarm::{
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::cases::{self, Divergences, Verdict};
+
 const DIVERGENCES: &str = include_str!("../../../crates/alarm/tests/divergences.jsonl");
 
 /// Runs the cases of a file, prints those that fail, and counts both kinds.
@@ -27,47 +28,17 @@ const DIVERGENCES: &str = include_str!("../../../crates/alarm/tests/divergences.
 ///
 /// If the file cannot be read or a line is no case.
 pub(crate) fn run(path: &Path) -> io::Result<(usize, usize)> {
-    let mut divergences = HashMap::new();
-    for line in DIVERGENCES.lines() {
-        let divergence: Divergence = serde_json::from_str(line)?;
-        divergences.insert(divergence.name, divergence.reason);
-    }
-    let (mut passed, mut failed) = (0, 0);
-    for line in io::BufReader::new(std::fs::File::open(path)?).lines() {
-        let line = line?;
-        if line.trim().is_empty() {
-            continue;
-        }
-        let case: Case = serde_json::from_str(&line)?;
-        let unrecorded =
-            case.alarm.is_some() && case.samples.is_none() && !divergences.contains_key(&case.name);
-        if case.partial || unrecorded {
-            println!("{} is left out: only parts of it were recorded", case.name);
-            continue;
-        }
-        let verdict = match (divergences.get(&case.name), case.check()) {
-            (Some(reason), Err(_)) => {
-                println!("{} diverges on purpose: {reason}", case.name);
-                continue;
+    let divergences = Divergences::of(DIVERGENCES)?;
+    cases::run(path, |_, case: &Case| {
+        let in_part = case.partial || (case.alarm.is_some() && case.samples.is_none());
+        let verdict = match divergences.judge(&case.name, case.check()) {
+            Verdict::Holds | Verdict::Fails(_) if in_part => {
+                Verdict::LeftOut("only parts of it were recorded".to_owned())
             }
-            (Some(_), Ok(())) => Err("listed as a divergence, but there is none".to_owned()),
-            (None, verdict) => verdict,
+            verdict => verdict,
         };
-        match verdict {
-            Ok(()) => passed += 1,
-            Err(reason) => {
-                failed += 1;
-                println!("{} ({}): {reason}", case.name, case.evidence);
-            }
-        }
-    }
-    Ok((passed, failed))
-}
-
-#[derive(Deserialize)]
-struct Divergence {
-    name: String,
-    reason: String,
+        (format!("{} ({})", case.name, case.evidence), verdict)
+    })
 }
 
 #[derive(Deserialize)]

@@ -6,14 +6,16 @@
 //!
 //! `divergences.jsonl` beside the crate's tests lists cases that are not met, with reasons.
 
-use std::collections::{BTreeMap, HashMap};
-use std::io::{self, BufRead};
+use std::collections::BTreeMap;
+use std::io;
 use std::path::Path;
 
 use alarm::composite::{CompositeAlarms, CompositeChange, CompositeDefinition, Home};
 use alarm::{StateValue, Timestamp};
 use serde::Deserialize;
 use serde_json::Value;
+
+use super::cases::{self, Divergences};
 
 const DIVERGENCES: &str = include_str!("../../../crates/alarm/tests/divergences.jsonl");
 const BEFORE: &str = "2026-01-01T00:00:00Z";
@@ -25,41 +27,10 @@ const NOW: &str = "2026-09-14T07:00:00Z";
 ///
 /// If the file cannot be read or a line is no case.
 pub(crate) fn run(path: &Path) -> io::Result<(usize, usize)> {
-    let mut divergences = HashMap::new();
-    for line in DIVERGENCES.lines() {
-        let divergence: Divergence = serde_json::from_str(line)?;
-        divergences.insert(divergence.name, divergence.reason);
-    }
-    let (mut passed, mut failed) = (0, 0);
-    for line in io::BufReader::new(std::fs::File::open(path)?).lines() {
-        let line = line?;
-        if line.trim().is_empty() {
-            continue;
-        }
-        let case: Case = serde_json::from_str(&line)?;
-        let verdict = match (divergences.get(&case.name), case.check()) {
-            (Some(reason), Err(_)) => {
-                println!("{} diverges on purpose: {reason}", case.name);
-                continue;
-            }
-            (Some(_), Ok(())) => Err("listed as a divergence, but there is none".to_owned()),
-            (None, verdict) => verdict,
-        };
-        match verdict {
-            Ok(()) => passed += 1,
-            Err(reason) => {
-                failed += 1;
-                println!("{} ({}): {reason}", case.name, case.evidence);
-            }
-        }
-    }
-    Ok((passed, failed))
-}
-
-#[derive(Deserialize)]
-struct Divergence {
-    name: String,
-    reason: String,
+    let divergences = Divergences::of(DIVERGENCES)?;
+    cases::run(path, |_, case: &Case| {
+        (format!("{} ({})", case.name, case.evidence), divergences.judge(&case.name, case.check()))
+    })
 }
 
 #[derive(Deserialize)]

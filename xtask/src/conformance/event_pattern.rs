@@ -8,12 +8,13 @@
 //! The few library verdicts that are contradicted on purpose stand in `divergences.jsonl` beside the crate's tests, with reasons. They count
 //! neither as passed nor as failed, unless they are the service's own verdicts or no divergence at all: then they fail.
 
-use std::collections::HashMap;
-use std::io::{self, BufRead};
+use std::io;
 use std::path::Path;
 
 use event_pattern::{Event, Pattern};
 use serde::Deserialize;
+
+use super::cases::{self, Divergences, Verdict};
 
 const DIVERGENCES: &str = include_str!("../../../crates/event-pattern/tests/divergences.jsonl");
 
@@ -23,43 +24,19 @@ const DIVERGENCES: &str = include_str!("../../../crates/event-pattern/tests/dive
 ///
 /// If the file cannot be read or a line is no case.
 pub(crate) fn run(path: &Path) -> io::Result<(usize, usize)> {
-    let mut divergences = HashMap::new();
-    for line in DIVERGENCES.lines() {
-        let divergence: Divergence = serde_json::from_str(line)?;
-        divergences.insert(divergence.name, divergence.reason);
-    }
-    let (mut passed, mut failed) = (0, 0);
-    for line in io::BufReader::new(std::fs::File::open(path)?).lines() {
-        let line = line?;
-        if line.trim().is_empty() {
-            continue;
-        }
-        let case: Case = serde_json::from_str(&line)?;
-        let verdict = match (divergences.get(&case.name), case.check()) {
-            (Some(reason), Err(_)) if !case.evidence.starts_with("aws-") => {
-                println!("{} diverges on purpose: {reason}", case.name);
-                continue;
-            }
-            (Some(_), Ok(())) => Err("listed as a divergence, but there is none".to_owned()),
-            (_, verdict) => verdict,
+    let divergences = Divergences::of(DIVERGENCES)?;
+    cases::run(path, |_, case: &Case| {
+        let checked = case.check().map_err(|reason| {
+            let event = case.event.as_deref().unwrap_or("none");
+            format!("{reason}\n    pattern {}\n    event   {event}", case.pattern)
+        });
+        let verdict = match checked {
+            // What the service itself said is not contradicted.
+            Err(reason) if case.evidence.starts_with("aws-") => Verdict::Fails(reason),
+            checked => divergences.judge(&case.name, checked),
         };
-        match verdict {
-            Ok(()) => passed += 1,
-            Err(reason) => {
-                failed += 1;
-                println!("{} ({}): {reason}", case.name, case.evidence);
-                println!("    pattern {}", case.pattern);
-                println!("    event   {}", case.event.as_deref().unwrap_or("none"));
-            }
-        }
-    }
-    Ok((passed, failed))
-}
-
-#[derive(Deserialize)]
-struct Divergence {
-    name: String,
-    reason: String,
+        (format!("{} ({})", case.name, case.evidence), verdict)
+    })
 }
 
 #[derive(Deserialize)]

@@ -7,6 +7,8 @@ use std::path::Path;
 use filter_pattern::Filter;
 use serde::Deserialize;
 
+use super::cases;
+
 #[derive(Deserialize)]
 struct Case {
     pattern: String,
@@ -21,24 +23,13 @@ struct Case {
     error: Option<String>,
 }
 
-/// Runs every case of the file, prints each failure, and returns how many passed and failed.
+/// Runs the cases of a file, prints those that fail, and counts both kinds.
+///
+/// # Errors
+///
+/// If the file cannot be read or a line is no case.
 pub(crate) fn run(path: &Path) -> io::Result<(usize, usize)> {
-    let text = std::fs::read_to_string(path)?;
-    let (mut passed, mut failed) = (0, 0);
-    for (index, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
-        let number = index + 1;
-        match serde_json::from_str::<Case>(line)
-            .map_err(|error| error.to_string())
-            .and_then(|case| check(number, &case))
-        {
-            Ok(()) => passed += 1,
-            Err(failure) => {
-                failed += 1;
-                println!("line {number}: {failure}");
-            }
-        }
-    }
-    Ok((passed, failed))
+    cases::run(path, |number, case: &Case| (format!("line {number}"), check(number, case).into()))
 }
 
 fn check(number: usize, case: &Case) -> Result<(), String> {

@@ -3,12 +3,9 @@
 //! `target` has the settings of `PutTargets`. `expect` is `deliver` (the body byte for byte, or as JSON), `dropped` or `dlq` (what came
 //! out is no JSON; `dlq` knows the text), `accepted_not_delivered`, or `put_targets_error`. In a body, `{rule-arn}`, `{rule-name}` and
 //! `{ingestion-time}` stand for what nobody could write down beforehand.
-//!
-//! Cases that are contradicted on purpose stand in `divergences.jsonl` beside the crate's tests, with reasons. They count neither as
-//! passed nor as failed, unless they are no divergence at all: then they fail.
 
-use std::collections::{BTreeMap, HashMap};
-use std::io::{self, BufRead};
+use std::collections::BTreeMap;
+use std::io;
 use std::path::Path;
 
 use input_transformer::{Event, InvalidJson, Occasion, Payload, TargetInput};
@@ -16,7 +13,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-const DIVERGENCES: &str = include_str!("../../../crates/input-transformer/tests/divergences.jsonl");
+use super::cases;
 
 const RULE_ARN: &str = "arn:aws:events:us-east-1:111111111111:rule/bus/conformance";
 const RULE_NAME: &str = "conformance";
@@ -28,44 +25,10 @@ const INGESTION_TIME: &str = "2026-03-23T09:00:01.500Z";
 ///
 /// If the file cannot be read or a line is no case.
 pub(crate) fn run(path: &Path) -> io::Result<(usize, usize)> {
-    let mut divergences = HashMap::new();
-    for line in DIVERGENCES.lines() {
-        let divergence: Divergence = serde_json::from_str(line)?;
-        divergences.insert((divergence.source, divergence.target), divergence.reason);
-    }
-    let (mut passed, mut failed) = (0, 0);
-    for (index, line) in io::BufReader::new(std::fs::File::open(path)?).lines().enumerate() {
-        let line = line?;
-        if line.trim().is_empty() {
-            continue;
-        }
-        let case: Case = serde_json::from_str(&line)?;
-        let settings: Value = serde_json::from_str(case.target.get())?;
-        let verdict = match (divergences.get(&(case.source.clone(), settings)), case.check()) {
-            (Some(reason), Err(_)) => {
-                println!("line {} ({}) diverges on purpose: {reason}", index + 1, case.source);
-                continue;
-            }
-            (Some(_), Ok(())) => Err("listed as a divergence, but there is none".to_owned()),
-            (None, verdict) => verdict,
-        };
-        match verdict {
-            Ok(()) => passed += 1,
-            Err(reason) => {
-                failed += 1;
-                println!("line {} ({}): {reason}", index + 1, case.source);
-                println!("    target {}", case.target);
-            }
-        }
-    }
-    Ok((passed, failed))
-}
-
-#[derive(Deserialize)]
-struct Divergence {
-    source: String,
-    target: Value,
-    reason: String,
+    cases::run(path, |number, case: &Case| {
+        let checked = case.check().map_err(|reason| format!("{reason}\n    target {}", case.target));
+        (format!("line {number} ({})", case.source), checked.into())
+    })
 }
 
 #[derive(Deserialize)]

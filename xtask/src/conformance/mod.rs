@@ -1,6 +1,7 @@
 //! Runs files of conformance cases against the language crates: `cargo xtask conformance KIND FILE`.
 
 mod alarm;
+mod cases;
 mod composite_alarm;
 mod event_pattern;
 mod filter_pattern;

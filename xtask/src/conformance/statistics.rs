@@ -4,11 +4,13 @@
 //!
 //! Values are compared to nine digits, which is how far the recorded sums and means can be told from rounding.
 
-use std::io::{self, BufRead};
+use std::io;
 use std::path::Path;
 
 use alarm::{Measure, Period, Sample, StatisticSet, Timestamp, statistics};
 use serde::Deserialize;
+
+use super::cases;
 
 /// Runs the cases of a file, prints those that fail, and counts both kinds.
 ///
@@ -16,22 +18,7 @@ use serde::Deserialize;
 ///
 /// If the file cannot be read or a line is no case.
 pub(crate) fn run(path: &Path) -> io::Result<(usize, usize)> {
-    let (mut passed, mut failed) = (0, 0);
-    for line in io::BufReader::new(std::fs::File::open(path)?).lines() {
-        let line = line?;
-        if line.trim().is_empty() {
-            continue;
-        }
-        let case: Case = serde_json::from_str(&line)?;
-        match case.check() {
-            Ok(()) => passed += 1,
-            Err(reason) => {
-                failed += 1;
-                println!("{} ({}): {reason}", case.name, case.evidence);
-            }
-        }
-    }
-    Ok((passed, failed))
+    cases::run(path, |_, case: &Case| (format!("{} ({})", case.name, case.evidence), case.check().into()))
 }
 
 #[derive(Deserialize)]

@@ -5,22 +5,12 @@ use clap::{Args, ValueEnum};
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+/// Which log files are read, and what of them.
 #[derive(Debug, Args)]
-pub(crate) struct Rehearse {
-    /// Log files, folders, glob patterns; `-` is standard input
+pub(crate) struct History {
+    /// Log files, folders, glob patterns, s3://BUCKET/PREFIX; `-` is standard input
     #[arg(required = true, value_name = "PATH")]
     pub(crate) paths: Vec<OsString>,
-
-    #[command(flatten)]
-    pub(crate) choice: RuleChoice,
-
-    /// How to print it
-    #[arg(short, long, value_name = "FORMAT", default_value = "table")]
-    pub(crate) format: RehearseFormat,
-
-    /// Count only findings of this severity or above
-    #[arg(short, long, value_name = "SEVERITY", default_value = "low", value_parser = severity)]
-    pub(crate) severity: rules::Severity,
 
     /// Only events from this time on (2026-11-03, or 2026-11-03T02:15:00Z)
     #[arg(long, value_name = "TIME", value_parser = time)]
@@ -36,10 +26,26 @@ pub(crate) struct Rehearse {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct Rehearse {
+    #[command(flatten)]
+    pub(crate) history: History,
+
+    #[command(flatten)]
+    pub(crate) choice: RuleChoice,
+
+    /// How to print it
+    #[arg(short, long, value_name = "FORMAT", default_value = "table")]
+    pub(crate) format: RehearseFormat,
+
+    /// Count only findings of this severity or above
+    #[arg(short, long, value_name = "SEVERITY", default_value = "low", value_parser = severity)]
+    pub(crate) severity: rules::Severity,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct Learn {
-    /// Log files, folders, glob patterns, s3://BUCKET/PREFIX; `-` is standard input
-    #[arg(required = true, value_name = "PATH")]
-    pub(crate) paths: Vec<OsString>,
+    #[command(flatten)]
+    pub(crate) history: History,
 
     #[command(flatten)]
     pub(crate) choice: RuleChoice,
@@ -51,18 +57,6 @@ pub(crate) struct Learn {
     /// How to print what was learned
     #[arg(short, long, default_value = "text")]
     pub(crate) format: CheckFormat,
-
-    /// Only events from this time on (2026-11-03, or 2026-11-03T02:15:00Z)
-    #[arg(long, value_name = "TIME", value_parser = time)]
-    pub(crate) from: Option<cloudtrail::EventTime>,
-
-    /// Only events before this time
-    #[arg(long, value_name = "TIME", value_parser = time)]
-    pub(crate) to: Option<cloudtrail::EventTime>,
-
-    /// How many threads [default: one per core]
-    #[arg(long, value_name = "N", value_parser = threads)]
-    pub(crate) threads: Option<std::num::NonZero<usize>>,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -77,9 +71,8 @@ pub(crate) enum RehearseFormat {
 
 #[derive(Debug, Args)]
 pub(crate) struct Scan {
-    /// Log files, folders, glob patterns, s3://BUCKET/PREFIX; `-` is standard input
-    #[arg(required = true, value_name = "PATH")]
-    pub(crate) paths: Vec<OsString>,
+    #[command(flatten)]
+    pub(crate) history: History,
 
     #[command(flatten)]
     pub(crate) choice: RuleChoice,
@@ -96,14 +89,6 @@ pub(crate) struct Scan {
     #[arg(long, value_name = "SEVERITY", value_parser = severity)]
     pub(crate) fail_on: Option<rules::Severity>,
 
-    /// Only events from this time on (2026-11-03, or 2026-11-03T02:15:00Z)
-    #[arg(long, value_name = "TIME", value_parser = time)]
-    pub(crate) from: Option<cloudtrail::EventTime>,
-
-    /// Only events before this time
-    #[arg(long, value_name = "TIME", value_parser = time)]
-    pub(crate) to: Option<cloudtrail::EventTime>,
-
     /// Write counts of everything that was read, matched and rejected, as JSON
     #[arg(long, value_name = "FILE")]
     pub(crate) stats: Option<PathBuf>,
@@ -111,10 +96,6 @@ pub(crate) struct Scan {
     /// Write every event id of every finding, as NDJSON
     #[arg(long, value_name = "FILE")]
     pub(crate) ids: Option<PathBuf>,
-
-    /// How many threads [default: one per core]
-    #[arg(long, value_name = "N", value_parser = threads)]
-    pub(crate) threads: Option<std::num::NonZero<usize>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -11,7 +11,7 @@ mod running;
 mod telling;
 
 pub(crate) use about_rules::{Check, CoverageBy, Explain, Language, Match, Rules, Schema, Test};
-pub(crate) use history::{Format, Learn, Rehearse, RehearseFormat, Scan};
+pub(crate) use history::{Format, History, Learn, Rehearse, RehearseFormat, Scan};
 pub(crate) use running::{Audit, Backup, Deliveries, FindingsFormat, Restore, Serve, Status, StoredFindings};
 pub(crate) use telling::{Acknowledge, Drill, Route, RouteTest, SilenceAdd, Silences, Suppressions};
 

@@ -28,8 +28,7 @@ pub(crate) fn run(arguments: &Learn, talk: Talk) -> Outcome {
         clock::now(),
     );
     let mut learning = learning.map_err(failure)?;
-    let span = (arguments.from, arguments.to);
-    let walked = scan::signals(&arguments.paths, span, arguments.threads, &loaded, talk, &mut |signal| {
+    let walked = scan::signals(&arguments.history, &loaded, talk, &mut |signal| {
         learning.take(&signal);
     })?;
     let learned = learning.keep(walked.span.map(|(from, _)| from)).map_err(failure)?;

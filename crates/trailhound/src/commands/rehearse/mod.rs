@@ -23,16 +23,13 @@ use proposals::{Proposal, propose};
 pub(crate) fn run(arguments: Rehearse, talk: Talk) -> Outcome {
     let format = arguments.format;
     let scan = Scan {
-        paths: arguments.paths,
+        history: arguments.history,
         choice: arguments.choice,
         format: None,
         severity: arguments.severity,
         fail_on: None,
-        from: arguments.from,
-        to: arguments.to,
         stats: None,
         ids: None,
-        threads: arguments.threads,
     };
     let mut counted = Counted::default();
     let scanned = scan::through(&scan, &mut counted, talk)?;

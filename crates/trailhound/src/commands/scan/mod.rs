@@ -20,7 +20,6 @@ mod spool;
 mod stats;
 mod workers;
 
-use std::ffi::OsString;
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::num::NonZero;
@@ -29,7 +28,7 @@ use cloudtrail::EventTime;
 use decide::Signal;
 use rules::Severity;
 
-use crate::arguments::{Format, Scan};
+use crate::arguments::{Format, History, Scan};
 use crate::clock::Stopwatch;
 use crate::exit_code::{Exit, Failure, Outcome};
 use crate::inputs::{self, Input};
@@ -62,9 +61,9 @@ pub(crate) struct Scanned {
 /// Scans, and hands what is found to `output`.
 pub(crate) fn through(arguments: &Scan, output: &mut dyn Output, talk: Talk) -> Result<Scanned, Failure> {
     let stopwatch = Stopwatch::start();
-    let span = Span::new(arguments.from, arguments.to)?;
+    let span = Span::of(&arguments.history)?;
     let loaded = loading::load(&arguments.choice, talk)?;
-    let inputs = inputs::find(&arguments.paths);
+    let inputs = inputs::find(&arguments.history.paths);
     for error in &inputs.errors {
         talk.error(plain(&error.to_string()));
     }
@@ -74,7 +73,7 @@ pub(crate) fn through(arguments: &Scan, output: &mut dyn Output, talk: Talk) -> 
         &inputs.found,
         &loaded,
         span,
-        threads(arguments.threads, &inputs.found),
+        threads(arguments.history.threads, &inputs.found),
         talk,
         &mut collector,
     )?;
@@ -112,20 +111,18 @@ pub(crate) struct Walked {
 
 /// Reads a history as a scan does, and hands every signal to `each` instead of deciding: each event once, in the order of the files.
 pub(crate) fn signals(
-    paths: &[OsString],
-    (from, to): (Option<EventTime>, Option<EventTime>),
-    threads: Option<NonZero<usize>>,
+    history: &History,
     loaded: &Loaded,
     talk: Talk,
     each: &mut dyn FnMut(Signal),
 ) -> Result<Walked, Failure> {
-    let span = Span::new(from, to)?;
-    let inputs = inputs::find(paths);
+    let span = Span::of(history)?;
+    let inputs = inputs::find(&history.paths);
     for error in &inputs.errors {
         talk.error(plain(&error.to_string()));
     }
     let mut collector = Collector::handing_on(&inputs.found, each);
-    let threads = self::threads(threads, &inputs.found);
+    let threads = threads(history.threads, &inputs.found);
     workers::run(&inputs.found, loaded, span, threads, talk, &mut collector)?;
     let read = collector.finish()?;
     read.report(loaded, talk);
@@ -145,7 +142,8 @@ struct Span {
 }
 
 impl Span {
-    fn new(from: Option<EventTime>, to: Option<EventTime>) -> Result<Self, Failure> {
+    fn of(history: &History) -> Result<Self, Failure> {
+        let (from, to) = (history.from, history.to);
         if from.zip(to).is_some_and(|(from, to)| from >= to) {
             return Err(Failure::usage("--from is not before --to, so no event can be between them"));
         }
