@@ -10,12 +10,17 @@ use serde::Serialize;
 
 use crate::account::AccountId;
 use crate::record::Record;
+use crate::time::EventTime;
 
 /// How role names of IAM Identity Center begin: `AWSReservedSSO_PermissionSet_0123456789abcdef`.
 const SSO_ROLE: &str = "AWSReservedSSO_";
 
 /// Where the roles stand that only AWS can make and assume. The path is reserved; the names of such roles are not.
 const SERVICE_LINKED: &str = ":role/aws-service-role/";
+
+/// Where the roles of IAM Identity Center stand. The path is reserved here too, so a role elsewhere that is called like one of them is
+/// somebody's imitation.
+const SSO_PATH: &str = ":role/aws-reserved/sso.amazonaws.com/";
 
 /// The caller of one event.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -30,6 +35,8 @@ pub struct Principal {
     pub account: Option<AccountId>,
     /// The session's name, of roles.
     pub session: Option<String>,
+    /// When the session began, of callers with temporary credentials: with its ARN, what tells a console session from others.
+    pub session_created: Option<EventTime>,
     /// The access key the call was signed with.
     pub access_key: Option<String>,
     /// The service that called on the principal's behalf.
@@ -37,6 +44,8 @@ pub struct Principal {
     /// The person behind a role or a federated user, where the record tells: the session of an IAM Identity Center user, a source
     /// identity, the user name at an identity provider, a session that is named with an e-mail address.
     pub human: Option<String>,
+    /// Whether nothing but the session's name says who that is. Whoever takes up a role chooses the name.
+    pub human_is_claimed: bool,
     /// Whether the caller's account is another than the one in which the event was recorded.
     pub other_account: bool,
 }
@@ -128,6 +137,8 @@ struct Identity<'a> {
     issuer_name: Option<Cow<'a, str>>,
     issuer_arn: Option<Cow<'a, str>>,
     source_identity: Option<Cow<'a, str>>,
+    /// `sessionContext.attributes.creationDate`.
+    created: Option<EventTime>,
     /// `onBehalfOf.userId`: a user of IAM Identity Center.
     on_behalf_of: Option<Cow<'a, str>>,
 }
@@ -178,6 +189,16 @@ impl<'a> Identity<'a> {
     fn read_session(&mut self, context: Object<'a>) {
         each(context, |key, value| match key {
             "sourceIdentity" => self.source_identity = text(&value),
+            "attributes" => {
+                if let Some(attributes) = value.as_object() {
+                    each(attributes, |key, value| {
+                        if key == "creationDate" {
+                            self.created =
+                                text(&value).and_then(|time| EventTime::from_bytes(time.as_bytes()));
+                        }
+                    });
+                }
+            }
             "sessionIssuer" => {
                 if let Some(issuer) = value.as_object() {
                     each(issuer, |key, value| match key {
@@ -196,22 +217,27 @@ impl<'a> Identity<'a> {
         let (name, session, human) = self.names(kind);
         let account = self.account_id.as_deref().or_else(|| account_of(self.arn.as_deref()?));
         let is_service_linked = self.issuer_arn.as_deref().is_some_and(|arn| arn.contains(SERVICE_LINKED));
+        let is_sso =
+            name.starts_with(SSO_ROLE) && self.issuer_arn.as_deref().is_none_or(|arn| arn.contains(SSO_PATH));
         let kind = match kind {
             Kind::AssumedRole if is_service_linked => Kind::ServiceLinkedRole,
-            Kind::AssumedRole if name.starts_with(SSO_ROLE) => Kind::Sso,
+            Kind::AssumedRole if is_sso => Kind::Sso,
             kind => kind,
+        };
+        let (human, human_is_claimed) = match &session {
+            Some(session) if kind == Kind::Sso => (Some(session.clone()), false),
+            // Whoever federates by hand usually names the session after the person.
+            Some(session) if human.is_none() && is_address(session) => (Some(session.clone()), true),
+            _ => (human, false),
         };
         Principal {
             kind,
             account: account.and_then(|account| account.parse().ok()),
-            human: match &session {
-                Some(session) if kind == Kind::Sso => Some(session.clone()),
-                // Whoever federates by hand usually names the session after the person.
-                Some(session) if human.is_none() && is_address(session) => Some(session.clone()),
-                _ => human,
-            },
+            human,
+            human_is_claimed,
             name,
             session,
+            session_created: self.created,
             arn: self.arn.or(self.issuer_arn).map(Cow::into_owned),
             access_key: self.access_key_id.map(Cow::into_owned),
             invoked_by: self.invoked_by.map(Cow::into_owned),
@@ -369,6 +395,20 @@ mod tests {
             "AWSReservedSSO_Admin_Access_0123456789abcdef",
             "dora@example.com (Admin_Access)",
             Some("dora@example.com"),
+        ),
+        (
+            r#"{"type":"AssumedRole","arn":"arn:aws:sts::111122223333:assumed-role/AWSReservedSSO_Admin_0123456789abcdef/dora@example.com","sessionContext":{"sessionIssuer":{"type":"Role","arn":"arn:aws:iam::111122223333:role/aws-reserved/sso.amazonaws.com/eu-west-1/AWSReservedSSO_Admin_0123456789abcdef","userName":"AWSReservedSSO_Admin_0123456789abcdef"}}}"#,
+            Kind::Sso,
+            "AWSReservedSSO_Admin_0123456789abcdef",
+            "dora@example.com (Admin)",
+            Some("dora@example.com"),
+        ),
+        (
+            r#"{"type":"AssumedRole","arn":"arn:aws:sts::111122223333:assumed-role/AWSReservedSSO_Admin_0123456789abcdef/dora","sessionContext":{"sessionIssuer":{"type":"Role","arn":"arn:aws:iam::111122223333:role/AWSReservedSSO_Admin_0123456789abcdef","userName":"AWSReservedSSO_Admin_0123456789abcdef"}}}"#,
+            Kind::AssumedRole,
+            "AWSReservedSSO_Admin_0123456789abcdef",
+            "AWSReservedSSO_Admin_0123456789abcdef/dora",
+            None,
         ),
         (
             r#"{"type":"AssumedRole","arn":"arn:aws:sts::111122223333:assumed-role/AWSServiceRoleForConfig/s","sessionContext":{"sessionIssuer":{"type":"Role","arn":"arn:aws:iam::111122223333:role/aws-service-role/config.amazonaws.com/AWSServiceRoleForConfig","userName":"AWSServiceRoleForConfig"}}}"#,

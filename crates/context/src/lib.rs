@@ -41,7 +41,7 @@ pub use holidays::{Holiday, Holidays, NotAHoliday};
 pub use hours::{Hours, ScheduleError, WeeklySchedule};
 pub use icalendar::{CalendarError, CalendarProblem, Entry, read_icalendar};
 pub use lists::{List, Lists, PACK_LISTS, PackList};
-pub use people::{Behind, HANDOVERS_MAX, Handover, Known, People, Taken};
+pub use people::{Answer, Behind, Caller, HANDOVERS_MAX, Handover, Handovers, Known, People, Session, Taken};
 pub use recurrence::{NotARecurrence, Recurrence};
 
 use std::sync::Arc;

@@ -335,9 +335,11 @@ mod tests {
             arn: None,
             account: None,
             session: None,
+            session_created: None,
             access_key: None,
             invoked_by: None,
             human: None,
+            human_is_claimed: false,
             other_account: false,
         };
         let mut accounts = Accounts::default();

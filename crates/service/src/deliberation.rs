@@ -251,10 +251,10 @@ impl Deliberation {
         let said = self.engine.drain();
         let mut told: Vec<Told> =
             said.iter().filter_map(|incident| self.finding(incident, journal)).collect();
-        // Told by now without their person, and told once more.
+        // Told by now without their person, or with another one, and told once more.
         for Waiting { incident, records, .. } in self.people.become_known() {
             let incident = Incident { revision: incident.revision + 1, ..incident };
-            told.extend(self.tell(&incident, records, false));
+            told.extend(self.tell(&incident, records, true));
         }
         told
     }
@@ -278,7 +278,8 @@ impl Deliberation {
         self.tell(incident, records, once)
     }
 
-    /// Makes a finding of its records. One that is told `once` is kept for the case that its person becomes known.
+    /// Makes a finding of its records. One that is told `once` is kept for the case that its person becomes known,
+    /// or turns out to be another.
     fn tell(&mut self, incident: &Incident, records: Vec<Record>, once: bool) -> Option<Told> {
         let program = Arc::clone(&self.program);
         let rule = program.rule(incident.rule)?;
@@ -290,11 +291,12 @@ impl Deliberation {
             sample.extend(json);
         }
         let first = first.map(|first| {
-            let person = self.people.behind(first.principal());
-            if person.is_none() && once {
-                self.people.wait(first.principal(), rule.id.as_str(), incident, records.clone());
+            let answer = self.people.behind(first.principal());
+            let told = answer.person.as_deref();
+            if answer.may_change && once {
+                self.people.wait(first.principal(), told, rule.id.as_str(), incident, records.clone());
             }
-            first.with_human(person.as_deref())
+            first.with_human(told)
         });
         let finding = Finding::new(incident, rule, first.as_ref(), sample, &program.context);
         let last = records.into_iter().next_back();

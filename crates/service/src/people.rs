@@ -2,13 +2,13 @@
 //!
 //! A finding of a single event is told at once, and the call that gave out its caller's credentials may come a moment later, from
 //! another region or account. Such findings [wait](crate::waiting) until the watermark has passed them, and are told once more when the
-//! person becomes known.
+//! person becomes known or turns out to be another one.
 
 use std::ops::ControlFlow;
 use std::time::Duration;
 
 use cloudtrail::{Decoder, EventTime, Principal};
-use context::{Behind, Handover, Known, People};
+use context::{Answer, Behind, Caller, Handover, Known, People, Session};
 use decide::Incident;
 use serde::{Deserialize, Serialize};
 use store::{Batch, Namespace, Snapshot};
@@ -36,16 +36,30 @@ pub(crate) struct StoredPeople {
     news: bool,
 }
 
-/// A row: when, and one of the others.
-#[derive(Debug, Serialize, Deserialize)]
+/// A row: when, and who.
+#[derive(Debug, Default, Serialize, Deserialize)]
 struct Row {
     time: i64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     person: Option<String>,
+    /// Whether it is nobody.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    nobody: bool,
+    /// The caller's key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     key: Option<String>,
+    /// The caller's session.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    session: Option<String>,
+    /// The call, as the caller's account tells of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     shared: Option<String>,
+    /// What the caller calls itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    named: Option<String>,
+    /// The key of the session that this is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    holder: Option<String>,
 }
 
 impl StoredPeople {
@@ -79,10 +93,9 @@ impl StoredPeople {
     pub(crate) fn take(&mut self, handovers: Vec<Handover>, batch: &mut Batch) -> bool {
         let mut changed = false;
         for handover in handovers {
-            let (key, value) = (key(&handover.of), value(&handover));
             let taken = self.people.take(handover);
-            if taken.is_news {
-                batch.put(&self.namespace, &key, VERSION, &value);
+            if let Some(news) = &taken.news {
+                batch.put(&self.namespace, &key(&news.of), VERSION, &value(news));
                 changed = true;
             }
             if let Some(forgotten) = taken.forgotten {
@@ -94,14 +107,15 @@ impl StoredPeople {
     }
 
     /// The person behind a caller.
-    pub(crate) fn behind(&self, principal: &Principal) -> Option<String> {
-        self.people.behind(principal).map(|person| person.to_string())
+    pub(crate) fn behind(&self, principal: &Principal) -> Answer {
+        self.people.behind(principal)
     }
 
-    /// Keeps a finding of a rule that was told without its person, if that may become known.
+    /// Keeps a finding of a rule whose person may become known, or turn out to be another than was `told`.
     pub(crate) fn wait(
         &mut self,
         principal: &Principal,
+        told: Option<&str>,
         rule: &str,
         incident: &Incident,
         records: Vec<Record>,
@@ -109,17 +123,19 @@ impl StoredPeople {
         let temporary = principal.access_key.as_deref().is_some_and(|key| key.starts_with("ASIA"));
         if temporary {
             let (principal, incident) = (principal.clone(), incident.clone());
-            self.waiting.wait(rule, Waiting { principal, incident, records });
+            let told = told.map(str::to_owned);
+            self.waiting.wait(rule, Waiting { principal, told, incident, records });
         }
     }
 
-    /// The findings whose person has become known.
+    /// The findings whose person is another now than was told.
     pub(crate) fn become_known(&mut self) -> Vec<Waiting> {
         if !std::mem::take(&mut self.news) {
             return Vec::new();
         }
         let people = &self.people;
-        self.waiting.take(|waiting| people.behind(&waiting.principal).is_some())
+        self.waiting
+            .take(|waiting| people.behind(&waiting.principal).person.as_deref() != waiting.told.as_deref())
     }
 
     /// Other rules hold from here on: what waits was told by the old ones, and stays as it was told.
@@ -151,18 +167,26 @@ impl StoredPeople {
 
 fn key(of: &Known) -> Vec<u8> {
     let (kind, text) = match of {
-        Known::Key(key) => (b'k', key),
-        Known::Shared(call) => (b's', call),
+        Known::Key(key) => (b'k', &**key),
+        Known::Shared(call) => (b's', &**call),
+        Known::Session(session) => (b'n', session.as_str()),
+        Known::Switch(session) => (b'c', session.as_str()),
     };
     [&[kind], text.as_bytes()].concat()
 }
 
 fn value(handover: &Handover) -> Vec<u8> {
-    let mut row = Row { time: handover.time.as_micros(), person: None, key: None, shared: None };
+    let owned = |text: &Option<Box<str>>| text.as_deref().map(str::to_owned);
+    let mut row = Row { time: handover.time.as_micros(), ..Row::default() };
     match &handover.behind {
         Behind::Person(person) => row.person = Some(person.to_string()),
-        Behind::Same(Known::Key(key)) => row.key = Some(key.to_string()),
-        Behind::Same(Known::Shared(call)) => row.shared = Some(call.to_string()),
+        Behind::Nobody => row.nobody = true,
+        Behind::Caller(Caller { key, session, shared, named }) => {
+            (row.key, row.shared) = (owned(key), owned(shared));
+            row.session = session.as_ref().map(|session| session.as_str().to_owned());
+            row.named = named.as_deref().map(str::to_owned);
+        }
+        Behind::Holder(key) => row.holder = Some(key.to_string()),
     }
     // A map of numbers and texts.
     serde_json::to_vec(&row).unwrap_or_default()
@@ -170,33 +194,54 @@ fn value(handover: &Handover) -> Vec<u8> {
 
 fn read(key: &[u8], value: &[u8]) -> Option<Handover> {
     let (kind, text) = key.split_first()?;
-    let text = Box::from(std::str::from_utf8(text).ok()?);
+    let text = std::str::from_utf8(text).ok()?;
     let of = match kind {
-        b'k' => Known::Key(text),
-        b's' => Known::Shared(text),
+        b'k' => Known::Key(text.into()),
+        b's' => Known::Shared(text.into()),
+        b'n' => Known::Session(Session::written(text)),
+        b'c' => Known::Switch(Session::written(text)),
         _ => return None,
     };
-    let row: Row = serde_json::from_slice(value).ok()?;
-    let person = row.person.map(|person| Behind::Person(person.into()));
-    let by_key = || row.key.map(|key| Behind::Same(Known::Key(key.into())));
-    let by_call = || row.shared.map(|call| Behind::Same(Known::Shared(call.into())));
-    let behind = person.or_else(by_key).or_else(by_call)?;
-    Some(Handover { of, behind, time: EventTime::from_micros(row.time) })
+    let Row { time, person, nobody, key, session, shared, named, holder } =
+        serde_json::from_slice(value).ok()?;
+    let boxed = |text: Option<String>| text.map(String::into_boxed_str);
+    let caller = Caller {
+        key: boxed(key),
+        session: session.as_deref().map(Session::written),
+        shared: boxed(shared),
+        named: named.map(Into::into),
+    };
+    let behind = match (person, holder) {
+        (Some(person), _) => Behind::Person(person.into()),
+        (None, Some(key)) => Behind::Holder(key.into()),
+        (None, None) if nobody => Behind::Nobody,
+        (None, None) if caller == Caller::default() => return None,
+        (None, None) => Behind::Caller(caller),
+    };
+    Some(Handover { of, behind, time: EventTime::from_micros(time) })
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{key as row_key, *};
 
     #[test]
     fn rows_are_read_as_they_were_written() {
+        let session = || Session::written("1783000000 arn:aws:sts::111122223333:assumed-role/r/s");
+        let (key, shared, named) = (Some("ASIA0".into()), Some("x".into()), Some("dora@example.com".into()));
         for (of, behind) in [
             (Known::Key("ASIA1".into()), Behind::Person("alice".into())),
-            (Known::Key("ASIA1".into()), Behind::Same(Known::Key("ASIA0".into()))),
-            (Known::Shared("d488".into()), Behind::Same(Known::Shared("x".into()))),
+            (Known::Key("ASIA1".into()), Behind::Nobody),
+            (Known::Key("ASIA1".into()), Behind::Caller(Caller { key, ..Caller::default() })),
+            (Known::Shared("d488".into()), Behind::Caller(Caller { shared, named, ..Caller::default() })),
+            (Known::Session(session()), Behind::Holder("ASIA1".into())),
+            (
+                Known::Switch(session()),
+                Behind::Caller(Caller { session: Some(session()), ..Caller::default() }),
+            ),
         ] {
             let handover = Handover { of, behind, time: EventTime::from_micros(7) };
-            assert_eq!(read(&key(&handover.of), &value(&handover)), Some(handover));
+            assert_eq!(read(&row_key(&handover.of), &value(&handover)), Some(handover));
         }
         assert_eq!(read(b"x", b"{}"), None);
         assert_eq!(read(b"kASIA1", b"{\"time\":1}"), None);

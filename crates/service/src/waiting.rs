@@ -1,5 +1,5 @@
-//! Findings that were told without the person behind them, and are told once more if that becomes known: kept in the store, so that a
-//! restart in between changes nothing.
+//! Findings that were told before it was settled who is behind them, and are told once more if that becomes known or turns out to be somebody
+//! else: kept in the store, so that a restart in between changes nothing.
 //!
 //! Only findings of single events wait; all others are told again when they settle. So what has to be kept to tell one again is its
 //! record, its id and its rule.
@@ -17,10 +17,12 @@ use crate::records::Record;
 /// How many findings may wait for a person.
 const WAITING_MAX: usize = 1_000;
 
-/// A finding that was told without its person.
+/// A finding whose person is not settled.
 #[derive(Debug)]
 pub(crate) struct Waiting {
     pub(crate) principal: Principal,
+    /// Who was told to be behind it.
+    pub(crate) told: Option<String>,
     pub(crate) incident: Incident,
     pub(crate) records: Vec<Record>,
 }
@@ -46,6 +48,8 @@ struct Row {
     key: Vec<String>,
     record: Record,
     text: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    told: Option<String>,
 }
 
 impl WaitingFindings {
@@ -107,6 +111,7 @@ fn row(rule: &str, waiting: &Waiting) -> Option<Vec<u8>> {
         key: incident.key.values().map(str::to_owned).collect(),
         record: record.clone(),
         text: String::from_utf8(record.text.clone()).ok()?,
+        told: waiting.told.clone(),
     };
     serde_json::to_vec(&row).ok()
 }
@@ -147,5 +152,5 @@ fn read(
         records: Vec::new(),
         basis: Basis::Events,
     };
-    Some(Waiting { principal, incident, records: vec![record] })
+    Some(Waiting { principal, told: row.told, incident, records: vec![record] })
 }

@@ -106,3 +106,64 @@ fn a_finding_waits_for_its_person_through_a_restart() {
     }
     assert_eq!(told(folder.path()), [(0, None), (1, Some("alice".to_owned()))], "once");
 }
+
+/// A call from the console, in the session `bob` of a role that began in a second.
+fn from_console(id: &str, key: &str) -> String {
+    call(id, key).replace(
+        r#""accountId":"111122223333","accessKeyId""#,
+        r#""accountId":"111122223333","sessionContext":{"attributes":{"creationDate":"2026-11-03T02:39:00Z"}},"accessKeyId""#,
+    )
+}
+
+/// The session of [`from_console`] begins: the console tells who switched.
+fn switched(id: &str) -> String {
+    format!(
+        r#"{{"eventVersion":"1.08","userIdentity":{{"type":"AssumedRole","arn":"arn:aws:sts::111122223333:assumed-role/admin/s-1","accountId":"111122223333"}},"eventTime":"2026-11-03T02:39:00Z","eventSource":"signin.amazonaws.com","eventName":"SwitchRole","awsRegion":"us-east-1","responseElements":{{"SwitchRole":"Success"}},"additionalEventData":{{"SwitchFrom":"arn:aws:iam::111122223333:user/bob"}},"eventID":"{id}","eventType":"AwsConsoleSignIn","recipientAccountId":"111122223333","eventCategory":"Management"}}"#
+    )
+}
+
+/// The same session begins by a call of `identity` to STS, which is given `key`.
+fn began(id: &str, identity: &str, key: &str) -> String {
+    let issued = format!(r#"{{"credentials":{{"accessKeyId":"{key}"}}}}"#);
+    let named = issued.replacen(
+        '{',
+        r#"{"assumedRoleUser":{"arn":"arn:aws:sts::111122223333:assumed-role/admin/s-1"},"#,
+        1,
+    );
+    assumed(id, identity, key).replace(&issued, &named).replace("02:40:00Z", "02:39:00Z")
+}
+
+#[test]
+fn a_role_switched_to_in_the_console_is_known_after_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    for lines in [switched("1"), from_console("3", "ASIACONSOLE")] {
+        let (source, hand) = feed("feed");
+        let wanted = Wanted::new(folder.path(), vec![source]);
+        let service = wanted.start();
+        bring(&hand, &[lines]);
+        service.handle().stop();
+        service.wait().unwrap();
+    }
+    assert_eq!(told(folder.path()), [(0, Some("bob".to_owned()))]);
+}
+
+#[test]
+fn a_person_who_may_be_another_is_taken_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let bob = r#""type":"IAMUser","userName":"bob","accessKeyId":"AKIABOB""#;
+    // What was told before a restart is known after it.
+    for (lines, findings) in [
+        (vec![switched("1"), began("2", bob, "ASIAONE"), from_console("3", "ASIACONSOLE")], 1),
+        (vec![began("4", ALICE, "ASIATWO")], 2),
+    ] {
+        let (source, hand) = feed("feed");
+        let wanted = Wanted::new(folder.path(), vec![source]);
+        let service = wanted.start();
+        bring(&hand, &lines);
+        until("it was told", || told(folder.path()).len() == findings);
+        service.handle().stop();
+        service.wait().unwrap();
+    }
+    let expected = [(0, Some("bob".to_owned())), (1, None)];
+    assert_eq!(told(folder.path()), expected, "alice began a session of that name in the same second");
+}

@@ -179,9 +179,11 @@ fn nobody() -> Principal {
         arn: None,
         account: None,
         session: None,
+        session_created: None,
         access_key: None,
         invoked_by: None,
         human: None,
+        human_is_claimed: false,
         other_account: false,
     }
 }

@@ -65,12 +65,10 @@ impl EventView {
         &self.principal
     }
 
-    /// The same event with the person behind its caller, where other events tell and this one does not.
+    /// The same event with the person behind its caller as all events together tell it, instead of what this one alone does.
     #[must_use]
     pub fn with_human(mut self, human: Option<&str>) -> Self {
-        if self.principal.human.is_none() {
-            self.principal.human = human.map(str::to_owned);
-        }
+        self.principal.human = human.map(str::to_owned);
         self
     }
 

@@ -159,7 +159,7 @@ impl Records {
     ) -> Result<Finding, Failure> {
         let (first, sample) = self.of(incident)?;
         let first = first.map(|first| {
-            let person = people.behind(first.principal());
+            let person = people.behind(first.principal()).person;
             first.with_human(person.as_deref())
         });
         Ok(Finding::new(incident, rule, first.as_ref(), sample, context))
