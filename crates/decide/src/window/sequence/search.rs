@@ -1,0 +1,107 @@
+//! Finding the events that make a sequence.
+
+use super::events::{Events, Mark};
+use super::{SECOND, Sequence};
+
+/// Up to how many events every start is tried for an early occurrence; beyond, only the last that can lead to the end.
+const TRIED_MAX: usize = 64;
+
+impl Events {
+    /// Whether a busy key has no event to spare for a step other than this one: then a look through them all is in vain.
+    fn lacks_a_step(&mut self, terms: &Sequence, step: u8) -> bool {
+        if self.len() <= TRIED_MAX {
+            return false;
+        }
+        let steps = self.free_by_step().iter().take(usize::from(terms.steps)).enumerate();
+        steps.into_iter().any(|(at, count)| *count == 0 && at != usize::from(step))
+    }
+
+    /// A complete sequence of events no other has, around a new event.
+    pub(super) fn early_with(&mut self, terms: &Sequence, step: u8, time: i64) -> Option<Vec<usize>> {
+        if self.lacks_a_step(terms, step) {
+            return None;
+        }
+        // An event of each step must be there; mostly one is not.
+        let (wanted, mut seen) = ((1_u64 << terms.steps) - 1, 1_u64 << step);
+        let complete = self.marks().iter().rposition(|mark| {
+            if mark.is_free() {
+                seen |= 1 << mark.step().min(63);
+            }
+            seen & wanted == wanted
+        })?;
+        if self.time(complete).is_none_or(|one| one < terms.since(time)) {
+            return None;
+        }
+        let first = self.first_from(terms.since(time));
+        let recent = self.marks().get(first..).unwrap_or_default();
+        let free = |(at, mark): (usize, &Mark)| mark.is_free().then_some((first + at, mark.step()));
+        let starts = || recent.iter().enumerate().filter_map(free).filter(|(_, step)| *step == 0);
+        let taken = Mark::USED | Mark::CLAIMED;
+        if starts().nth(TRIED_MAX).is_none() {
+            let has_new = |found: &Vec<usize>| {
+                found.iter().any(|at| {
+                    self.time(*at) == Some(time)
+                        && self.marks().get(*at).is_some_and(|mark| mark.step() == step)
+                })
+            };
+            return starts().find_map(|(at, _)| self.complete(terms, at, taken).filter(has_new));
+        }
+        // One pass: the latest start from which each step was reached.
+        let mut reached = vec![None; usize::from(terms.steps)];
+        for (at, step) in recent.iter().enumerate().filter_map(free) {
+            let Some(time) = self.time(at) else { break };
+            let from = if step == 0 {
+                Some(at)
+            } else {
+                let before = reached.get(usize::from(step) - 1).copied().flatten();
+                before.filter(|start: &usize| {
+                    self.time(*start).is_some_and(|one| time < one.saturating_add(terms.within))
+                })
+            };
+            if let Some(place) = reached.get_mut(usize::from(step)) {
+                *place = from.or(*place);
+            }
+        }
+        let start = reached.last().copied().flatten()?;
+        self.complete(terms, start, taken)
+    }
+
+    /// The events of the sequence that begins with `start`, if it comes to its end without those that are `taken`.
+    pub(super) fn complete(&self, terms: &Sequence, start: usize, taken: u16) -> Option<Vec<usize>> {
+        let begin = self.time(start)?;
+        let second = begin.div_euclid(SECOND).saturating_mul(SECOND);
+        let end = begin.saturating_add(terms.within);
+        let mut found = Vec::new();
+        let (mut last, mut before) = (start, begin);
+        for step in 1..=terms.last_step() {
+            // A step may stand before the one it follows only within its second.
+            let earliest = second.max(before.div_euclid(SECOND).saturating_mul(SECOND));
+            let first = self.first_from_near(earliest, last);
+            let next = self.marks().get(first..)?.iter().enumerate().map(|(at, mark)| (first + at, mark));
+            let next = next.filter(|(_, mark)| mark.step() == step && !mark.is(taken | Mark::USED));
+            let next = next
+                .filter_map(|(at, _)| Some((at, self.time(at)?)))
+                .take_while(|(_, time)| *time < end)
+                .find(|(at, time)| !self.shares(start, &found, *at) && terms.follows(before, *time));
+            if step == terms.steps {
+                return next.is_none().then(|| in_all(start, found));
+            }
+            let (at, time) = next?;
+            found.push(at);
+            (last, before) = (at, time);
+        }
+        Some(in_all(start, found))
+    }
+
+    /// Whether an event is in a sequence already, as another step.
+    fn shares(&self, start: usize, found: &[usize], at: usize) -> bool {
+        let mut others = std::iter::once(&start).chain(found);
+        others.any(|other| self.order(*other) == self.order(at))
+    }
+}
+
+/// A sequence's events: the first step, then the others.
+fn in_all(start: usize, mut others: Vec<usize>) -> Vec<usize> {
+    others.insert(0, start);
+    others
+}
