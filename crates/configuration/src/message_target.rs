@@ -85,11 +85,13 @@ impl Reader<'_, '_> {
             to: to?,
             network: network?,
         };
-        let settings = match (username?, password?) {
-            (Some(Found::Value(username)), Some(Found::Value(password))) => {
+        // What is wrong without the login is wrong with it, and can be told before the secrets are looked up.
+        let settings = self.checked(Found::Value(settings), EmailSettings::check, &fields, node)?;
+        let settings = match (settings, username?, password?) {
+            (Found::Value(settings), Some(Found::Value(username)), Some(Found::Value(password))) => {
                 Found::Value(EmailSettings { login: Some((username, password)), ..settings })
             }
-            (None, None) => Found::Value(settings),
+            (settings, None, None) => settings,
             _ => Found::NotLookedUp,
         };
         let checked = self.checked(settings, EmailSettings::check, &fields, node)?;
@@ -115,7 +117,7 @@ impl Reader<'_, '_> {
             return self.slack_app(&fields, node, network);
         }
         let webhook = fields.required(self.complaints, "webhook");
-        let webhook = webhook.and_then(|node| self.secret(node, Kind::Key));
+        let webhook = webhook.and_then(|node| self.receiver(node, Kind::Key, network.as_ref()));
         let (webhook, network) = (webhook?, network?);
         let settings = webhook.map(|webhook| SlackSettings { webhook, network });
         let checked = self.checked(settings, SlackSettings::check, &fields, node)?;
@@ -134,7 +136,8 @@ impl Reader<'_, '_> {
         let channel = channel.and_then(|node| self.text(node, "`channel`").map(str::to_owned));
         let signing_secret =
             self.optional(fields, "signing_secret", |reader, node| reader.secret(node, Kind::Key));
-        let url = self.optional(fields, "url", |reader, node| reader.secret(node, Kind::Perhaps));
+        let url = self
+            .optional(fields, "url", |reader, node| reader.receiver(node, Kind::Perhaps, network.as_ref()));
         let (channel, signing_secret, url, network) = (channel?, signing_secret?, url?, network?);
         let buttons = signing_secret.is_some();
         let mut settings =
@@ -168,7 +171,7 @@ impl Reader<'_, '_> {
     pub(crate) fn teams(&mut self, node: &Node, network: Option<Network>) -> Option<Found<TargetKind>> {
         let fields = self.fields(node, "`teams`", &TEAMS_KEYS, &[])?;
         let webhook = fields.required(self.complaints, "webhook");
-        let webhook = webhook.and_then(|node| self.secret(node, Kind::Key));
+        let webhook = webhook.and_then(|node| self.receiver(node, Kind::Key, network.as_ref()));
         let (webhook, network) = (webhook?, network?);
         let settings = webhook.map(|webhook| TeamsSettings { webhook, network });
         let checked = self.checked(settings, TeamsSettings::check, &fields, node)?;
@@ -179,7 +182,8 @@ impl Reader<'_, '_> {
         let fields = self.fields(node, "`opsgenie`", &OPSGENIE_KEYS, &[])?;
         let api_key = fields.required(self.complaints, "api_key");
         let api_key = api_key.and_then(|node| self.secret(node, Kind::Key));
-        let url = self.optional(&fields, "url", |reader, node| reader.secret(node, Kind::Perhaps));
+        let url = self
+            .optional(&fields, "url", |reader, node| reader.receiver(node, Kind::Perhaps, network.as_ref()));
         let (api_key, url, network) = (api_key?, url?, network?);
         let mut settings = api_key.map(|api_key| OpsGenieSettings { api_key, url: None, network });
         if let Some(url) = url {
@@ -247,10 +251,10 @@ impl Reader<'_, '_> {
     }
 
     /// The `oauth` of a webhook.
-    pub(crate) fn oauth(&mut self, node: &Node) -> Option<Found<OAuthSettings>> {
+    pub(crate) fn oauth(&mut self, node: &Node, network: Option<&Network>) -> Option<Found<OAuthSettings>> {
         let fields = self.fields(node, "`oauth`", &OAUTH_KEYS, &[])?;
         let token_url = fields.required(self.complaints, "token_url");
-        let token_url = token_url.and_then(|node| self.secret(node, Kind::Perhaps));
+        let token_url = token_url.and_then(|node| self.receiver(node, Kind::Perhaps, network));
         let client_id = fields.required(self.complaints, "client_id");
         let client_id = client_id.and_then(|node| self.secret(node, Kind::Perhaps));
         let client_secret = fields.required(self.complaints, "client_secret");

@@ -53,11 +53,12 @@ impl Reader<'_, '_> {
             return self.function_to_ask(settings).map(|settings| Found::Value(EnricherAt::Lambda(settings)));
         }
         let fields = self.fields(settings, "`http`", &HTTP_KEYS, &[])?;
-        let url = fields.required(self.complaints, "url").and_then(|node| self.secret(node, Kind::Perhaps));
+        let network = fields.get("network").map_or(Some(Network::default()), |node| self.network_use(node));
+        let url = fields.required(self.complaints, "url");
+        let url = url.and_then(|node| self.receiver(node, Kind::Perhaps, network.as_ref()));
         let headers =
             fields.get("headers").map_or(Some(Found::Value(BTreeMap::new())), |node| self.headers(node));
         let (timeout, on_error) = (self.answer_within(&fields), self.on_error(&fields));
-        let network = fields.get("network").map_or(Some(Network::default()), |node| self.network_use(node));
         let (url, headers, timeout, network) = (url?, headers?, timeout?, network?);
         on_error?;
         let network = Network { timeout, connect_timeout: network.connect_timeout.min(timeout), ..network };
@@ -97,13 +98,14 @@ impl Reader<'_, '_> {
 
     pub(crate) fn heartbeat(&mut self, node: &Node) -> Option<Found<Heartbeat>> {
         let fields = self.fields(node, "`heartbeat`", &HEARTBEAT_KEYS, &[])?;
-        let url = fields.required(self.complaints, "url").and_then(|node| self.secret(node, Kind::Key));
+        let network = fields.get("network").map_or(Some(Network::default()), |node| self.network_use(node));
+        let url = fields.required(self.complaints, "url");
+        let url = url.and_then(|node| self.receiver(node, Kind::Key, network.as_ref()));
         let every = fields.get("every").map_or(Some(EVERY), |node| self.duration(node, "every", EVERY_MAX));
         if let Some(node) = fields.get("every").filter(|_| every.is_some_and(|every| every < EVERY_MIN)) {
             self.complaints.add(Check::InvalidValue, node.range.clone(), "`every` is at least 5s");
             return None;
         }
-        let network = fields.get("network").map_or(Some(Network::default()), |node| self.network_use(node));
         let (url, every, network) = (url?, every?, network?);
         let pulse =
             self.checked(url.map(|url| PulseSettings { url, network }), PulseSettings::check, &fields, node)?;

@@ -1,6 +1,7 @@
 //! Where findings go, and how patiently.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -243,9 +244,10 @@ impl Reader<'_, '_> {
     pub(crate) fn webhook(&mut self, node: &Node, network: Option<Network>) -> Option<Found<TargetKind>> {
         let keys: Vec<&str> = WEBHOOK_KEYS.into_iter().chain(SHAPE_KEYS).collect();
         let fields = self.fields(node, "`webhook`", &keys, &[])?;
-        let url = fields.required(self.complaints, "url").and_then(|node| self.secret(node, Kind::Perhaps));
+        let url = fields.required(self.complaints, "url");
+        let url = url.and_then(|node| self.receiver(node, Kind::Perhaps, network.as_ref()));
         let oauth = match fields.get("oauth") {
-            Some(node) => self.oauth(node).map(Some),
+            Some(node) => self.oauth(node, network.as_ref()).map(Some),
             None => Some(None),
         };
         // A token tells the receiver as much as a signature does.
@@ -303,7 +305,7 @@ impl Reader<'_, '_> {
         let fields = self.fields(node, "`pagerduty`", &PAGERDUTY_KEYS, &[])?;
         let routing_key =
             fields.required(self.complaints, "routing_key").and_then(|node| self.secret(node, Kind::Key));
-        let url = fields.get("url").map(|node| self.secret(node, Kind::Perhaps));
+        let url = fields.get("url").map(|node| self.receiver(node, Kind::Perhaps, network.as_ref()));
         let url = match url {
             Some(url) => Some(url?),
             None => None,
@@ -372,15 +374,35 @@ impl Reader<'_, '_> {
                 SetupError::Variable(_) => place("environment"),
                 _ => fields.get("url").or_else(|| fields.get("webhook")).map(|node| node.range.clone()),
             };
-            let text = error.to_string();
-            // What to do stands behind the colon.
-            let (message, help) = text.split_once(": ").unwrap_or((&text, ""));
-            let at = at.unwrap_or_else(|| node.range.clone());
-            let diagnostic = self.complaints.diagnostic(Check::InvalidTarget, at, message);
-            self.complaints.push(diagnostic.maybe_help((!help.is_empty()).then_some(help)));
+            self.invalid_target(at.unwrap_or_else(|| node.range.clone()), &error);
             return None;
         }
         Some(settings)
+    }
+
+    /// The address that something is sent to. What is wrong with one that is written out is told even where the target's secrets are not looked up.
+    pub(crate) fn receiver(
+        &mut self,
+        node: &Node,
+        kind: Kind,
+        network: Option<&Network>,
+    ) -> Option<Found<Secret>> {
+        let found = self.secret(node, kind)?;
+        if let (Found::Value(address), Some(network)) = (&found, network)
+            && let Err(error) = network.permits(address)
+        {
+            self.invalid_target(node.range.clone(), &error);
+            return None;
+        }
+        Some(found)
+    }
+
+    fn invalid_target(&mut self, at: Range<usize>, error: &SetupError) {
+        let text = error.to_string();
+        // What to do stands behind the colon.
+        let (message, help) = text.split_once(": ").unwrap_or((&text, ""));
+        let diagnostic = self.complaints.diagnostic(Check::InvalidTarget, at, message);
+        self.complaints.push(diagnostic.maybe_help((!help.is_empty()).then_some(help)));
     }
 
     fn policy(&mut self, node: &Node) -> Option<Policy> {

@@ -403,3 +403,24 @@ fn what_only_a_scan_needs_is_a_configuration_to_check() {
         [configuration::RulesFrom::BuiltIn, configuration::RulesFrom::Path("rules".to_owned())]
     );
 }
+
+#[test]
+fn an_address_that_will_not_do_is_told_without_the_secrets() {
+    for target in [
+        "{ webhook: { url: \"http://hooks.example/\", signing_keys: [\"${KEY}\"] } }",
+        "{ webhook: { url: \"https://10.0.0.1/\", signing_keys: [\"${KEY}\"] } }",
+        "{ slack: { bot_token: \"${TOKEN}\", channel: C0123456789, url: \"http://slack.example/api/\" } }",
+        "{ pagerduty: { routing_key: \"${KEY}\", url: \"events.example\" } }",
+        "{ opsgenie: { api_key: \"${KEY}\", url: \"http://opsgenie.example/\" } }",
+        "{ webhook: { url: \"https://siem.example/\", oauth: { token_url: \"http://login.example/\", client_id: a, client_secret: \"${KEY}\" } } }",
+        "{ email: { server: relay.example, from: a@example.com, to: [nobody], username: a, password: \"${KEY}\" } }",
+    ] {
+        let files = files(&with(&format!("targets:\n  security: {target}\n")));
+        let told = Analysis::check(PATH, &files, None).diagnostics;
+        assert_eq!(
+            told.iter().map(|diagnostic| diagnostic.id).collect::<Vec<_>>(),
+            [rules::Check::InvalidTarget],
+            "{target}"
+        );
+    }
+}

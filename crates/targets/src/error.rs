@@ -37,10 +37,12 @@ pub enum SetupError {
     #[error("the address is not a URL with a host: write it as `https://host/path`")]
     Url,
     /// The address is not `https`.
-    #[error("the address must begin with `https://`: findings and secrets would travel in the clear")]
+    #[error(
+        "the address must begin with `https://`: findings and secrets would travel in the clear, unless `network: {{ plain_http: true }}` lets them"
+    )]
     NotHttps,
     /// The address is an IP address that is not public.
-    #[error("{0} is not a public address: allow it for this target if it is meant")]
+    #[error("{0} is not a public address: if it is meant, write `network: {{ allow: [\"{0}\"] }}`")]
     Address(IpAddr),
     /// A webhook without a key to sign with.
     #[error("a webhook needs a signing key of at least {} bytes", crate::signature::KEY_LENGTH_MIN)]

@@ -49,6 +49,17 @@ impl Default for Network {
     }
 }
 
+impl Network {
+    /// Whether an address may be sent to, as far as can be told without the network.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with it.
+    pub fn permits(&self, address: &Secret) -> Result<(), SetupError> {
+        Endpoint::check(address, self).map(|_| ())
+    }
+}
+
 /// An address that is posted to.
 pub(crate) struct Endpoint {
     client: Client,
