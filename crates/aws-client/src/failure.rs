@@ -8,6 +8,8 @@ use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::display::DisplayErrorContext;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
+use crate::redact::redacted;
+
 /// A call that failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
@@ -30,6 +32,8 @@ pub enum Meaning {
     Unreachable,
     /// The caller may not.
     Denied,
+    /// The caller could not show who it is: its credentials are wrong or have ended, or its clock is wrong. Others may be found the next time.
+    Unproven,
     /// Too much at once.
     Throttled,
     /// What was named is not there.
@@ -40,25 +44,34 @@ pub enum Meaning {
     Refused,
 }
 
-/// What services say when the caller may not, or is not who it says.
-const DENIED: [&str; 19] = [
+/// What services say when the caller may not.
+const DENIED: [&str; 10] = [
     "AccessDenied",
     "AccessDeniedException",
     "AllAccessDisabled",
     "AuthFailure",
     "AuthorizationError",
     "AWS.SimpleQueueService.AccessDenied",
-    "ExpiredToken",
-    "ExpiredTokenException",
-    "IncompleteSignature",
-    "InvalidAccessKeyId",
-    "InvalidClientTokenId",
-    "InvalidSignatureException",
     "KMS.AccessDeniedException",
     "KMSAccessDenied",
     "KMSAccessDeniedException",
     "NotAuthorized",
+];
+
+/// What they say when the caller is not known to be who it says.
+const UNPROVEN: [&str; 14] = [
+    "ExpiredToken",
+    "ExpiredTokenException",
+    "IncompleteSignature",
+    "IncompleteSignatureException",
+    "InvalidAccessKeyId",
+    "InvalidClientTokenId",
+    "InvalidSecurity",
+    "InvalidSignatureException",
+    "InvalidToken",
+    "MissingAuthenticationToken",
     "RequestExpired",
+    "RequestTimeTooSkewed",
     "SignatureDoesNotMatch",
     "UnrecognizedClientException",
 ];
@@ -144,6 +157,7 @@ impl Meaning {
     pub fn of(code: &str, status: Option<u16>) -> Meaning {
         match status {
             _ if DENIED.contains(&code) => Meaning::Denied,
+            _ if UNPROVEN.contains(&code) => Meaning::Unproven,
             _ if THROTTLED.contains(&code) => Meaning::Throttled,
             _ if BROKEN.contains(&code) => Meaning::Broken,
             _ if MISSING.contains(&code) => Meaning::Missing,
@@ -167,7 +181,7 @@ where
         Some(status) => format!("HTTP {status}"),
         None => DisplayErrorContext(error).to_string(),
     };
-    line(&said)
+    line(&redacted(&said))
 }
 
 /// How much of a reason is shown, in characters.
@@ -188,6 +202,8 @@ mod tests {
         for (code, status, wanted) in [
             ("AccessDeniedException", 400, Meaning::Denied),
             ("", 403, Meaning::Denied),
+            ("ExpiredTokenException", 403, Meaning::Unproven),
+            ("SignatureDoesNotMatch", 403, Meaning::Unproven),
             ("ThrottlingException", 400, Meaning::Throttled),
             ("ProvisionedThroughputExceededException", 400, Meaning::Throttled),
             ("TooManyRequestsException", 429, Meaning::Throttled),

@@ -9,6 +9,8 @@
 mod client;
 #[cfg(feature = "clients")]
 mod failure;
+#[cfg(feature = "clients")]
+mod redact;
 mod region;
 mod settings;
 
@@ -18,5 +20,7 @@ pub use aws_config::SdkConfig;
 pub use client::{Repeats, load};
 #[cfg(feature = "clients")]
 pub use failure::{Failure, Meaning, line};
+#[cfg(feature = "clients")]
+pub use redact::redacted;
 pub use region::{is_region, region_of_arn, region_of_queue};
 pub use settings::{AwsSettings, Keys};

@@ -205,7 +205,15 @@ impl Reader<'_, '_> {
         };
         let (policy, fold, kind, zone, wording) = (policy?, fold?, kind?, zone?, wording?);
         network?;
-        unused.is_none().then(|| (kind.map(|kind| Target { name, kind, policy, fold, zone, wording }), fold))
+        let is_timed = fields.get("retry").is_some_and(|retry| match &retry.value {
+            Value::Mapping(entries) => entries.iter().any(|entry| &*entry.key == "timeout"),
+            _ => false,
+        });
+        let target = kind.map(|kind| {
+            let policy = if is_timed { policy } else { patient(policy, &kind) };
+            Target { name, kind, policy, fold, zone, wording }
+        });
+        unused.is_none().then_some((target, fold))
     }
 
     /// What is said instead of the built-in words.
@@ -453,6 +461,13 @@ impl Reader<'_, '_> {
             timeout: timeout?,
         })
     }
+}
+
+/// A policy whose attempts take as long as a command may, where nothing else is said of them.
+fn patient(policy: Policy, kind: &TargetKind) -> Policy {
+    let TargetKind::Command(settings) = kind else { return policy };
+    let attempt_timeout = policy.attempt_timeout.max(settings.timeout + Duration::from_secs(5));
+    Policy { attempt_timeout, ..policy }
 }
 
 /// Where a mail address stands: among the recipients, or it is the sender.

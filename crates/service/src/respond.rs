@@ -136,6 +136,16 @@ impl AuditList for StoredList {
             let (acted, key) = (acted(), acted_key(&note.response, &note.account));
             batch.adopt(&acted).put(&acted, &key, 1, &at_ms.to_be_bytes());
         }
+        let (unfinished, key) = (unfinished(), unfinished_key(&note.response, &note.finding));
+        match note.stage {
+            Stage::Intended => {
+                batch.adopt(&unfinished).put(&unfinished, &key, 1, note.subject.as_bytes());
+            }
+            Stage::Done | Stage::Failed => {
+                batch.adopt(&unfinished).delete(&unfinished, &key);
+            }
+            Stage::Refused | Stage::DryRun => {}
+        }
         batch.audit(store::Audit {
             at_ms,
             actor: format!("respond {}", note.response),
@@ -165,6 +175,12 @@ impl AuditList for StoredList {
         let mut reader = self.store.reader().ok()?;
         let value = reader.snapshot().ok()?.state(&acted(), &acted_key(response, account)).ok()??;
         Timestamp::from_millisecond(i64::from_be_bytes(value.value.as_slice().try_into().ok()?)).ok()
+    }
+
+    fn unfinished(&self, response: &str, finding: &str) -> Option<String> {
+        let mut reader = self.store.reader().ok()?;
+        let row = reader.snapshot().ok()?.state(&unfinished(), &unfinished_key(response, finding)).ok()??;
+        String::from_utf8(row.value).ok()
     }
 }
 
@@ -206,6 +222,15 @@ fn acted() -> Namespace {
 
 fn acted_key(response: &str, account: &str) -> Vec<u8> {
     format!("{response}\0{account}").into_bytes()
+}
+
+/// What each response meant to do and has not noted an end of. The name has a full stop in it, as no rule's id has.
+fn unfinished() -> Namespace {
+    Namespace::new("respond.unfinished", [0; 32])
+}
+
+fn unfinished_key(response: &str, finding: &str) -> Vec<u8> {
+    format!("{response}\0{finding}").into_bytes()
 }
 
 #[cfg(test)]
@@ -271,6 +296,11 @@ mod tests {
         let again = StoredList::new(Arc::clone(&store), orders);
         assert_eq!(again.last_acted("switch-on", "111122223333"), Some(note.at));
         assert_eq!(again.last_acted("switch-on", "444455556666"), None);
+        // It meant to, and nothing says what came of it.
+        assert_eq!(again.unfinished("switch-on", "8f2c").as_deref(), Some("main"));
+        assert_eq!(again.unfinished("switch-on", "another"), None);
+        again.note(Note { stage: Stage::Done, ..note.clone() }).unwrap();
+        assert_eq!(again.unfinished("switch-on", "8f2c"), None);
         let said: Vec<String> = said.try_iter().map(|input| note_of(input).1).collect();
         assert_eq!(said, ["start-logging of main failed: access denied"], "once");
         // Nobody has said them yet: they are there at the next start, in their order.

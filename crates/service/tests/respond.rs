@@ -70,6 +70,7 @@ fn plan(wanted: &Wanted, switch: &Arc<Switch>, listener: &Arc<Listener>) -> Plan
             name: "switch-on".to_owned(),
             dry_run: false,
             cool_down: Duration::from_millis(300),
+            timeout: Duration::from_secs(30),
         };
         let responder = Responder::new(settings, switch.clone(), Arc::clone(list), clock());
         let policy = Policy {

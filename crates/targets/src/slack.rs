@@ -20,6 +20,13 @@ const TEXT_MAX: usize = 3000;
 const FIELDS_MAX: usize = 10;
 /// The longest text of a field, in characters.
 const FIELD_MAX: usize = 2000;
+/// The largest blocks, in characters of JSON, beside those of an app's buttons. Slack's methods say `msg_blocks_too_long` somewhere above twelve
+/// thousand, and its documentation does not say where.
+const JSON_MAX: usize = 10_000;
+/// The shortest that texts are cut to for that.
+const TEXT_MIN: usize = 90;
+/// A summary is not cut shorter than that.
+const SUMMARY_MIN: usize = 300;
 
 /// What Slack needs.
 #[derive(Debug, Clone)]
@@ -69,23 +76,36 @@ impl Target for Slack {
     }
 }
 
-/// A message as a post of its own.
+/// A message as a post of its own. Where it would be too large its texts are cut shorter.
 pub(crate) fn document(message: &Message) -> Value {
-    let mut blocks = vec![head(message)];
+    let mut text_max = TEXT_MAX;
+    loop {
+        let document = with_room(message, text_max);
+        let length = document["blocks"].to_string().chars().count();
+        if length <= JSON_MAX || text_max <= TEXT_MIN {
+            return document;
+        }
+        text_max /= 2;
+    }
+}
+
+/// A message none of whose texts is longer.
+fn with_room(message: &Message, text_max: usize) -> Value {
+    let mut blocks = vec![head(message, text_max)];
     for facts in message.facts.chunks(FIELDS_MAX) {
         let fields = facts.iter().map(|fact| {
-            let value = code(&fact.value, FIELD_MAX - fact.label.len() - 5);
+            let value = code(&fact.value, FIELD_MAX.min(text_max).saturating_sub(fact.label.len() + 5));
             mrkdwn(&format!("*{}*\n`{value}`", fact.label))
         });
         blocks.push(json!({ "type": "section", "fields": fields.collect::<Vec<_>>() }));
     }
     if !message.checks.is_empty() {
-        let each = ((TEXT_MAX - 20) / message.checks.len()).saturating_sub(6);
+        let each = ((text_max - 20) / message.checks.len()).saturating_sub(6);
         let lines = message.checks.iter().zip(1..).map(|(check, n)| format!("{n}. {}", prose(check, each)));
         blocks.push(section(&format!("*First checks*\n{}", lines.collect::<Vec<_>>().join("\n"))));
     }
     for part in &message.sections {
-        let room = TEXT_MAX - part.title.len() - 20;
+        let room = text_max.saturating_sub(part.title.len() + 20);
         blocks.push(section(&match &part.body {
             Body::Prose(text) => format!("*{}*\n{}", part.title, prose(text, room)),
             Body::Text(text) => prose(text, room),
@@ -103,13 +123,13 @@ pub(crate) fn document(message: &Message) -> Value {
 
 /// A message as an answer in the thread of the one it goes on from: what is new, and no more.
 pub(crate) fn short(message: &Message) -> Value {
-    let mut blocks = vec![head(message)];
+    let mut blocks = vec![head(message, TEXT_MAX)];
     blocks.extend(links(message));
     json!({ "text": prose(&message.headline, TEXT_MAX), "blocks": blocks })
 }
 
 /// The headline and what happened.
-fn head(message: &Message) -> Value {
+fn head(message: &Message, text_max: usize) -> Value {
     let colour = match (message.state, message.severity) {
         (State::Resolved, _) => ":large_green_circle:",
         (State::Unknown, _) => ":white_circle:",
@@ -122,7 +142,7 @@ fn head(message: &Message) -> Value {
         },
     };
     let headline = format!("{colour} *{}*", prose(&message.headline, TEXT_MAX / 2));
-    section(&format!("{headline}\n{}", prose(&message.summary, TEXT_MAX / 3)))
+    section(&format!("{headline}\n{}", prose(&message.summary, (text_max / 3).max(SUMMARY_MIN))))
 }
 
 fn links(message: &Message) -> Option<Value> {
@@ -219,8 +239,8 @@ mod tests {
         #[test]
         fn no_text_is_markup_and_no_limit_is_passed(
             text in prop_oneof!["[<>&*_~`!@#|a-z]{0,80}", "[<>&`]{3000,4000}", any::<String>()],
-            facts in 0_usize..40,
-            checks in 0_usize..20,
+            facts in 0_usize..=route::message::FACTS_MAX,
+            checks in 0_usize..=route::message::CHECKS_MAX,
         ) {
             let text = route::printable::line(&text, 100_000);
             let message = Message {
@@ -243,6 +263,7 @@ mod tests {
             };
             let document = document(&message);
             prop_assert!(document["blocks"].as_array().unwrap().len() <= BLOCKS_MAX);
+            prop_assert!(document["blocks"].to_string().chars().count() <= JSON_MAX);
             let mut found = Vec::new();
             texts(&document, &mut found);
             for text in found {

@@ -17,8 +17,8 @@ use crate::{Delivering, Delivery, DeliveryError, Network, Receipt, RetryAfter, S
 
 /// Where Slack's methods are.
 const API: &str = "https://slack.com/api/";
-/// How long to leave Slack alone where somebody has to set something right first.
-const REFUSED_WAIT: Duration = Duration::from_secs(300);
+/// How long to leave Slack alone where somebody has to set something right first, such as inviting the app.
+const REFUSED_WAIT: Duration = Duration::from_secs(60);
 /// How long to leave it alone where it says that there is too much, and not until when.
 const RATE_WAIT: Duration = Duration::from_secs(30);
 

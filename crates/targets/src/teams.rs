@@ -65,19 +65,26 @@ impl Target for Teams {
     }
 }
 
-/// The message. Sections give way, the last first, where it would be too large.
+/// The message. Where it would be too large its texts are cut shorter, and then sections give way, the last first.
 pub(crate) fn document(message: &Message) -> Value {
-    let mut sections = message.sections.len();
-    loop {
-        let document = with_sections(message, sections);
-        if document.to_string().len() <= MESSAGE_MAX || sections == 0 {
-            return document;
+    let all = message.sections.len();
+    let shorter = ROOMS.iter().map(|room| (all, *room));
+    let fewer = (0..all).rev().map(|sections| (sections, ROOM_MIN));
+    let mut document = Value::Null;
+    for (sections, room) in shorter.chain(fewer) {
+        document = with_room(message, sections, room);
+        if document.to_string().len() <= MESSAGE_MAX {
+            break;
         }
-        sections -= 1;
     }
+    document
 }
 
-fn with_sections(message: &Message, sections: usize) -> Value {
+/// How long each text may be, in characters: as long as the card is small enough.
+const ROOMS: [usize; 4] = [500, 300, 150, ROOM_MIN];
+const ROOM_MIN: usize = 60;
+
+fn with_room(message: &Message, sections: usize, room: usize) -> Value {
     let style = match (message.state, message.severity) {
         (State::Resolved, _) => "good",
         (State::Unknown, _) => "default",
@@ -87,7 +94,7 @@ fn with_sections(message: &Message, sections: usize) -> Value {
     };
     let mut head = vec![text(&message.headline, json!({ "size": "Large", "weight": "Bolder" }))];
     if !message.summary.is_empty() {
-        head.push(text(&message.summary, json!({})));
+        head.push(text(&cut(&message.summary, room), json!({})));
     }
     let mut body = vec![json!({ "type": "Container", "style": style, "bleed": true, "items": head })];
     let facts: Vec<Value> = message
@@ -95,7 +102,7 @@ fn with_sections(message: &Message, sections: usize) -> Value {
         .iter()
         .map(|fact| {
             let label = run(&format!("{}: ", fact.label), json!({ "weight": "Bolder" }));
-            paragraph(vec![label, run(&cut(&fact.value, 300), json!({}))], "None")
+            paragraph(vec![label, run(&cut(&fact.value, room.min(300)), json!({}))], "None")
         })
         .collect();
     if !facts.is_empty() {
@@ -106,7 +113,9 @@ fn with_sections(message: &Message, sections: usize) -> Value {
         body.push(title("First checks"));
         let checks = message.checks.iter().zip(1..);
         body.extend(
-            checks.map(|(check, n)| paragraph(vec![run(&format!("{n}. {check}"), json!({}))], "Small")),
+            checks
+                .map(|(check, n)| (n, cut(check, room)))
+                .map(|(n, check)| paragraph(vec![run(&format!("{n}. {check}"), json!({}))], "Small")),
         );
     }
     for section in message.sections.iter().take(sections) {
@@ -114,13 +123,15 @@ fn with_sections(message: &Message, sections: usize) -> Value {
             body.push(title(section.title));
         }
         match &section.body {
-            Body::Prose(prose) => body.push(text(prose, json!({}))),
+            Body::Prose(prose) => body.push(text(&cut(prose, room), json!({}))),
             Body::Text(lines) => {
                 let lines = lines.lines().filter(|line| !line.trim().is_empty());
-                body.extend(lines.take(LINES_MAX).map(|line| text(line, json!({}))));
+                body.extend(lines.take(LINES_MAX).map(|line| text(&cut(line, room), json!({}))));
             }
             Body::Yaml(yaml) => {
-                body.push(json!({ "type": "Container", "style": "emphasis", "items": code(yaml) }));
+                body.push(
+                    json!({ "type": "Container", "style": "emphasis", "items": code(yaml, room.min(300)) }),
+                );
             }
         }
     }
@@ -148,14 +159,14 @@ fn with_sections(message: &Message, sections: usize) -> Value {
 }
 
 /// The lines of a document. A card folds blanks, so those at the beginning of a line are such as it keeps.
-fn code(yaml: &str) -> Vec<Value> {
+fn code(yaml: &str, room: usize) -> Vec<Value> {
     let lines = yaml.lines().count();
     let shown = yaml.lines().take(if lines > LINES_MAX { LINES_MAX - 1 } else { LINES_MAX });
     let mut items: Vec<Value> = shown
         .map(|line| {
             let text = line.trim_start_matches(' ');
             let indent = "\u{a0}".repeat(line.len() - text.len());
-            mono(&format!("{indent}{}", cut(text, 300)))
+            mono(&format!("{indent}{}", cut(text, room)))
         })
         .collect();
     if lines > LINES_MAX {
@@ -203,7 +214,7 @@ fn harmless(text: &str) -> String {
 mod tests {
     use proptest::prelude::*;
     use route::FindingEvent;
-    use route::message::Section;
+    use route::message::{Fact, Section};
 
     use super::*;
 
@@ -234,14 +245,15 @@ mod tests {
     proptest! {
         #[test]
         fn texts_are_runs_and_the_card_is_not_too_large(
-            text in prop_oneof!["[\\[\\](){}$*_#<>a-z]{0,80}", "[{\"]{3000,9000}", any::<String>()],
+            text in prop_oneof!["[\\[\\](){}$*_#<>a-z]{0,80}", "[{\"]{3000,9000}", "[漢字😀]{600}", any::<String>()],
+            facts in 0_usize..=route::message::FACTS_MAX,
         ) {
             let text = route::printable::line(&text, 100_000);
             let mut message = message(include_str!("../../route/tests/findings/stop-logging.json"));
             message.headline = cut(&text, route::message::HEADLINE_MAX);
-            for fact in &mut message.facts {
-                fact.value = cut(&text, route::message::PROSE_MAX);
-            }
+            message.facts = vec![Fact { label: "In common", value: cut(&text, route::message::PROSE_MAX) }; facts];
+            message.summary = cut(&text, route::message::PROSE_MAX);
+            message.checks = vec![cut(&text, route::message::PROSE_MAX); route::message::CHECKS_MAX];
             message.sections.push(Section { title: "More", body: Body::Yaml(format!("{text}\n").repeat(200)) });
             let document = document(&message);
             prop_assert!(document.to_string().len() <= MESSAGE_MAX);

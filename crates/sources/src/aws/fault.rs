@@ -56,6 +56,7 @@ where
                 .to_owned()
         }
         Meaning::Denied => format!("allow it in the policy of the role: {grant}"),
+        Meaning::Unproven => "look at the credentials that the process finds, whether they have expired, and at the clock of this machine".to_owned(),
         Meaning::Unreachable => {
             "look at the network between here and AWS, and whether the process finds credentials".to_owned()
         }

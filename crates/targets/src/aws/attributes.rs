@@ -57,6 +57,11 @@ pub(super) fn permitted(text: &str) -> Cow<'_, str> {
     Cow::Owned(escaped)
 }
 
+/// How many bytes a text takes in the characters that are permitted.
+pub(super) fn permitted_size(text: &str) -> usize {
+    permitted(text).len()
+}
+
 #[cfg(test)]
 mod tests {
     use route::{FindingEvent, TargetName};

@@ -1,7 +1,8 @@
 //! Many events in few calls, where a service takes several at once and says of each what became of it.
 //!
 //! What a service had no room for at that moment is offered again a moment later, by itself: so one throttled record does not bring five hundred
-//! again. What it refuses for good is named when everything else has arrived, and all of them go to the dead letters, where a person can look.
+//! again. What it refuses for good, or would for its size, is named when everything else has arrived, and all of them go to the dead letters, where
+//! a person can look.
 
 use std::future::Future;
 use std::time::Duration;
@@ -16,6 +17,10 @@ pub(super) struct Limits {
     pub(super) events: usize,
     /// At most so many bytes of them.
     pub(super) bytes: usize,
+    /// At most so many bytes of one.
+    pub(super) each: usize,
+    /// How many bytes an event takes, as the service counts.
+    pub(super) size: fn(&str) -> usize,
 }
 
 /// What was not taken of one call: its place in the call, and why.
@@ -35,8 +40,13 @@ where
     F: Fn(Vec<&'e str>) -> C,
     C: Future<Output = Result<NotTaken, DeliveryError>>,
 {
-    let mut left: Vec<&str> = events.texts().iter().map(|text| &**text).collect();
+    let texts = events.texts().iter().map(|text| &**text);
+    let (mut left, too_large): (Vec<&str>, Vec<&str>) =
+        texts.partition(|text| (limits.size)(text) <= limits.each);
     let mut refused: Vec<String> = Vec::new();
+    refused.extend(too_large.into_iter().map(|text| {
+        format!("an event of {} bytes is larger than the service takes, {}", (limits.size)(text), limits.each)
+    }));
     let mut calls = 0_usize;
     for round in 0..=AGAIN {
         let mut again = Vec::new();
@@ -72,13 +82,13 @@ where
     }
 }
 
-/// As many events for each call as it takes; one that is too large by itself goes by itself.
+/// As many events for each call as it takes, and at least one.
 fn batches<'b, 'e>(events: &'b [&'e str], limits: Limits) -> impl Iterator<Item = &'b [&'e str]> {
     let mut rest = events;
     std::iter::from_fn(move || {
         let mut bytes = 0_usize;
         let fits = rest.iter().take(limits.events).take_while(|event| {
-            bytes = bytes.saturating_add(event.len());
+            bytes = bytes.saturating_add((limits.size)(event));
             bytes <= limits.bytes
         });
         let (batch, after) = rest.split_at_checked(fits.count().max(1))?;
@@ -95,6 +105,10 @@ mod tests {
 
     use super::*;
 
+    fn limits(events: usize, bytes: usize) -> Limits {
+        Limits { events, bytes, each: bytes, size: str::len }
+    }
+
     fn events(texts: &[&str]) -> Events {
         let texts = texts.iter().map(|text| (*text).into()).collect();
         Events::new(TargetName::new("lake").unwrap(), "k".to_owned(), texts)
@@ -109,10 +123,26 @@ mod tests {
             (&["a", "b", "c", "d"], &[3, 1]),
             (&[], &[]),
         ] {
-            let sizes: Vec<usize> =
-                batches(texts, Limits { events: 3, bytes: 5 }).map(<[&str]>::len).collect();
+            let sizes: Vec<usize> = batches(texts, limits(3, 5)).map(<[&str]>::len).collect();
             assert_eq!(sizes, wanted, "{texts:?}");
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_that_is_too_large_keeps_no_other_from_its_way() {
+        let sent = Mutex::new(String::new());
+        let all = events(&["a", "\u{1}\u{1}", "c"]);
+        let call = |batch: Vec<&str>| {
+            sent.lock().unwrap().push_str(&batch.join(""));
+            async { Ok(Vec::new()) }
+        };
+        // As JSON it takes six bytes for each of the two.
+        let size = |text: &str| text.len() * if text.contains('\u{1}') { 6 } else { 1 };
+        let error =
+            in_batches(&all, Limits { events: 9, bytes: 10, each: 10, size }, call).await.unwrap_err();
+        let reason = "1 event of 3 refused: an event of 12 bytes is larger than the service takes, 10";
+        assert_eq!(error, DeliveryError::Permanent { reason: reason.to_owned() });
+        assert_eq!(*sent.lock().unwrap(), "ac");
     }
 
     #[tokio::test(start_paused = true)]
@@ -125,7 +155,7 @@ mod tests {
             let throttled = DeliveryError::retryable("slow down");
             async move { Ok(if first { vec![(1, throttled)] } else { Vec::new() }) }
         };
-        let receipt = in_batches(&all, Limits { events: 10, bytes: 100 }, call).await.unwrap();
+        let receipt = in_batches(&all, limits(10, 100), call).await.unwrap();
         assert_eq!(receipt.text, "3 events in 2 calls");
         assert_eq!(*calls.lock().unwrap(), ["abc", "b"]);
     }
@@ -140,11 +170,11 @@ mod tests {
                 .then(|| (0, DeliveryError::Permanent { reason: "malformed".to_owned() }));
             async move { Ok(refused.into_iter().collect()) }
         };
-        let error = in_batches(&all, Limits { events: 1, bytes: 100 }, call).await.unwrap_err();
+        let error = in_batches(&all, limits(1, 100), call).await.unwrap_err();
         assert_eq!(error.to_string(), "1 event of 2 refused: malformed");
         assert_eq!(*calls.lock().unwrap(), 2);
         let never = |_: Vec<&str>| async { Ok(vec![(0, DeliveryError::retryable("slow down"))]) };
-        let error = in_batches(&all, Limits { events: 9, bytes: 100 }, never).await.unwrap_err();
+        let error = in_batches(&all, limits(9, 100), never).await.unwrap_err();
         assert!(matches!(error, DeliveryError::Retryable { .. }), "{error}");
     }
 }

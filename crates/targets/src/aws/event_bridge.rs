@@ -71,18 +71,16 @@ impl EventBridge {
 impl EventBridge {
     async fn put_events(&self, events: &Events) -> Result<Receipt, DeliveryError> {
         let client = self.connection.client().await;
-        in_batches(events, Limits { events: 10, bytes: ENTRY_MAX }, |batch: Vec<&str>| async move {
+        let limits = Limits { events: 10, bytes: ENTRY_MAX, each: ENTRY_MAX, size: str::len };
+        in_batches(events, limits, |batch: Vec<&str>| async move {
             let mut entries = Vec::with_capacity(batch.len());
             for text in &batch {
                 entries.push(self.entry_of(text)?);
             }
             let call = client.put_events().set_entries(Some(entries));
             let answer = call.send().await.map_err(|error| fault::of_call(&error, WHAT, GRANT))?;
-            let failed = answer.entries().iter().zip(0..).filter_map(|(entry, place)| {
-                let (code, said) = (entry.error_code()?, entry.error_message().unwrap_or_default());
-                Some((place, fault::of_entry(code, said, WHAT, GRANT)))
-            });
-            Ok(failed.collect())
+            let said = answer.entries().iter().map(|entry| (entry.error_code(), entry.error_message()));
+            Ok(fault::of_entries(said, WHAT, GRANT))
         })
         .await
     }

@@ -7,10 +7,12 @@ use aws_client::{Failure, Meaning};
 use aws_sdk_sns::config::http::HttpResponse;
 use aws_sdk_sns::error::{ProvideErrorMetadata, SdkError};
 
+use super::batches::NotTaken;
 use crate::{DeliveryError, RetryAfter};
 
-/// How long a target is left alone where somebody has to act first: a policy to be changed, a queue to be created.
-const UNTIL_SOMEBODY_ACTS: Duration = Duration::from_secs(300);
+/// How long a target is left alone where somebody has to act first: a policy to be changed, a queue to be created. All that is owed to it would hear
+/// the same; and once somebody has acted, nobody should wait for long.
+const UNTIL_SOMEBODY_ACTS: Duration = Duration::from_secs(60);
 
 /// Reads a failed call. `what` was tried, and `grant` is what a policy has to allow for it.
 pub(super) fn of_call<E>(error: &SdkError<E, HttpResponse>, what: &str, grant: &str) -> DeliveryError
@@ -22,13 +24,25 @@ where
 
 /// Reads what a service said of one of several entries.
 pub(super) fn of_entry(code: &str, message: &str, what: &str, grant: &str) -> DeliveryError {
-    let said = aws_client::line(format!("{code} {message}").trim());
+    let said = aws_client::line(&aws_client::redacted(format!("{code} {message}").trim()));
     let meaning = Meaning::of(code, None);
     of_failure(
         &Failure { meaning, code: code.to_owned(), said, status: None, retry_after: None },
         what,
         grant,
     )
+}
+
+/// Reads what a service said of each of several entries: a code and a message, of those that it did not take.
+pub(super) fn of_entries<'a>(
+    said: impl Iterator<Item = (Option<&'a str>, Option<&'a str>)>,
+    what: &str,
+    grant: &str,
+) -> NotTaken {
+    let failed = said.enumerate().filter_map(|(place, (code, message))| {
+        Some((place, of_entry(code?, message.unwrap_or_default(), what, grant)))
+    });
+    failed.collect()
 }
 
 /// An entry that its own type refuses, for want of something that it is always given.
@@ -45,6 +59,10 @@ fn of_failure(failure: &Failure, what: &str, grant: &str) -> DeliveryError {
     let slowly = Some(failure.retry_after.unwrap_or(UNTIL_SOMEBODY_ACTS).max(UNTIL_SOMEBODY_ACTS));
     match failure.meaning {
         Meaning::Denied => later(&format!("allow `{grant}` in the policy of the role"), slowly),
+        Meaning::Unproven => later(
+            "look at the credentials that the process finds, whether they have expired, and at the clock of this machine",
+            None,
+        ),
         Meaning::Missing => later("create it, or correct its name, region or account", slowly),
         Meaning::Unreachable => {
             later("look at the network between here and AWS, and whether the process finds credentials", None)

@@ -11,6 +11,7 @@ use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
 
+use super::attributes::permitted;
 use crate::{Delivery, DeliveryError, Shape};
 
 /// What is sent of a finding.
@@ -28,7 +29,21 @@ const IDS: usize = 20;
 impl Fitted {
     /// What `shape` makes of a finding, in at most `room` bytes.
     pub(super) fn of(shape: &Shape, delivery: &Delivery, room: usize) -> Result<Self, DeliveryError> {
-        let text = shape.text(delivery)?;
+        Self::written(shape, delivery, room, |text| text)
+    }
+
+    /// The same in the characters that SNS and SQS take: those that are escaped take more room, and whoever writes many is told of all the same.
+    pub(super) fn permitted(shape: &Shape, delivery: &Delivery, room: usize) -> Result<Self, DeliveryError> {
+        Self::written(shape, delivery, room, |text| permitted(&text).into_owned())
+    }
+
+    fn written(
+        shape: &Shape,
+        delivery: &Delivery,
+        room: usize,
+        write: impl Fn(String) -> String,
+    ) -> Result<Self, DeliveryError> {
+        let text = write(shape.text(delivery)?);
         if text.len() <= room {
             return Ok(Fitted { text, records_left_out: 0 });
         }
@@ -40,7 +55,7 @@ impl Fitted {
             let ids = if kept == 0 { IDS } else { usize::MAX };
             let shorter = shortened(json, kept, ids).and_then(|json| FindingEvent::parse(&json).ok());
             let Some(shorter) = shorter else { return Err(too_large(text.len(), room)) };
-            let text = shape.text(&delivery.with(shorter))?;
+            let text = write(shape.text(&delivery.with(shorter))?);
             if text.len() <= room {
                 return Ok(Fitted { text, records_left_out: records - kept });
             }
@@ -176,6 +191,18 @@ mod tests {
         let beginning = r#"{"version":"0","id":"a","source":"trailhound","detail-type":"Trailhound Finding","detail":{"rule":"r","title":"t","event_ids":["#;
         assert!(fitted.text.starts_with(beginning) && fitted.text.len() <= 3_500);
         assert!(fitted.text.ends_with(r#"}],"records_left_out":6,"tags":["z"]}}"#), "{}", fitted.text);
+    }
+
+    #[test]
+    fn characters_that_are_escaped_count_as_they_are_sent() {
+        let record = format!(r#"{{"userAgent":"{}"}}"#, "\u{ffff}".repeat(300));
+        let json = format!(
+            r#"{{"id":"a","source":"trailhound","detail-type":"Trailhound Finding","detail":{{"rule":"r","records":[{record}]}}}}"#
+        );
+        let delivery = Delivery::new(TargetName::new("lake").unwrap(), FindingEvent::parse(&json).unwrap());
+        assert_eq!(Fitted::of(&Shape::default(), &delivery, 1_200).unwrap().records_left_out, 0);
+        let fitted = Fitted::permitted(&Shape::default(), &delivery, 1_200).unwrap();
+        assert!(fitted.records_left_out == 1 && fitted.text.len() <= 1_200, "{}", fitted.text);
     }
 
     #[test]

@@ -56,7 +56,7 @@ impl Kinesis {
 impl Kinesis {
     async fn put_events(&self, events: &Events) -> Result<Receipt, DeliveryError> {
         let client = self.connection.client().await;
-        let limits = Limits { events: 500, bytes: REQUEST_MAX };
+        let limits = Limits { events: 500, bytes: REQUEST_MAX, each: self.event_max(), size: str::len };
         in_batches(events, limits, |batch: Vec<&str>| async move {
             let mut records = Vec::with_capacity(batch.len());
             for text in &batch {
@@ -74,11 +74,8 @@ impl Kinesis {
             let answer = call.send().await;
             let answer =
                 answer.map_err(|error| fault::of_call(&error, "cannot put the records", GRANT_MANY))?;
-            let failed = answer.records().iter().zip(0..).filter_map(|(record, place)| {
-                let (code, said) = (record.error_code()?, record.error_message().unwrap_or_default());
-                Some((place, fault::of_entry(code, said, "cannot put a record", GRANT_MANY)))
-            });
-            Ok(failed.collect())
+            let said = answer.records().iter().map(|record| (record.error_code(), record.error_message()));
+            Ok(fault::of_entries(said, "cannot put a record", GRANT_MANY))
         })
         .await
     }

@@ -6,6 +6,7 @@
 use aws_sdk_lambda::Client;
 use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::InvocationType;
+use tokio::task::JoinSet;
 
 use super::batches::{Limits, in_batches};
 use super::connection::Connection;
@@ -16,6 +17,9 @@ use crate::{Delivering, Delivery, DeliveryError, Events, Receipt, Shape, Target}
 /// The largest payload of an asynchronous invocation, in bytes: what every region takes.
 const PAYLOAD_MAX: usize = 256 * 1024;
 const GRANT: &str = "lambda:InvokeFunction";
+const WHAT: &str = "cannot invoke the function";
+/// How many invocations are under way at once: a batch of five hundred events, one after the other, would take longer than an attempt may.
+const AT_ONCE: usize = 20;
 
 /// Invokes a function.
 pub(super) struct Lambda {
@@ -37,7 +41,7 @@ impl Lambda {
         let call = self.connection.client().await.invoke().function_name(&self.function);
         let call = call.invocation_type(InvocationType::Event).payload(Blob::new(fitted.text));
         let answer = call.send().await;
-        let answer = answer.map_err(|error| fault::of_call(&error, "cannot invoke the function", GRANT))?;
+        let answer = answer.map_err(|error| fault::of_call(&error, WHAT, GRANT))?;
         Ok(super::receipt(&format!("accepted with status {}{note}", answer.status_code())))
     }
 }
@@ -46,14 +50,27 @@ impl Lambda {
     /// Each event by itself, as EventBridge would invoke it.
     async fn invoke_each(&self, events: &Events) -> Result<Receipt, DeliveryError> {
         let client = self.connection.client().await;
-        in_batches(events, Limits { events: 1, bytes: PAYLOAD_MAX }, |batch: Vec<&str>| async move {
-            for text in batch {
+        let limits = Limits { events: AT_ONCE, bytes: usize::MAX, each: PAYLOAD_MAX, size: str::len };
+        in_batches(events, limits, |batch: Vec<&str>| async move {
+            let mut calls = JoinSet::new();
+            for (text, place) in batch.into_iter().zip(0..) {
                 let call =
                     client.invoke().function_name(&self.function).invocation_type(InvocationType::Event);
-                let answer = call.payload(Blob::new(text)).send().await;
-                answer.map_err(|error| fault::of_call(&error, "cannot invoke the function", GRANT))?;
+                let call = call.payload(Blob::new(text)).send();
+                calls.spawn(async move { (place, call.await) });
             }
-            Ok(Vec::new())
+            let mut not_taken = Vec::new();
+            while let Some(ended) = calls.join_next().await {
+                let (place, answer) =
+                    ended.map_err(|_| DeliveryError::retryable("an invocation broke down inside"))?;
+                let Err(error) = answer else { continue };
+                match fault::of_call(&error, WHAT, GRANT) {
+                    // Somebody has to act, or the service asks for time: the others would hear the same.
+                    error @ DeliveryError::Retryable { retry_after: Some(_), .. } => return Err(error),
+                    error => not_taken.push((place, error)),
+                }
+            }
+            Ok(not_taken)
         })
         .await
     }

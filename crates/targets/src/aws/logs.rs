@@ -18,8 +18,8 @@ use crate::{Clock, Delivering, Delivery, DeliveryError, Events, Receipt, Shape, 
 /// The largest log event with what the service counts beside it, in bytes: what every region takes.
 const EVENT_MAX: usize = 256 * 1024;
 const BESIDE: usize = 26;
-/// The largest request, in bytes, with room for what is counted beside the events.
-const REQUEST_MAX: usize = 960 * 1024;
+/// The largest request, in bytes, with what the service counts beside each event.
+const REQUEST_MAX: usize = 1024 * 1024;
 const GRANT: &str = "logs:PutLogEvents";
 const WHAT: &str = "cannot put the log event";
 
@@ -80,7 +80,9 @@ impl Logs {
     }
 
     async fn put_events(&self, events: &Events) -> Result<Receipt, DeliveryError> {
-        in_batches(events, Limits { events: 1_000, bytes: REQUEST_MAX }, |batch: Vec<&str>| async move {
+        let size = |text: &str| text.len() + BESIDE;
+        let limits = Limits { events: 1_000, bytes: REQUEST_MAX, each: EVENT_MAX, size };
+        in_batches(events, limits, |batch: Vec<&str>| async move {
             let mut entries = batch.iter().map(|text| self.event(text)).collect::<Result<Vec<_>, _>>()?;
             entries.sort_by_key(InputLogEvent::timestamp);
             self.put_all(entries).await.map(|()| Vec::new())

@@ -48,10 +48,11 @@ impl Sns {
             && let Some(notice) = AlarmNotice::of(delivery.finding(), Some(&self.topic))
         {
             let message = json!({ "default": notice.json, "sms": notice.sms, "email": notice.email });
-            let (subject, message) = (notice.subject, message.to_string());
+            let (subject, message) =
+                (notice.subject, attributes::permitted(&message.to_string()).into_owned());
             return Ok(Publication { subject, message, by_protocol: true, note: String::new() });
         }
-        let fitted = Fitted::of(&self.shape, delivery, MESSAGE_MAX - attributes::ROOM)?;
+        let fitted = Fitted::permitted(&self.shape, delivery, MESSAGE_MAX - attributes::ROOM)?;
         let (subject, note) = (subject(&delivery.message().headline), fitted.note());
         Ok(Publication { subject, message: fitted.text, by_protocol: false, note })
     }
@@ -70,7 +71,7 @@ impl Sns {
             .publish()
             .topic_arn(&self.topic)
             .subject(subject)
-            .message(attributes::permitted(&message))
+            .message(message)
             .set_message_structure(by_protocol.then(|| "json".to_owned()))
             .set_message_attributes(Some(beside))
             .set_message_group_id(fifo.then(|| delivery.telling().conversation.clone()))
@@ -86,7 +87,9 @@ impl Sns {
     async fn publish_events(&self, events: &Events) -> Result<Receipt, DeliveryError> {
         let fifo = self.topic.ends_with(".fifo");
         let client = self.connection.client().await;
-        in_batches(events, Limits { events: 10, bytes: MESSAGE_MAX }, |batch: Vec<&str>| async move {
+        let limits =
+            Limits { events: 10, bytes: MESSAGE_MAX, each: MESSAGE_MAX, size: attributes::permitted_size };
+        in_batches(events, limits, |batch: Vec<&str>| async move {
             let mut entries = Vec::with_capacity(batch.len());
             for (text, place) in batch.iter().zip(0..) {
                 let entry = PublishBatchRequestEntry::builder()

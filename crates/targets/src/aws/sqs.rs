@@ -29,13 +29,13 @@ impl Sqs {
     }
 
     async fn send(&self, delivery: &Delivery) -> Result<Receipt, DeliveryError> {
-        let fitted = Fitted::of(&self.shape, delivery, MESSAGE_MAX - attributes::ROOM)?;
+        let fitted = Fitted::permitted(&self.shape, delivery, MESSAGE_MAX - attributes::ROOM)?;
         let fifo = self.queue.ends_with(".fifo");
         let client = self.connection.client().await;
         let mut call = client
             .send_message()
             .queue_url(&self.queue)
-            .message_body(attributes::permitted(&fitted.text))
+            .message_body(&fitted.text)
             .set_message_group_id(fifo.then(|| delivery.telling().conversation.clone()))
             .set_message_deduplication_id(fifo.then(|| attributes::deduplication_id(delivery)));
         for (name, value) in attributes::of(delivery) {
@@ -57,7 +57,9 @@ impl Sqs {
     async fn send_events(&self, events: &Events) -> Result<Receipt, DeliveryError> {
         let fifo = self.queue.ends_with(".fifo");
         let client = self.connection.client().await;
-        in_batches(events, Limits { events: 10, bytes: MESSAGE_MAX }, |batch: Vec<&str>| async move {
+        let limits =
+            Limits { events: 10, bytes: MESSAGE_MAX, each: MESSAGE_MAX, size: attributes::permitted_size };
+        in_batches(events, limits, |batch: Vec<&str>| async move {
             let mut entries = Vec::with_capacity(batch.len());
             for (text, place) in batch.iter().zip(0..) {
                 let entry = SendMessageBatchRequestEntry::builder()

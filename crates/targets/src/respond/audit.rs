@@ -17,6 +17,12 @@ pub trait AuditList: Send + Sync {
         let _ = (response, account);
         None
     }
+
+    /// On what a response meant to act about a finding, if what came of it was never noted: the process ended in between. It may wait for the disk.
+    fn unfinished(&self, response: &str, finding: &str) -> Option<String> {
+        let _ = (response, finding);
+        None
+    }
 }
 
 /// Something could not be noted.

@@ -9,7 +9,8 @@
 //! done unless it was switched on (a dry run says what would be); and the intention is in the [audit list](AuditList), on the disk, before
 //! anything is done, and what came of it after. An action that cannot be noted is not done.
 //!
-//! Between the intention and the result the process may die. Then the action is intended again, so actions look at how things are first.
+//! Between the intention and the result the process may die. Then the action is intended again, so actions look at how things are first; where
+//! nothing is left to be done, that is noted as what came of it. An action that takes longer than it may has failed, and that is noted too.
 
 mod audit;
 mod tell;
@@ -70,6 +71,8 @@ pub struct ResponderSettings {
     pub dry_run: bool,
     /// How long after it acted it does not act again in the same account. What comes meanwhile waits, and is looked at again then.
     pub cool_down: Duration,
+    /// How long it may take to act. Whoever drives it leaves it some seconds more, for looking first and for noting.
+    pub timeout: Duration,
 }
 
 /// Responds to findings with an action.
@@ -102,6 +105,10 @@ impl Responder {
         let subject = match self.action.intend(delivery).await? {
             Intention::Act { subject } => subject,
             Intention::Nothing { reason } => {
+                if let Some(subject) = self.unfinished(delivery).await {
+                    let said = format!("{reason}; the process ended while it acted");
+                    self.note(Stage::Done, &subject, &said, delivery).await?;
+                }
                 return Ok(Receipt::of(format!("nothing to do: {reason}")));
             }
             Intention::Refuse { reason } => {
@@ -115,7 +122,11 @@ impl Responder {
             return Ok(Receipt::of(format!("dry run: {} of {subject} was not done", self.action.name())));
         }
         self.note(Stage::Intended, &subject, "", delivery).await?;
-        let outcome = self.action.act(delivery).await;
+        let acted = tokio::time::timeout(self.settings.timeout, self.action.act(delivery)).await;
+        let outcome = acted.unwrap_or_else(|_| {
+            let seconds = self.settings.timeout.as_secs_f32();
+            Err(DeliveryError::retryable(format!("not done within {seconds} s, and perhaps done later")))
+        });
         let (stage, said) = match &outcome {
             Ok(receipt) => (Stage::Done, receipt.text.clone()),
             Err(error) => (Stage::Failed, error.to_string()),
@@ -147,6 +158,12 @@ impl Responder {
         let (audit, name, account) =
             (Arc::clone(&self.audit), self.settings.name.clone(), account.to_owned());
         tokio::task::spawn_blocking(move || audit.last_acted(&name, &account)).await.ok().flatten()
+    }
+
+    async fn unfinished(&self, delivery: &Delivery) -> Option<String> {
+        let (audit, name) = (Arc::clone(&self.audit), self.settings.name.clone());
+        let finding = delivery.finding().id().to_owned();
+        tokio::task::spawn_blocking(move || audit.unfinished(&name, &finding)).await.ok().flatten()
     }
 
     fn remember(&self, account: &str) {

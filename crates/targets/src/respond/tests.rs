@@ -10,6 +10,7 @@ use super::*;
 struct List {
     notes: Mutex<Vec<Note>>,
     full: bool,
+    unfinished: Option<String>,
 }
 
 impl AuditList for List {
@@ -20,6 +21,10 @@ impl AuditList for List {
         self.notes.lock().unwrap().push(note);
         Ok(())
     }
+
+    fn unfinished(&self, _: &str, _: &str) -> Option<String> {
+        self.unfinished.clone()
+    }
 }
 
 /// Counts how often it acts.
@@ -27,6 +32,7 @@ struct Counts {
     intention: Intention,
     outcome: Result<Receipt, DeliveryError>,
     acts: AtomicU32,
+    hangs: bool,
 }
 
 impl Action for Counts {
@@ -40,7 +46,12 @@ impl Action for Counts {
 
     fn act<'a>(&'a self, _: &'a Delivery) -> Delivering<'a> {
         self.acts.fetch_add(1, Ordering::Relaxed);
-        Box::pin(async { self.outcome.clone() })
+        Box::pin(async {
+            if self.hangs {
+                std::future::pending::<()>().await;
+            }
+            self.outcome.clone()
+        })
     }
 }
 
@@ -56,11 +67,15 @@ fn act() -> Intention {
 }
 
 fn world(intention: Intention, outcome: Result<Receipt, DeliveryError>, dry_run: bool, full: bool) -> World {
+    let action = Counts { intention, outcome, acts: AtomicU32::new(0), hangs: false };
+    world_of(action, List { full, ..List::default() }, dry_run)
+}
+
+fn world_of(action: Counts, list: List, dry_run: bool) -> World {
     let now = Arc::new(Mutex::new("2026-11-03T02:41:10Z".parse().unwrap()));
-    let list = Arc::new(List { full, ..List::default() });
-    let action = Arc::new(Counts { intention, outcome, acts: AtomicU32::new(0) });
-    let settings =
-        ResponderSettings { name: "switch-on".to_owned(), dry_run, cool_down: Duration::from_secs(60) };
+    let (list, action) = (Arc::new(list), Arc::new(action));
+    let (cool_down, timeout) = (Duration::from_secs(60), Duration::from_secs(30));
+    let settings = ResponderSettings { name: "switch-on".to_owned(), dry_run, cool_down, timeout };
     let clock: Clock = Arc::new({
         let now = Arc::clone(&now);
         move || *now.lock().unwrap()
@@ -131,6 +146,33 @@ async fn failures_and_refusals_are_noted() {
         world(Intention::Nothing { reason: "it is on".to_owned() }, Ok(Receipt::of("")), false, false);
     assert_eq!(nothing.respond("1").await, Ok(Receipt::of("nothing to do: it is on")));
     assert_eq!((nothing.acts(), nothing.stages()), (0, vec![]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_action_that_never_ends_is_noted_as_failed() {
+    let hangs =
+        Counts { intention: act(), outcome: Ok(Receipt::of("")), acts: AtomicU32::new(0), hangs: true };
+    let world = world_of(hangs, List::default(), false);
+    let error = world.respond("1").await.unwrap_err();
+    assert_eq!(error, DeliveryError::retryable("not done within 30 s, and perhaps done later"));
+    let failed = (Stage::Failed, "not done within 30 s, and perhaps done later".to_owned());
+    assert_eq!(world.stages(), [(Stage::Intended, String::new()), failed]);
+}
+
+#[tokio::test]
+async fn what_the_process_did_not_come_to_note_is_noted_when_it_is_seen() {
+    let nothing = || Counts {
+        intention: Intention::Nothing { reason: "it is on".to_owned() },
+        outcome: Ok(Receipt::of("")),
+        acts: AtomicU32::new(0),
+        hangs: false,
+    };
+    let list = List { unfinished: Some("a trail".to_owned()), ..List::default() };
+    let world = world_of(nothing(), list, false);
+    world.respond("1").await.unwrap();
+    let done = (Stage::Done, "it is on; the process ended while it acted".to_owned());
+    assert_eq!((world.acts(), world.stages()), (0, vec![done]));
+    assert_eq!(world.list.notes.lock().unwrap()[0].subject, "a trail");
 }
 
 #[tokio::test]

@@ -13,6 +13,8 @@ mod queue;
 mod replay;
 mod site;
 mod state;
+#[cfg(feature = "aws")]
+mod storm;
 
 use std::collections::BTreeMap;
 use std::path::Path;

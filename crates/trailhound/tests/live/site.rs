@@ -36,8 +36,19 @@ impl Site {
              targets: {{ out: {{ file: {{ path: out.ndjson }}, retry: {{ delay: 20ms, delay_max: 100ms }} }} }}\n\
              routes: [{{ to: [out] }}]\n"
         );
+        Self::configured(push, operations, &configuration, RULES)
+    }
+
+    /// With a configuration and rules of a test's own, which names the two addresses.
+    pub(crate) fn of(configuration: impl Fn(SocketAddr, SocketAddr) -> String, rules: &str) -> Self {
+        let free = || TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let (push, operations) = (free(), free());
+        Self::configured(push, operations, &configuration(push, operations), rules)
+    }
+
+    fn configured(push: SocketAddr, operations: SocketAddr, configuration: &str, rules: &str) -> Self {
         let folder =
-            kit::folder(&[("trailhound.yaml", configuration.as_bytes()), ("rules.yaml", RULES.as_bytes())]);
+            kit::folder(&[("trailhound.yaml", configuration.as_bytes()), ("rules.yaml", rules.as_bytes())]);
         fs::create_dir(folder.path().join("state")).unwrap();
         Site { folder, push, operations, child: None }
     }
@@ -81,6 +92,13 @@ impl Site {
         let mut child = self.child.take().unwrap();
         assert!(Command::new("kill").arg(child.id().to_string()).status().unwrap().success());
         assert!(child.wait().unwrap().success(), "{}", self.log());
+    }
+
+    /// Ends it as a machine that loses power does.
+    pub(crate) fn kill(&mut self) {
+        let mut child = self.child.take().unwrap();
+        child.kill().unwrap();
+        child.wait().unwrap();
     }
 
     pub(crate) fn log(&self) -> String {

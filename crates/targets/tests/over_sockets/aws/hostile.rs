@@ -53,7 +53,7 @@ async fn throttling_is_waited_out_with_its_hint() {
 #[tokio::test]
 async fn denied_access_names_the_action_to_allow_and_waits_for_somebody() {
     for (kind, grant, error) in answers(403, None, "AccessDeniedException").await {
-        let wait = Some(RetryAfter::In(Duration::from_secs(300)));
+        let wait = Some(RetryAfter::In(Duration::from_secs(60)));
         assert!(
             matches!(&error, DeliveryError::Retryable { retry_after, .. } if *retry_after == wait),
             "{kind}: {error:?}"

@@ -50,8 +50,8 @@ impl Rig {
         });
         let list = Arc::new(List::default());
         let action = Arc::new(StartLogging::new(aws, clock.clone()));
-        let settings =
-            ResponderSettings { name: "trail-on".to_owned(), dry_run, cool_down: Duration::from_secs(60) };
+        let (cool_down, timeout) = (Duration::from_secs(60), Duration::from_secs(30));
+        let settings = ResponderSettings { name: "trail-on".to_owned(), dry_run, cool_down, timeout };
         Rig { responder: Responder::new(settings, action, list.clone(), clock), list, now }
     }
 

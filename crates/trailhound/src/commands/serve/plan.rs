@@ -363,20 +363,26 @@ fn lanes(configuration: &Configuration, clock: &Clock) -> Result<(service::Lanes
         let respond = responses.iter().map(|(name, settings, action)| {
             let responder =
                 Responder::new(settings.clone(), Arc::clone(action), Arc::clone(list), clock.clone());
-            (name.clone(), lane(Arc::new(responder), &response_policy()))
+            (name.clone(), lane(Arc::new(responder), &response_policy(settings.timeout)))
         });
         tell.chain(respond).collect()
     });
     Ok((lanes, forwards))
 }
 
-/// How an action is tried: what is done too late helps nobody, and looking again costs little.
-fn response_policy() -> targets::Policy {
-    let delay_max = std::time::Duration::from_secs(60);
-    targets::Policy {
-        delay_max,
-        attempt_timeout: std::time::Duration::from_secs(120),
-        ..targets::Policy::default()
+/// How an action is tried: what is done too late helps nobody, and looking again costs little. Beside acting there is looking first, and noting.
+fn response_policy(acting: Duration) -> targets::Policy {
+    let (delay_max, attempt_timeout) = (Duration::from_secs(60), acting + Duration::from_secs(60));
+    targets::Policy { delay_max, attempt_timeout, ..targets::Policy::default() }
+}
+
+/// How long an action may take: three calls of AWS that are answered late, a webhook with a token; of a command, what is configured.
+fn acts_within(action: &ResponseAction) -> Duration {
+    match action {
+        ResponseAction::Tell { target: TargetKind::Command(settings), .. } => {
+            settings.timeout + Duration::from_secs(5)
+        }
+        _ => Duration::from_secs(90),
     }
 }
 
@@ -441,6 +447,7 @@ fn responds(response: &configuration::Response, clock: &Clock) -> Result<Respond
         name: response.name.to_string(),
         dry_run: response.dry_run,
         cool_down: response.cool_down,
+        timeout: acts_within(&response.action),
     };
     Ok((response.lane.clone(), settings, action))
 }
