@@ -12,6 +12,8 @@ pub(crate) struct Affixes {
     edges: FxHashMap<(u32, u8), u32>,
     /// By node; the root is node 0.
     targets: Vec<Vec<u32>>,
+    /// A bit for each length that some affix has; those of 63 bytes and more share one.
+    lengths: u64,
 }
 
 impl Affixes {
@@ -19,8 +21,9 @@ impl Affixes {
         if self.targets.is_empty() {
             self.targets.push(Vec::new());
         }
-        let mut at = 0;
+        let (mut at, mut length) = (0, 0_usize);
         for byte in bytes {
+            length += 1;
             if at == 0
                 && let Some(bits) = self.firsts.get_mut(usize::from(byte >> 6))
             {
@@ -32,6 +35,7 @@ impl Affixes {
                 self.targets.push(Vec::new());
             }
         }
+        self.lengths |= 1 << length.min(63);
         if let Some(targets) = self.targets.get_mut(at as usize) {
             targets.push(target);
         }
@@ -64,7 +68,10 @@ impl Affixes {
 
     /// The targets of the affix that is the whole of `bytes`.
     #[inline]
-    pub(crate) fn find_whole(&self, bytes: impl Iterator<Item = u8>, found: &mut impl FnMut(u32)) {
+    pub(crate) fn find_whole(&self, bytes: impl ExactSizeIterator<Item = u8>, found: &mut impl FnMut(u32)) {
+        if self.lengths >> bytes.len().min(63) & 1 == 0 {
+            return;
+        }
         let mut at = 0;
         for byte in bytes {
             if at == 0 && !self.begins_with(byte) {

@@ -105,11 +105,18 @@ fn by_cost(alternative: &Alternative) -> Box<[u32]> {
 }
 
 impl PatternCheck {
-    /// Fields with their numbers, in the order in which they are asked.
-    fn ordered<'c>(&'c self, alternative: &'c Alternative) -> impl Iterator<Item = Ordered<'c>> {
+    /// Fields with their numbers, in the order in which they are asked, but for those that are answered.
+    fn ordered<'c>(
+        &'c self,
+        alternative: &'c Alternative,
+        answered: u64,
+    ) -> impl Iterator<Item = Ordered<'c>> {
         let fields = alternative.fields();
         self.order.iter().filter_map(move |&at| {
             let at = at as usize;
+            if at < 64 && answered & 1 << at != 0 {
+                return None;
+            }
             Some(Ordered {
                 asked: fields.get(at)?,
                 field: *self.fields.get(at)?,
@@ -125,11 +132,12 @@ impl PatternCheck {
     /// Whether the alternative may match, as far as the fields say that `collected` knows.
     pub(crate) fn is_possible(
         &self,
+        answered: u64,
         leaves: &Leaves<'_>,
         collected: impl Fn(FieldId) -> bool,
     ) -> Result<bool, Malformed> {
         let Some(alternative) = self.alternative() else { return Ok(false) };
-        for Ordered { asked, field, is_optional } in self.ordered(alternative) {
+        for Ordered { asked, field, is_optional } in self.ordered(alternative, answered) {
             if collected(field) && !is_optional && !self.is_accepted(asked, field, leaves)? {
                 return Ok(false);
             }
@@ -146,12 +154,12 @@ impl PatternCheck {
         Ok(false)
     }
 
-    /// Whether the alternative matches, given all leaves of its fields.
-    pub(crate) fn matches(&self, leaves: &Leaves<'_>) -> Result<bool, Malformed> {
+    /// Whether the alternative matches, given all leaves of its fields. Bit `i` of `answered`: its field `i` is satisfied outside of arrays' elements.
+    pub(crate) fn matches(&self, answered: u64, leaves: &Leaves<'_>) -> Result<bool, Malformed> {
         let Some(alternative) = self.alternative() else { return Ok(false) };
         // Fields that stand in array elements wherever they are satisfied.
         let mut bound = 0;
-        for Ordered { asked, field, is_optional } in self.ordered(alternative) {
+        for Ordered { asked, field, is_optional } in self.ordered(alternative, answered) {
             let (mut is_present, mut is_scoped, mut is_accepted, mut is_free) = (false, false, false, false);
             for leaf in leaves.of(field) {
                 is_present = true;

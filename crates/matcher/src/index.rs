@@ -17,7 +17,8 @@
 //! an event's name. One clause of every entry is looked at on every way to it, so an entry that is not reached has an unmet necessary condition; that is
 //! all the proof there is. Visiting is driven by the event's leaves: fields it does not have cost nothing.
 //!
-//! Where an entry asks for nothing but clauses whose keys are exact, and all of them stand on the way to it, reaching it is the answer.
+//! Where an entry asks for nothing but clauses whose keys are exact, and all of them stand on the way to it, reaching it is the answer. Other entries
+//! come with a note of the fields that need not be asked again.
 //!
 //! Filing by one most telling value and then refining was weighed against counting satisfied conditions (a common condition
 //! such as one source touches every rule that has it) and against bit sets per field (their length is the number of rules, on every event).
@@ -46,6 +47,8 @@ const KEYS_MAX_BELOW_ROOT: usize = 32;
 #[derive(Debug)]
 pub(crate) struct Index {
     nodes: Vec<Node>,
+    /// By node: the entry in it, where it is the only thing there.
+    ends: Vec<Option<Decided>>,
     root: u32,
 }
 
@@ -55,7 +58,7 @@ struct Node {
     /// In the order of the fields.
     fields: Box<[(FieldId, Arc<Values>)]>,
     /// Entries that are filed no further.
-    entries: Vec<u32>,
+    entries: Vec<Candidate>,
     /// Entries that have nothing left to ask.
     decided: Vec<Decided>,
 }
@@ -68,11 +71,19 @@ struct Decided {
     is_bound: bool,
 }
 
+/// An entry that has to be asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Candidate {
+    pub(crate) entry: u32,
+    /// Bit `i`: its field `i` was answered on the way.
+    pub(crate) answered: u64,
+}
+
 /// An entry that the index names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Named {
     /// It may match.
-    Candidate(u32),
+    Candidate(Candidate),
     /// It does.
     Match(u32),
 }
@@ -115,8 +126,9 @@ impl Index {
     /// Files entries `0..`, each by what it needs. `field` gives paths their numbers.
     pub(crate) fn new(needs: &[Needs], field: &mut impl FnMut(&str) -> FieldId) -> Self {
         let filed = needs.iter().zip(0..).map(|(needs, entry)| Filed { entry, needs, used: 0 }).collect();
-        let mut index = Index { nodes: Vec::new(), root: 0 };
+        let mut index = Index { nodes: Vec::new(), ends: Vec::new(), root: 0 };
         index.root = index.file(filed, 0, field);
+        index.ends = index.nodes.iter().map(Node::end).collect();
         index
     }
 
@@ -138,7 +150,7 @@ impl Index {
             }
             let clause = if is_short { None } else { filed.best_clause(level) };
             let Some((number, clause)) = clause else {
-                node.entries.push(filed.entry);
+                node.entries.push(filed.candidate());
                 continue;
             };
             filed.used |= 1 << number;
@@ -196,34 +208,64 @@ impl Index {
         way.visited.clear();
         way.pending.clear();
         way.visit(self.root, true);
-        let mut stops = 0;
+        let mut leads_on = false;
         while let Some(Stop { node, is_exact }) = way.pending.pop() {
-            stops += 1;
             let Some(node) = self.nodes.get(node as usize) else { continue };
-            for &entry in &node.entries {
-                found(Named::Candidate(entry));
+            let is_plain = is_exact && leaves.is_flat();
+            for &Candidate { entry, answered } in &node.entries {
+                let answered = if is_plain { answered } else { 0 };
+                found(Named::Candidate(Candidate { entry, answered }));
             }
-            for &Decided { entry, is_bound } in &node.decided {
-                let is_match = is_exact && (!is_bound || leaves.is_flat());
-                found(if is_match { Named::Match(entry) } else { Named::Candidate(entry) });
+            for decided in &node.decided {
+                found(decided.named(is_exact, leaves));
             }
+            let mut reach = |below: u32, is_exact| {
+                leads_on = true;
+                match self.ends.get(below as usize) {
+                    Some(Some(end)) => found(end.named(is_exact, leaves)),
+                    _ => way.visit(below, is_exact),
+                }
+            };
             // The shorter of the two lists leads.
             if node.fields.len() <= leaves.all().len() {
                 for (field, values) in &node.fields {
                     for leaf in leaves.of(*field) {
-                        find(values, leaves, leaf.value, is_exact, way)?;
+                        find(values, leaves, leaf.value, is_exact, &mut reach)?;
                     }
                 }
             } else {
                 for leaf in leaves.all() {
                     let place = node.fields.binary_search_by_key(&leaf.field, |(field, _)| *field);
                     if let Some((_, values)) = place.ok().and_then(|place| node.fields.get(place)) {
-                        find(values, leaves, leaf.value, is_exact, way)?;
+                        find(values, leaves, leaf.value, is_exact, &mut reach)?;
                     }
                 }
             }
         }
-        Ok(stops > 1 || self.is_open())
+        Ok(leads_on || self.is_open())
+    }
+}
+
+impl Node {
+    /// The decided entry that is all there is here.
+    fn end(&self) -> Option<Decided> {
+        match self.decided.as_slice() {
+            [only] if self.fields.is_empty() && self.entries.is_empty() => Some(*only),
+            _ => None,
+        }
+    }
+}
+
+impl Decided {
+    /// What it means that an event reached it.
+    #[inline]
+    fn named(self, is_exact: bool, leaves: &Leaves<'_>) -> Named {
+        let Decided { entry, is_bound } = self;
+        if is_exact && (!is_bound || leaves.is_flat()) {
+            Named::Match(entry)
+        } else {
+            Named::Candidate(Candidate { entry, answered: 0 })
+        }
     }
 }
 
@@ -233,14 +275,14 @@ fn find(
     leaves: &Leaves<'_>,
     value: Scalar<'_>,
     is_exact: bool,
-    way: &mut Way,
+    reach: &mut impl FnMut(u32, bool),
 ) -> Result<(), Malformed> {
     match value {
         Scalar::String(text) => {
             let mut leads = false;
             let mut visit = |below| {
                 leads = true;
-                way.visit(below, is_exact);
+                reach(below, is_exact);
             };
             if values.reads_text() || text.is_escaped() {
                 values.find_text(&text.unescape()?, &mut visit);
@@ -253,14 +295,14 @@ fn find(
             }
         }
         Scalar::Derived { .. } => {
-            values.find(value, leaves.plain_bytes(value), &mut |below| way.visit(below, is_exact));
+            values.find(value, leaves.plain_bytes(value), &mut |below| reach(below, is_exact));
         }
         Scalar::Number(number) => {
             let is_exact = is_exact && number.comparable.is_some();
-            values.find(value, None, &mut |below| way.visit(below, is_exact));
+            values.find(value, None, &mut |below| reach(below, is_exact));
         }
         Scalar::True | Scalar::False | Scalar::Null => {
-            values.find(value, None, &mut |below| way.visit(below, is_exact));
+            values.find(value, None, &mut |below| reach(below, is_exact));
         }
     }
     Ok(())
@@ -272,6 +314,14 @@ impl<'c> Filed<'c> {
         let count = self.needs.clauses.len();
         let is_all = self.needs.is_all && count > 0 && self.used.count_ones() as usize == count;
         is_all.then_some(Decided { entry: self.entry, is_bound: count > 1 })
+    }
+
+    /// The entry as one that has to be asked.
+    fn candidate(&self) -> Candidate {
+        let answers = self.needs.answers.iter().take(64).enumerate();
+        let used = answers.filter(|(number, _)| self.used & 1 << number != 0);
+        let answered = used.filter_map(|(_, field)| *field).fold(0, |bits, field| bits | 1 << field);
+        Candidate { entry: self.entry, answered }
     }
 
     /// The most telling clause not used yet.

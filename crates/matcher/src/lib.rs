@@ -47,6 +47,7 @@ mod index;
 mod leaves;
 mod matcher;
 mod probe;
+mod ranges;
 mod selectors;
 mod stamps;
 mod trie;

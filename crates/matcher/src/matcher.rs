@@ -20,7 +20,7 @@ use json_scan::{Malformed, Object, Reason};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::entry::{Check, Entry};
-use crate::index::{Index, Named, Way};
+use crate::index::{Candidate, Index, Named, Way};
 use crate::leaves::Leaves;
 use crate::probe::Probe;
 use crate::selectors::{Resolved, Selectors};
@@ -205,7 +205,7 @@ pub struct Scratch {
     all_names: LearnedNames,
     /// Entries named by the index.
     named: Stamps<()>,
-    candidates: Vec<u32>,
+    candidates: Vec<Candidate>,
     /// Nodes the second walk is to visit.
     wanted: Stamps<()>,
     /// Rules that are known to match.
@@ -308,9 +308,9 @@ impl Matcher {
         self.early.collect_known(view, self.id, early_known, leaves)?;
         self.early.derive(view, |field| self.stage(field) == Stage::Indexed, leaves);
         let leads_on = self.index.candidates(leaves, way, &mut |found| match found {
-            Named::Candidate(entry) => {
-                if named.insert(entry as usize, ()) {
-                    candidates.push(entry);
+            Named::Candidate(candidate) => {
+                if named.insert(candidate.entry as usize, ()) {
+                    candidates.push(candidate);
                 }
             }
             Named::Match(entry) => {
@@ -351,12 +351,12 @@ impl Matcher {
         let Scratch { candidates, decided, matched, .. } = scratch;
         let mut kept = 0;
         for at in 0..candidates.len() {
-            let Some(&number) = candidates.get(at) else { break };
-            let Some(entry) = self.entries.get(number as usize) else { continue };
+            let Some(&candidate) = candidates.get(at) else { break };
+            let Some(entry) = self.entries.get(candidate.entry as usize) else { continue };
             if !is_open(entry, decided) {
                 continue;
             }
-            match self.judge(entry, view, leaves)? {
+            match self.judge(entry, candidate.answered, view, leaves)? {
                 Some(true) => self.report(entry, decided, matched),
                 Some(false) => {}
                 None => {
@@ -373,6 +373,7 @@ impl Matcher {
     fn judge(
         &self,
         entry: &Entry,
+        answered: u64,
         view: &View<'_, '_>,
         leaves: &Leaves<'_>,
     ) -> Result<Option<bool>, Malformed> {
@@ -380,9 +381,9 @@ impl Matcher {
             Check::Alternative(check) => {
                 let is_known = |field| self.is_known(field, leaves);
                 if check.fields.iter().all(|&field| is_known(field)) {
-                    return check.matches(leaves).map(Some);
+                    return check.matches(answered, leaves).map(Some);
                 }
-                Ok(if check.is_possible(leaves, is_known)? { None } else { Some(false) })
+                Ok(if check.is_possible(answered, leaves, is_known)? { None } else { Some(false) })
             }
             _ if view.record().is_none() => Ok(Some(false)),
             Check::Expression(check) => {
@@ -396,7 +397,7 @@ impl Matcher {
     fn report(&self, entry: &Entry, decided: &mut Stamps<()>, matched: &mut Vec<RuleId>) {
         for &rule in &entry.rules {
             if decided.insert(rule as usize, ()) {
-                matched.extend(self.rules.get(rule as usize));
+                matched.extend(self.rules.get(rule as usize).copied());
             }
         }
     }
@@ -422,10 +423,14 @@ impl Matcher {
         scratch: &mut Scratch,
     ) -> Result<(), Malformed> {
         let Scratch { candidates, decided, matched, wanted, compact, all_names, .. } = scratch;
-        let entries = || candidates.iter().filter_map(|&number| self.entries.get(number as usize));
+        let entries = || {
+            candidates.iter().filter_map(|&Candidate { entry, answered }| {
+                Some((self.entries.get(entry as usize)?, answered))
+            })
+        };
         wanted.clear();
         let (mut is_walk_wanted, mut is_text_wanted) = (false, false);
-        for entry in entries().filter(|entry| is_open(entry, decided)) {
+        for (entry, _) in entries().filter(|(entry, _)| is_open(entry, decided)) {
             is_text_wanted |= matches!(entry.check, Check::Text(_));
             let Check::Alternative(check) = &entry.check else { continue };
             is_walk_wanted = true;
@@ -447,12 +452,12 @@ impl Matcher {
             Some(record) => compact_text(record, compact)?,
             None => "",
         };
-        for entry in entries() {
+        for (entry, answered) in entries() {
             if !is_open(entry, decided) {
                 continue;
             }
             let is_match = match (&entry.check, view.record()) {
-                (Check::Alternative(check), _) => check.matches(leaves)?,
+                (Check::Alternative(check), _) => check.matches(answered, leaves)?,
                 (Check::Expression(check), Some(record)) => {
                     check.matches(&self.selectors, resolved, record)?
                 }

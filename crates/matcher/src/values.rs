@@ -5,7 +5,7 @@
 //! | exact strings, numbers, addresses | hash maps | one look-up |
 //! | prefixes, suffixes, strings in any case | byte tries, walked from either end | a byte or two |
 //! | texts with stars | one literal piece of each, all in one Aho-Corasick automaton | a pass over its bytes |
-//! | ranges | a list of bounds | a comparison each |
+//! | ranges | in the order of their lower ends, with the highest upper end of each stretch | a comparison each of those it is in, and a few more |
 //! | anything but some | a list of terms | a question each |
 //! | any string, any number, anything | one slot each | nothing |
 //!
@@ -14,10 +14,11 @@
 use aho_corasick::AhoCorasick;
 use rustc_hash::FxHashMap;
 
-use crate::affixes::Affixes;
 use event_pattern::{Leaf, Term};
 
+use crate::affixes::Affixes;
 use crate::leaves::{Numeral, Scalar};
+use crate::ranges::Ranges;
 use crate::witness::{Key, no_negative_zero};
 
 /// The keys of one field.
@@ -35,7 +36,7 @@ pub(crate) struct Values {
     folded_prefixes: Affixes,
     folded_suffixes: Affixes,
     pieces: Pieces,
-    ranges: Vec<(f64, f64, u32)>,
+    ranges: Ranges,
     anything_but: Vec<(Box<Term>, u32)>,
     true_: Option<u32>,
     false_: Option<u32>,
@@ -49,7 +50,7 @@ impl Values {
     /// Arranges keys, all different, with their targets.
     pub(crate) fn new(keys: Vec<(Key, u32)>) -> Self {
         let mut values = Values::default();
-        let mut starred = Vec::new();
+        let (mut starred, mut ranges) = (Vec::new(), Vec::new());
         for (key, target) in keys {
             values.has_strings |= key.is_of_strings();
             match key {
@@ -63,7 +64,7 @@ impl Values {
                 Key::FoldedPrefix(text) => values.folded_prefixes.insert(text.bytes(), target),
                 Key::FoldedSuffix(text) => values.folded_suffixes.insert(text.bytes().rev(), target),
                 Key::Pieces(pieces) => starred.push((pieces, target)),
-                Key::Range(low, high) => values.ranges.push((low, high, target)),
+                Key::Range(low, high) => ranges.push((low, high, target)),
                 Key::AnythingBut(term) => values.anything_but.push((term, target)),
                 Key::True => values.true_ = Some(target),
                 Key::False => values.false_ = Some(target),
@@ -73,6 +74,7 @@ impl Values {
                 Key::Present => values.present = Some(target),
             }
         }
+        values.ranges = Ranges::new(ranges);
         values.place_pieces(&starred);
         values
     }
@@ -213,11 +215,7 @@ impl Values {
             if !self.numbers.is_empty() {
                 self.numbers.get(&value.to_bits()).copied().into_iter().for_each(&mut *found);
             }
-            for &(low, high, target) in &self.ranges {
-                if low <= value && value <= high {
-                    found(target);
-                }
-            }
+            self.ranges.find(value, found);
         }
     }
 

@@ -23,8 +23,8 @@
 //!
 //! A key is *exact* for a term if it holds of the leaves that the term accepts and of no others. An alternative all of whose fields
 //! are made of such terms matches as soon as each of its clauses holds of the event (and none of the leaves stands in an element of an array,
-//! unless there is one field only: arrays bind fields together). Whoever reaches such an entry by all its clauses need not ask. A number's
-//! key is exact only for numbers that are comparable.
+//! unless there is one field only: arrays bind fields together). Whoever reaches such an entry by all its clauses need not ask, and who reaches
+//! any entry by some such clauses need not ask those fields again. A number's key is exact only for numbers that are comparable.
 //!
 //! Both languages file under the same fields. A filter sees a record more narrowly than a pattern does (the last of repeated keys, no
 //! look into arrays without an index), so each value it could test is among the leaves a pattern's walk picks up at that path.
@@ -104,6 +104,8 @@ pub(crate) type Clause = Vec<(Box<str>, Key)>;
 #[derive(Debug, Default)]
 pub(crate) struct Needs {
     pub(crate) clauses: Vec<Clause>,
+    /// By clause: which of the entry's fields is answered by it, if that is all it asks of the field. Fields beyond the 64th never are.
+    pub(crate) answers: Vec<Option<u8>>,
     /// Whether the clauses are all there is to ask, each of them made of exact keys.
     pub(crate) is_all: bool,
 }
@@ -112,10 +114,13 @@ pub(crate) struct Needs {
 pub(crate) fn of_alternative(alternative: &Alternative) -> Needs {
     let fields = alternative.fields();
     let is_exact = |field: &Field| !field.allows_absence() && field.terms().iter().all(has_exact_key);
-    Needs {
-        clauses: fields.iter().filter(|field| !field.allows_absence()).map(|field| of_field(field)).collect(),
-        is_all: fields.iter().all(|field| is_exact(field)),
+    let mut needs = Needs { is_all: fields.iter().all(|field| is_exact(field)), ..Needs::default() };
+    for (place, field) in fields.iter().enumerate().filter(|(_, field)| !field.allows_absence()) {
+        needs.clauses.push(of_field(field));
+        let place = u8::try_from(place).ok().filter(|&place| place < 64);
+        needs.answers.push(place.filter(|_| is_exact(field)));
     }
+    needs
 }
 
 /// Whether the key made of a term says all that the term does.
@@ -200,7 +205,7 @@ fn of_term(term: &Term, keys: &mut Vec<Key>) {
 
 /// What a filter's expression needs.
 pub(crate) fn of_filter(expr: &Expr<Condition>) -> Needs {
-    Needs { clauses: of_expression(expr), is_all: false }
+    Needs { clauses: of_expression(expr), ..Needs::default() }
 }
 
 fn of_expression(expr: &Expr<Condition>) -> Vec<Clause> {
@@ -317,7 +322,7 @@ pub(crate) fn cost(clause: &[(Box<str>, Key)]) -> u32 {
         let depth = u32::try_from(path.matches('.').count()).unwrap_or(u32::MAX).saturating_sub(1);
         let kind = match key {
             Key::Text(text) | Key::Lexeme(text) | Key::Folded(text) => text_cost(path, text),
-            Key::Number(_) => value_cost(path),
+            Key::Number(value) => number_cost(path, *value),
             Key::Address(_) => 4,
             Key::Prefix(text) | Key::Suffix(text) | Key::FoldedPrefix(text) | Key::FoldedSuffix(text) => {
                 piece_cost(text) + value_cost(path)
@@ -329,16 +334,13 @@ pub(crate) fn cost(clause: &[(Box<str>, Key)]) -> u32 {
             Key::True | Key::False | Key::Null => of_any(path, 300),
             Key::AnyString | Key::AnyNumber | Key::AnythingBut(_) | Key::Present => of_any(path, 600),
         };
-        // Whoever files by a field deep inside has it looked for in every record.
-        kind.saturating_add(if depth == 0 { 0 } else { DEEP + depth.saturating_mul(3) })
+        // Whoever files by a field deep inside has it looked for in every record that has the object around it.
+        kind.saturating_add(depth.saturating_mul(3))
     };
     // A long list rarely covers what there is: beyond some length it is no worse for being longer.
     let sum = clause.iter().map(pair).fold(0, u32::saturating_add);
     sum.min(clause.iter().map(pair).max().unwrap_or(0).saturating_mul(LONG_LIST))
 }
-
-/// What it costs to look into an object of every record: as much as being led on by one of the busy services.
-const DEEP: u32 = 25;
 
 /// From how many entries on a list is just long. Less than a busy service weighs against a name: a rule about thirty calls of such a service
 /// still is about a small part of what it does.
@@ -387,6 +389,12 @@ fn value_cost(path: &str) -> u32 {
         "detail.eventType" | "detail.eventCategory" | "detail-type" | "detail.eventVersion" => 500,
         _ => 6,
     }
+}
+
+/// How likely two events agree on this very number: a measurement tells more than a count, of which most are small.
+fn number_cost(path: &str, value: f64) -> u32 {
+    let is_count = value.fract() == 0.0 && value.abs() < 10_000.0;
+    if is_count { value_cost(path) } else { value_cost(path).min(2) }
 }
 
 /// How much a piece of a text tells. What every ARN of its kind has in it tells nothing.
