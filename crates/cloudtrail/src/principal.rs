@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use json_scan::{Object, Value};
+use json_scan::{Names, Object};
 use serde::Serialize;
 
 use crate::account::AccountId;
@@ -143,67 +143,76 @@ struct Identity<'a> {
     on_behalf_of: Option<Cow<'a, str>>,
 }
 
-/// Hands each member of `object` that can be read to `take`.
-fn each<'a>(object: Object<'a>, mut take: impl FnMut(&str, Value<'a>)) {
-    for member in object.members().map_while(Result::ok) {
-        if let Ok(key) = member.key.unescape() {
-            take(&key, member.value);
+/// Hands each member of `object` to `take`, under its name as far as that can be read; a value is read when it is asked for.
+fn each<'a>(object: Object<'a>, mut take: impl FnMut(&[u8], &Names<'a>)) {
+    let mut names = object.names();
+    while names.advance() {
+        let name = names.name();
+        if !name.is_escaped() {
+            // A name that is no string is none of those that anybody takes.
+            take(name.raw(), &names);
+        } else if let Ok(name) = name.unescape() {
+            take(name.as_bytes(), &names);
         }
     }
 }
 
-fn text<'a>(value: &Value<'a>) -> Option<Cow<'a, str>> {
-    value.as_text()?.unescape().ok().filter(|text| !text.is_empty())
+fn text<'a>(names: &Names<'a>) -> Option<Cow<'a, str>> {
+    names.string()?.unescape().ok().filter(|text| !text.is_empty())
+}
+
+fn object<'a>(names: &Names<'a>) -> Option<Object<'a>> {
+    names.value().ok()?.as_object()
 }
 
 impl<'a> Identity<'a> {
-    fn read(object: Object<'a>) -> Self {
-        let mut identity = Identity::default();
-        each(object, |key, value| match key {
-            "type" => identity.kind = text(&value),
-            "principalId" => identity.principal_id = text(&value),
-            "arn" => identity.arn = text(&value),
-            "accountId" => identity.account_id = text(&value),
-            "accessKeyId" => identity.access_key_id = text(&value),
-            "userName" => identity.user_name = text(&value),
-            "invokedBy" => identity.invoked_by = text(&value),
-            "sessionContext" => {
-                if let Some(context) = value.as_object() {
-                    identity.read_session(context);
+    fn read(identity: Object<'a>) -> Self {
+        let mut read = Identity::default();
+        each(identity, |name, value| match name {
+            b"type" => read.kind = text(value),
+            b"principalId" => read.principal_id = text(value),
+            b"arn" => read.arn = text(value),
+            b"accountId" => read.account_id = text(value),
+            b"accessKeyId" => read.access_key_id = text(value),
+            b"userName" => read.user_name = text(value),
+            b"invokedBy" => read.invoked_by = text(value),
+            b"sessionContext" => {
+                if let Some(context) = object(value) {
+                    read.read_session(context);
                 }
             }
-            "onBehalfOf" => {
-                if let Some(object) = value.as_object() {
-                    each(object, |key, value| {
-                        if key == "userId" {
-                            identity.on_behalf_of = text(&value);
+            b"onBehalfOf" => {
+                if let Some(person) = object(value) {
+                    each(person, |name, value| {
+                        if name == b"userId" {
+                            read.on_behalf_of = text(value);
                         }
                     });
                 }
             }
             _ => {}
         });
-        identity
+        read
     }
 
     fn read_session(&mut self, context: Object<'a>) {
-        each(context, |key, value| match key {
-            "sourceIdentity" => self.source_identity = text(&value),
-            "attributes" => {
-                if let Some(attributes) = value.as_object() {
-                    each(attributes, |key, value| {
-                        if key == "creationDate" {
+        each(context, |name, value| match name {
+            b"sourceIdentity" => self.source_identity = text(value),
+            b"attributes" => {
+                if let Some(attributes) = object(value) {
+                    each(attributes, |name, value| {
+                        if name == b"creationDate" {
                             self.created =
-                                text(&value).and_then(|time| EventTime::from_bytes(time.as_bytes()));
+                                text(value).and_then(|time| EventTime::from_bytes(time.as_bytes()));
                         }
                     });
                 }
             }
-            "sessionIssuer" => {
-                if let Some(issuer) = value.as_object() {
-                    each(issuer, |key, value| match key {
-                        "userName" => self.issuer_name = text(&value),
-                        "arn" => self.issuer_arn = text(&value),
+            b"sessionIssuer" => {
+                if let Some(issuer) = object(value) {
+                    each(issuer, |name, value| match name {
+                        b"userName" => self.issuer_name = text(value),
+                        b"arn" => self.issuer_arn = text(value),
                         _ => {}
                     });
                 }

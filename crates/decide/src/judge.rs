@@ -3,6 +3,8 @@
 //! This is done where the record is at hand, by whoever reads it: the values of keys, the value that is counted once and what
 //! an event is worth to a metric are taken out here, so that a signal stays small and no record is looked at twice.
 
+use std::borrow::Cow;
+
 use cloudtrail::{AssumeRole, Event};
 use context::Context;
 use rules::{
@@ -90,11 +92,11 @@ pub fn judge<'a>(rule: &'a Rule, step: u8, event: impl Into<Seen<'a>>, context: 
 }
 
 fn fires(rule: &Rule, step: u8, seen: Seen<'_>, evaluation: &Evaluation<'_>) -> Judgement {
-    let values: Vec<String> = rule.key_paths(step).iter().map(|path| evaluation.value(path)).collect();
-    let key = WindowKey::of(values.iter().map(String::as_str));
+    let values: Vec<Cow<'_, str>> = rule.key_paths(step).iter().map(|path| evaluation.value(path)).collect();
+    let key = WindowKey::of(values.iter().map(|value| &**value));
     let severity = evaluation.severity();
     // Without the values of its key an event belongs to nothing; a group takes what has none together.
-    let lacks = values.iter().any(String::is_empty);
+    let lacks = values.iter().any(|value| value.is_empty());
     let part = match &rule.decision {
         Decision::Each => Part::Event,
         _ if lacks => return Judgement::Ends(SignalOutcome::FieldMissing),

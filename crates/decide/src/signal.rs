@@ -1,7 +1,5 @@
 //! A signal: one rule wants one event, and nothing says no.
 
-use std::fmt::Write as _;
-
 use cloudtrail::{EventId, EventTime};
 use rules::Severity;
 
@@ -82,11 +80,15 @@ pub struct WindowKey(Box<str>);
 
 impl WindowKey {
     /// From values in the order of the paths.
-    pub fn of<'a>(values: impl IntoIterator<Item = &'a str>) -> Self {
-        let mut text = String::new();
+    pub fn of<'a>(values: impl IntoIterator<Item = &'a str, IntoIter: Clone>) -> Self {
+        let values = values.into_iter();
+        let digits = |length: usize| length.checked_ilog10().unwrap_or(0) as usize + 1;
+        let length = values.clone().map(|value| digits(value.len()) + 1 + value.len()).sum();
+        let mut text = String::with_capacity(length);
         for value in values {
-            // Writing to a String cannot fail.
-            let _ = write!(text, "{}:{value}", value.len());
+            push_number(value.len(), &mut text);
+            text.push(':');
+            text.push_str(value);
         }
         WindowKey(text.into())
     }
@@ -108,6 +110,14 @@ impl WindowKey {
     pub(crate) fn from_text(text: &str) -> Self {
         WindowKey(text.into())
     }
+}
+
+/// Appends a number in decimals: for every event that fires, several times.
+fn push_number(number: usize, text: &mut String) {
+    if number >= 10 {
+        push_number(number / 10, text);
+    }
+    text.extend(u32::try_from(number % 10).ok().and_then(|digit| char::from_digit(digit, 10)));
 }
 
 /// The values in a key's text.

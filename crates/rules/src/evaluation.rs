@@ -9,6 +9,7 @@ use crate::rule::{Exception, Rule, Severity};
 use crate::title::Subject;
 use context::Context;
 use serde::Serialize;
+use std::borrow::Cow;
 
 /// One rule over one matched event. Cheap to make; what several questions need is made once.
 ///
@@ -129,15 +130,12 @@ impl<'a> Evaluation<'a> {
     #[must_use]
     pub fn group_key(&self) -> Box<[(Box<str>, Box<str>)]> {
         let paths = self.rule.group.as_ref().map_or(&[][..], |group| &group.by);
-        paths
-            .iter()
-            .map(|path| (path.to_string().into_boxed_str(), self.value(path).into_boxed_str()))
-            .collect()
+        paths.iter().map(|path| (path.to_string().into_boxed_str(), self.value(path).into())).collect()
     }
 
     /// The value at a path, as text; empty where nothing is there.
     #[must_use]
-    pub fn value(&self, path: &EventPath) -> String {
+    pub fn value(&self, path: &EventPath) -> Cow<'a, str> {
         self.seen.value(path, self.context)
     }
 }

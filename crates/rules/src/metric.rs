@@ -116,5 +116,5 @@ fn look_up(selector: &Selector, seen: Seen<'_>) -> Option<String> {
         Found::Tree(Tree::Null | Tree::Array(_) | Tree::Object(_))
             | Found::Raw(Raw::Null | Raw::Array(_) | Raw::Object(_))
     );
-    (!of_many).then(|| found.written())
+    (!of_many).then(|| found.written().into_owned())
 }

@@ -133,6 +133,9 @@ impl<'a> Scope<'a> {
                 names.try_fold(member, Found::member).map(found)
             }
             root => {
+                if let Some(known) = self.seen.known(root, first) {
+                    return names.try_fold(known, Found::member).map(found);
+                }
                 let member = self.seen.member(root).ok_or(Absent::Null)?;
                 place.names().try_fold(member, Found::member).map(found)
             }

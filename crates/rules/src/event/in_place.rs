@@ -48,6 +48,20 @@ impl<'e> EventInPlace<'e> {
         self.event.time
     }
 
+    /// A member of the record that was found when the record was read. `None` says nothing: it may be there all the same.
+    pub(super) fn known(&self, name: &str) -> Option<Found<'_>> {
+        let Body::Record(record) = &self.event.body else { return None };
+        let text = match name {
+            "eventName" => record.event_name,
+            "eventSource" => record.event_source,
+            "awsRegion" => record.aws_region,
+            "recipientAccountId" => record.recipient_account_id,
+            "userIdentity" => return record.user_identity.map(|object| Found::Raw(Raw::Object(object))),
+            _ => None,
+        };
+        text.map(|text| Found::Raw(Raw::String(text)))
+    }
+
     pub(super) fn apart(&self) -> Option<&EventView> {
         self.apart.get_or_init(|| EventView::of(&self.event).ok().map(Box::new)).as_deref()
     }

@@ -83,11 +83,27 @@ impl<'a> Seen<'a> {
         member: &str,
         names: impl IntoIterator<Item = &'n str>,
     ) -> Result<Found<'a>, Absent> {
-        let mut at = self.member(member).ok_or(Absent::Null)?;
+        let mut names = names.into_iter().peekable();
+        let known = names.peek().and_then(|name| self.known(member, name));
+        let mut at = match known {
+            Some(known) => {
+                names.next();
+                known
+            }
+            None => self.member(member).ok_or(Absent::Null)?,
+        };
         for name in names {
             at = at.get(name)?;
         }
         Ok(at)
+    }
+
+    /// The value of a name in `detail`, where it need not be looked for. `None` says nothing.
+    pub(crate) fn known(self, member: &str, name: &str) -> Option<Found<'a>> {
+        match self {
+            Seen::InPlace(event) if member == "detail" => event.known(name),
+            _ => None,
+        }
     }
 
     /// The account's number as the event gives it; empty where it gives none.
@@ -102,10 +118,11 @@ impl<'a> Seen<'a> {
     }
 
     /// The value at a path as text: text as it stands, anything else as JSON, and what is not there as the empty text.
-    pub(crate) fn value(self, path: &EventPath, context: &Context) -> String {
+    pub(crate) fn value(self, path: &EventPath, context: &'a Context) -> Cow<'a, str> {
         let steps = path.steps();
         let first = steps.first().map(|step| &**step);
-        let known = |text: Option<&str>| text.unwrap_or_default().to_owned();
+        let known = |text: Option<&'a str>| Cow::Borrowed(text.unwrap_or_default());
+        let of_place = |text: Option<Box<str>>| Cow::Owned(text.map(String::from).unwrap_or_default());
         match (path.root(), first) {
             (Root::Principal, None) => {
                 let principal = self.principal();
@@ -117,29 +134,34 @@ impl<'a> Seen<'a> {
             (Root::Principal, Some("session")) => known(self.principal().session.as_deref()),
             (Root::Principal, Some(_)) => known(self.principal().human.as_deref()),
             (Root::Account, Some(name)) => {
-                let id = &*self.account();
-                let account = context.account(id);
+                let id = self.account();
+                let account = context.account(&id);
                 match name {
-                    "name" => known(Some(context.account_name(id))),
+                    "name" => match account.and_then(|account| account.name.as_deref()) {
+                        Some(name) => Cow::Borrowed(name),
+                        None => id,
+                    },
                     "ou" => known(account.and_then(|account| account.ou.as_deref())),
                     "owner" => known(account.and_then(|account| account.owner.as_deref())),
                     "tags" => {
                         let tag = steps.get(1).map_or("", |tag| &**tag);
                         known(account.and_then(|account| account.tags.get(tag)).map(|value| &**value))
                     }
-                    _ => known(Some(id)),
+                    _ => id,
                 }
             }
             (Root::Source, Some(name)) => {
                 let place = self.place(context);
                 match name {
-                    "country" => known(place.country.as_deref()),
-                    "city" => known(place.city.as_deref()),
-                    "org" => known(place.org.as_deref()),
-                    _ => place.asn.map(|number| number.to_string()).unwrap_or_default(),
+                    "country" => of_place(place.country),
+                    "city" => of_place(place.city),
+                    "org" => of_place(place.org),
+                    _ => Cow::Owned(place.asn.map(|number| number.to_string()).unwrap_or_default()),
                 }
             }
-            (Root::Event, None) => self.apart().map(|view| view.json().to_string()).unwrap_or_default(),
+            (Root::Event, None) => {
+                Cow::Owned(self.apart().map(|view| view.json().to_string()).unwrap_or_default())
+            }
             (Root::Event, Some(member)) => self
                 .find(member, steps.iter().skip(1).map(|step| &**step))
                 .map(Found::written)

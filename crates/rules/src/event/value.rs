@@ -67,14 +67,16 @@ impl<'a> Found<'a> {
     }
 
     /// Text as it stands, anything else as compact JSON, `null` as the empty text.
-    pub(crate) fn written(self) -> String {
+    pub(crate) fn written(self) -> Cow<'a, str> {
         match self {
-            Found::Tree(Tree::Null) | Found::Raw(Raw::Null) => String::new(),
-            Found::Tree(Tree::String(text)) => text.clone(),
-            Found::Tree(other) => other.to_string(),
-            Found::Raw(Raw::String(text)) => text.unescape().map(Cow::into_owned).unwrap_or_default(),
-            Found::Raw(other) => super::tree::of(other).map(|tree| tree.to_string()).unwrap_or_default(),
-            Found::Text(text) => text.into_owned(),
+            Found::Tree(Tree::Null) | Found::Raw(Raw::Null) => Cow::Borrowed(""),
+            Found::Tree(Tree::String(text)) => Cow::Borrowed(text),
+            Found::Tree(other) => Cow::Owned(other.to_string()),
+            Found::Raw(Raw::String(text)) => text.unescape().unwrap_or_default(),
+            Found::Raw(other) => {
+                Cow::Owned(super::tree::of(other).map(|tree| tree.to_string()).unwrap_or_default())
+            }
+            Found::Text(text) => text,
         }
     }
 }
