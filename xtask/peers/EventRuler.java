@@ -14,13 +14,17 @@ import software.amazon.event.ruler.Machine;
  *
  * <p>{@code rules [..]} takes a JSON array of patterns, lets the compiler at run time get used to them, and answers {@code ready}; {@code run} asks
  * every event once and answers with the nanoseconds of processor time that this thread took, and how many events each pattern matched. What the
- * collector of garbage and that compiler take on threads of their own is not counted.
+ * collector of garbage and that compiler take on threads of their own is not counted. Without arguments it says which Jackson it has.
  */
 public final class EventRuler {
     /** How long the compiler is given for each set of rules. */
     private static final long WARM_UP_NS = 2_000_000_000L;
 
     public static void main(String[] arguments) throws Exception {
+        if (arguments.length == 0) {
+            System.out.println("Jackson " + new ObjectMapper().version());
+            return;
+        }
         int count = Integer.parseInt(arguments[1]);
         List<String> events = new ArrayList<>(count);
         try (BufferedReader lines = Files.newBufferedReader(Path.of(arguments[0]), StandardCharsets.UTF_8)) {

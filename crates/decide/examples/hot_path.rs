@@ -4,7 +4,7 @@
 //! cargo run --release -p decide --example hot_path -- FOLDER [single|default|all|nothing] [--once]
 //! ```
 //!
-//! `FOLDER` holds log files (`cargo xtask corpus FOLDER`). The rules are those of the pack that decide about each event by itself, those a
+//! `FOLDER` holds compressed log files (`cargo xtask corpus FOLDER`), whatever else lies beside them. The rules are those of the pack that decide about each event by itself, those a
 //! scan runs unless it is told otherwise, all, or none. Everything runs on one thread and is timed by the processor time that Linux
 //! accounts to it, three times in turn; with `--once` the records are walked once and nothing is timed, which is what
 //! an instruction counter wants to see.
@@ -165,7 +165,7 @@ fn files(folder: &Path) -> Outcome<Vec<PathBuf>> {
         let path = entry?.path();
         if path.is_dir() {
             found.extend(files(&path)?);
-        } else {
+        } else if path.extension().is_some_and(|extension| extension == "gz") {
             found.push(path);
         }
     }

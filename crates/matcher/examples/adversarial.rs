@@ -24,8 +24,9 @@ type Outcome<T> = Result<T, Box<dyn Error>>;
 /// A case of a size: rules, and an event.
 type Case = fn(usize) -> (Vec<String>, String);
 
-const CASES: [(&str, usize, Case); 9] = [
+const CASES: [(&str, usize, Case); 10] = [
     ("rules on one field", 5_000, rules_on_one_field),
+    ("ranges on one field", 5_000, ranges_on_one_field),
     ("overlapping wildcards", 500, overlapping_wildcards),
     ("rules on as many paths", 250, many_paths),
     ("kilobytes in an event", 150, large_event),
@@ -146,23 +147,27 @@ fn only(log: &[u8], name: &str, source: &str) -> Outcome<Vec<u8>> {
 }
 
 /// Rules as a large organization has them, none of which matches a real event: four in five ask for a source and a name exactly, three in twenty
-/// for a name with a wildcard or a prefix, one in twenty for something else than what is there.
+/// for a source and a name with a wildcard or a prefix, one in twenty for a source and any name but some. Whatever their number, from ten on, they are
+/// such a mix.
 fn organization(count: usize) -> Vec<String> {
     const SOURCES: [&str; 12] =
         ["ec2", "iam", "s3", "sts", "kms", "lambda", "cloudtrail", "signin", "rds", "logs", "ssm", "config"];
     const VERBS: [&str; 8] = ["Create", "Delete", "Put", "Update", "Attach", "Detach", "Start", "Describe"];
     let rule = |number: usize| {
-        let source = SOURCES[number % SOURCES.len()];
+        // Each kind comes with every source.
+        let source = SOURCES[(number + number / 20) % SOURCES.len()];
         let verb = VERBS[number / SOURCES.len() % VERBS.len()];
-        let names = match number % 20 {
-            0..16 => format!(r#"["{verb}Thing{number}"]"#),
-            16 | 17 => format!(r#"[{{"wildcard":"*{verb}*Thing{number}*"}}]"#),
-            18 => format!(r#"[{{"prefix":"{verb}Thing{number}"}}]"#),
-            _ => r#"[{"anything-but":{"prefix":["A","B","C","D","E","G","H","L","P","R","S","T","U"]}}]"#
-                .to_owned(),
+        let name = match number % 20 {
+            4 | 19 => format!(r#"[{{"wildcard":"*{verb}*Thing{number}*"}}]"#),
+            14 => format!(r#"[{{"prefix":"{verb}Thing{number}"}}]"#),
+            // What it asks besides is what keeps it from matching.
+            9 => format!(
+                r#"[{{"anything-but":{{"prefix":["Get","List"]}}}}],"requestParameters":{{"name":["n{number}"]}}"#
+            ),
+            _ => format!(r#"["{verb}Thing{number}"]"#),
         };
         format!(
-            r#"{{"source":["aws.{source}"],"detail":{{"eventSource":["{source}.amazonaws.com"],"eventName":{names},"requestParameters":{{"name":["n{number}"]}}}}}}"#
+            r#"{{"source":["aws.{source}"],"detail":{{"eventSource":["{source}.amazonaws.com"],"eventName":{name}}}}}"#
         )
     };
     (0..count).map(rule).collect()
@@ -200,6 +205,11 @@ fn build(rules: &[String]) -> Outcome<Matcher> {
 fn rules_on_one_field(count: usize) -> (Vec<String>, String) {
     let rule = |n| format!(r#"{{"detail":{{"eventName":["Name{n}"]}}}}"#);
     ((0..count).map(rule).collect(), r#"{"detail":{"eventName":"Name7"}}"#.to_owned())
+}
+
+fn ranges_on_one_field(count: usize) -> (Vec<String>, String) {
+    let rule = |n| format!(r#"{{"detail":{{"size":[{{"numeric":[">",{n},"<",{}]}}]}}}}"#, n + 3);
+    ((0..count).map(rule).collect(), r#"{"detail":{"size":1000}}"#.to_owned())
 }
 
 fn overlapping_wildcards(count: usize) -> (Vec<String>, String) {

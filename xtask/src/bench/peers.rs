@@ -335,8 +335,8 @@ fn machine() -> Vec<(&'static str, String)> {
         });
         value.unwrap_or_else(|| "unknown".to_owned())
     };
-    let said = |program: &str, argument: &str| {
-        let output = Command::new(program).arg(argument).stdin(Stdio::null()).output();
+    let said = |program: &str, arguments: &[&str]| {
+        let output = Command::new(program).args(arguments).stdin(Stdio::null()).output();
         output.map_or_else(
             |_| "not installed".to_owned(),
             |output| {
@@ -355,15 +355,17 @@ fn machine() -> Vec<(&'static str, String)> {
     vec![
         ("processor", line("/proc/cpuinfo", "model name")),
         ("memory", line("/proc/meminfo", "MemTotal")),
-        ("compiler", said("rustc", "--version")),
+        ("compiler", said("rustc", &["--version"])),
         ("peers", versions.join(", ")),
         (
             "event-ruler",
-            std::env::var("TRAILHOUND_EVENT_RULER")
-                .map_or("not run".to_owned(), |_| said("java", "--version")),
+            std::env::var("TRAILHOUND_EVENT_RULER").map_or("not run".to_owned(), |class_path| {
+                let program = data::root().join("xtask/peers/EventRuler.java").display().to_string();
+                format!("{}, {}", said("java", &["--version"]), said("java", &["-cp", &class_path, &program]))
+            }),
         ),
-        ("jq", said("jq", "--version")),
-        ("ripgrep", said("rg", "--version")),
-        ("DuckDB", said("duckdb", "--version")),
+        ("jq", said("jq", &["--version"])),
+        ("ripgrep", said("rg", &["--version"])),
+        ("DuckDB", said("duckdb", &["--version"])),
     ]
 }
