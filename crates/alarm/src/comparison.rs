@@ -57,7 +57,7 @@ impl ComparisonOperator {
     }
 
     /// As a state reason says it.
-    pub(crate) const fn in_words(self) -> &'static str {
+    pub const fn in_words(self) -> &'static str {
         match self {
             Self::GreaterThanOrEqualToThreshold => "greater than or equal to",
             Self::GreaterThanThreshold => "greater than",

@@ -1,4 +1,6 @@
-//! Every recorded verdict there is. The cases are kept outside of the project: without them this says so and passes.
+//! Every recorded verdict there is, and cases of our own beside them in `cases`, which follow from what was recorded or documented: rules and their refusals,
+//! the order of suppression, statistics worked out from the bins by another program. The recorded ones are kept outside of the
+//! project: without them this says so and passes.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -27,7 +29,16 @@ fn check(name: &str, run: fn(&Path) -> io::Result<(usize, usize)>) -> io::Result
         println!("left out: no {}", file.display());
         return Ok(());
     }
-    let (passed, failed) = run(&file)?;
+    hold(&file, run)
+}
+
+/// Cases of our own.
+fn check_own(name: &str, run: fn(&Path) -> io::Result<(usize, usize)>) -> io::Result<()> {
+    hold(&Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cases")).join(name), run)
+}
+
+fn hold(file: &Path, run: fn(&Path) -> io::Result<(usize, usize)>) -> io::Result<()> {
+    let (passed, failed) = run(file)?;
     println!("{passed} passed, {failed} failed");
     assert!(passed > 0 && failed == 0, "{passed} passed, {failed} failed");
     Ok(())
@@ -46,4 +57,14 @@ fn recorded_statistics() -> io::Result<()> {
 #[test]
 fn recorded_composite_alarms() -> io::Result<()> {
     check("composite-alarm.jsonl", composite_alarm_cases::run)
+}
+
+#[test]
+fn statistics_worked_out_from_the_bins() -> io::Result<()> {
+    check_own("statistics.jsonl", statistics_cases::run)
+}
+
+#[test]
+fn rules_and_suppression() -> io::Result<()> {
+    check_own("composite-alarm.jsonl", composite_alarm_cases::run)
 }

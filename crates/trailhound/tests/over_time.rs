@@ -201,3 +201,31 @@ fn events_without_the_fields_of_a_key_are_counted_and_told() {
         serde_json::from_str(&fs::read_to_string(folder.path().join("stats.json")).unwrap()).unwrap();
     assert_eq!(stats["signals"]["field-missing"], 1);
 }
+
+/// CloudWatch Logs knows a record by when the log got it: here ten minutes after most of the calls, in the minute of the file's name.
+#[test]
+fn samples_may_count_when_the_log_got_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let alarm = RULES.split("---").next().unwrap();
+    let rules = alarm.replace("value: 1,", "value: 1, time: ingestion,");
+    assert_ne!(rules, alarm);
+    fs::write(folder.path().join("rules.yaml"), rules).unwrap();
+    fs::create_dir(folder.path().join("logs")).unwrap();
+    let records = history();
+    // Some in each of two files, and one call in both: the first file that has it says when it was logged.
+    for (minute, part) in [("1210", &records[..20]), ("1215", &records[19..33])] {
+        let name = format!("111122223333_CloudTrail_us-east-1_20261103T{minute}Z_AAAAAAAAAAAAAAAA.json");
+        fs::write(folder.path().join("logs").join(name), json!({ "Records": part }).to_string()).unwrap();
+    }
+    let seen = kit::run(folder.path(), &["scan", "logs", "--rules", "rules.yaml", "--format", "ndjson"]);
+    assert!(seen.findings().is_empty(), "twenty and thirteen, never thirty: {seen}");
+
+    let rules = fs::read_to_string(folder.path().join("rules.yaml")).unwrap();
+    fs::write(folder.path().join("rules.yaml"), rules.replace("threshold: 30", "threshold: 13")).unwrap();
+    let seen = kit::run(folder.path(), &["scan", "logs", "--rules", "rules.yaml", "--format", "ndjson"]);
+    let findings = seen.findings();
+    let reasons: Vec<_> =
+        findings.iter().filter_map(|one| one["detail"]["alarm"]["NewStateReason"].as_str()).collect();
+    assert!(reasons.iter().any(|reason| reason.contains("[20.0 (03/11/26 12:1")), "{reasons:?}");
+    assert!(reasons.iter().all(|reason| !reason.contains(" 12:00:00)")), "{reasons:?}");
+}

@@ -70,6 +70,11 @@ impl CompositeAlarms {
         self.composites.get(&self.home.arn(reference))
     }
 
+    /// Whether there is an alarm, metric or composite, of that name or ARN.
+    pub fn contains(&self, reference: &str) -> bool {
+        self.exists(&self.home.arn(reference))
+    }
+
     /// All composite alarms, by ARN.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &CompositeAlarm)> {
         self.composites.iter().map(|(arn, alarm)| (arn.as_str(), alarm))

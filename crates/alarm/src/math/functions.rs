@@ -11,6 +11,7 @@ pub(super) enum Function {
     Abs,
     Avg,
     Ceil,
+    DatapointCount,
     Date,
     Day,
     Diff,
@@ -50,6 +51,7 @@ impl Function {
             "ABS" => Self::Abs,
             "AVG" => Self::Avg,
             "CEIL" => Self::Ceil,
+            "DATAPOINT_COUNT" => Self::DatapointCount,
             "DATE" => Self::Date,
             "DAY" => Self::Day,
             "DIFF" => Self::Diff,
@@ -119,9 +121,8 @@ impl Function {
     /// Functions of one series (or of each of several) that give a series of the same length.
     pub(super) fn map(self, points: &Points, grid: &Grid) -> Option<Points> {
         let each = |f: fn(f64) -> f64| Some(points.iter().map(|p| p.and_then(|v| finite(f(v)))).collect());
-        let clock = |f: fn(Timestamp) -> f64| {
-            Some(points.iter().zip(grid.starts()).map(|(p, start)| p.map(|_| f(start))).collect())
-        };
+        // Of every bucket, also where the series has no point.
+        let clock = |f: fn(Timestamp) -> f64| Some(grid.starts().map(|start| Some(f(start))).collect());
         match self {
             Self::Abs => each(f64::abs),
             Self::Ceil => each(f64::ceil),
@@ -163,24 +164,28 @@ impl Function {
         }
     }
 
-    /// Functions that fold points into one: over time for one series, across series for several.
-    pub(super) fn fold(self, points: impl Iterator<Item = f64>) -> Option<f64> {
-        let mut count = 0.0;
-        let (mut sum, mut squares) = (0.0, 0.0);
+    /// Functions that fold points into one: over time for one series, across series for several. Gaps count as 0 in an average, and
+    /// else not at all.
+    pub(super) fn fold(self, points: &[Option<f64>]) -> Option<f64> {
+        let (mut count, mut sum, mut squares) = (0.0, 0.0, 0.0);
         let (mut least, mut greatest) = (f64::INFINITY, f64::NEG_INFINITY);
-        for value in points {
+        for value in points.iter().flatten() {
             count += 1.0;
             sum += value;
             squares += value * value;
-            least = least.min(value);
-            greatest = greatest.max(value);
+            least = least.min(*value);
+            greatest = greatest.max(*value);
+        }
+        if self == Self::DatapointCount {
+            return Some(count);
         }
         if count < 1.0 {
             return None;
         }
         let mean: f64 = sum / count;
         finite(match self {
-            Self::Avg => mean,
+            #[expect(clippy::cast_precision_loss, reason = "a window has few buckets, an alarm few metrics")]
+            Self::Avg => sum / points.len() as f64,
             Self::Max => greatest,
             Self::Min => least,
             Self::Sum => sum,
@@ -195,7 +200,7 @@ impl Function {
     }
 
     pub(super) fn is_fold(self) -> bool {
-        matches!(self, Self::Avg | Self::Max | Self::Min | Self::Sum | Self::StdDev)
+        matches!(self, Self::Avg | Self::DatapointCount | Self::Max | Self::Min | Self::Sum | Self::StdDev)
     }
 }
 
@@ -256,7 +261,7 @@ pub(super) fn fill_linear(points: &Points) -> Points {
 /// `SORT`: by a fold of each series; series without points come last.
 pub(super) fn sort(series: &[Points], by: Function, descending: bool, limit: Option<usize>) -> Vec<Points> {
     let mut keyed: Vec<(Option<f64>, &Points)> =
-        series.iter().map(|points| (by.fold(points.iter().flatten().copied()), points)).collect();
+        series.iter().map(|points| (by.fold(points), points)).collect();
     keyed.sort_by(|(a, _), (b, _)| match (a, b) {
         (Some(a), Some(b)) if descending => b.total_cmp(a),
         (Some(a), Some(b)) => a.total_cmp(b),
@@ -265,12 +270,15 @@ pub(super) fn sort(series: &[Points], by: Function, descending: bool, limit: Opt
     keyed.into_iter().take(limit.unwrap_or(usize::MAX)).map(|(_, points)| points.clone()).collect()
 }
 
-/// `IF`: point by point; a missing condition gives a missing point.
-pub(super) fn choose(condition: &Value, at: usize, yes: Option<f64>, no: Option<f64>) -> Option<f64> {
-    let condition = match condition {
+/// `IF`: point by point. Without a condition there is no point; one that holds gives 0 where the series it asks for has none.
+pub(super) fn choose(condition: &Value, at: usize, yes: Option<&Value>, no: Option<&Value>) -> Option<f64> {
+    let point = |value: &Value| match value {
         Value::Scalar(value) => *value,
         Value::Series(points) => points.get(at).copied().flatten(),
         Value::Many(_) => None,
     };
-    if condition? == 0.0 { no } else { yes }
+    let holds = point(condition)? != 0.0;
+    let chosen = if holds { yes } else { no };
+    let fills = holds && matches!((condition, chosen), (Value::Series(_), Some(Value::Series(_))));
+    chosen.and_then(point).or(fills.then_some(0.0))
 }

@@ -1,8 +1,10 @@
 //! Metric math: the expressions of a `Metrics` alarm.
 //!
 //! An expression is parsed once against the ids it may use ([`Program`]), and then evaluated over the buckets of a window.
-//! Missing points stay missing through every operation (only `FILL` invents some), and a result that is not a finite
-//! number is missing too. What CloudWatch offers but this crate cannot know (searches, quotas, anomaly bands, queries) is
+//! What becomes of missing points is as the CloudWatch user guide says it (*Using math expressions*): between two series the one without a
+//! point counts as 0 where the other has one, in arithmetic and in comparisons; an average divides by all points there could be; `IF` gives 0 for
+//! a series without a point where its condition holds; times of day are of every bucket. With a number, and in all other functions, what is
+//! missing stays missing (recorded on the service of `m1+1`, September 2026), and so is a result that is not a finite number. What CloudWatch offers but this crate cannot know (searches, quotas, anomaly bands, queries) is
 //! refused by name.
 
 mod evaluate;

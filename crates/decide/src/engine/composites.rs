@@ -24,7 +24,8 @@ const ROW: &[u8] = b"c";
 pub(crate) struct Composites {
     /// By the ARN the `alarm` crate knows it by.
     of: BTreeMap<String, Composite>,
-    meaning: [u8; 32],
+    /// The names of the metric alarms.
+    children: Vec<Box<str>>,
     state: Kept,
     /// Changes of metric alarms that were not passed on yet, with their names.
     waiting: Vec<(Timestamp, Box<str>, StateValue)>,
@@ -43,6 +44,9 @@ struct Composite {
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct Kept {
+    /// Whether the alarms were created.
+    #[serde(default = "yes")]
+    created: bool,
     alarms: CompositeAlarms,
     /// Findings that stand, by ARN.
     open: BTreeMap<String, Open>,
@@ -55,15 +59,14 @@ struct Open {
     timeline: Vec<(i64, StateValue)>,
 }
 
+/// What was stored before this was written down had been created.
+fn yes() -> bool {
+    true
+}
+
 impl Composites {
-    /// None where no rule is a composite alarm. What they refer to is in INSUFFICIENT_DATA from `begin` on.
-    pub(crate) fn of(
-        rules: &RuleSet,
-        home: &Home,
-        begin: EventTime,
-        durable: bool,
-        said: &mut Vec<Incident>,
-    ) -> Option<Self> {
+    /// None where no rule is a composite alarm. They are not there before they are [created](Composites::create).
+    pub(crate) fn of(rules: &RuleSet, home: &Home, durable: bool) -> Option<Self> {
         let composites = (0..).zip(rules.iter()).filter_map(|(number, rule)| match &rule.decision {
             Decision::Composite(composite) => {
                 let definition = composite.definition.clone();
@@ -80,44 +83,59 @@ impl Composites {
         if of.is_empty() {
             return None;
         }
-        let begin = timestamp(begin.as_micros());
-        let mut parts = Parts::of("composite alarms");
-        let mut alarms = CompositeAlarms::new(home.clone());
-        for rule in rules.iter().filter(|rule| matches!(rule.decision, Decision::Alarm(_))) {
-            if let Some(name) = rule.alarm_name() {
-                alarms.set_child(name, StateValue::InsufficientData, begin);
-                parts.text(name);
+        let metric_alarms = rules.iter().filter(|rule| matches!(rule.decision, Decision::Alarm(_)));
+        let children = metric_alarms.filter_map(|rule| rule.alarm_name().map(Box::from)).collect();
+        let state =
+            Kept { created: false, alarms: CompositeAlarms::new(home.clone()), open: BTreeMap::new() };
+        Some(Composites { of, children, state, waiting: Vec::new(), durable, changed: true })
+    }
+
+    /// Whether they were created.
+    pub(crate) fn are_created(&self) -> bool {
+        self.state.created
+    }
+
+    /// Makes the alarms those of the rules, as of a time: creates them, or goes on from others that were there before, of which those
+    /// that are the same stay as they are, and those that changed are updated as the service updates them. `states` are those of metric
+    /// alarms, with when they were entered; others that are new are in INSUFFICIENT_DATA.
+    pub(crate) fn create<'a>(
+        &mut self,
+        at: EventTime,
+        states: impl IntoIterator<Item = (&'a str, StateValue, Timestamp)>,
+        said: &mut Vec<Incident>,
+    ) {
+        let (at, alarms) = (timestamp(at.as_micros()), &mut self.state.alarms);
+        for name in &self.children {
+            if !alarms.contains(name) {
+                alarms.set_child(name, StateValue::InsufficientData, at);
             }
         }
+        for (name, state, since) in states {
+            alarms.set_child(name, state, since);
+        }
+        let mut gone: Vec<String> =
+            alarms.iter().map(|(arn, _)| arn.to_owned()).filter(|arn| !self.of.contains_key(arn)).collect();
+        self.state.open.retain(|arn, _| self.of.contains_key(arn));
+        let mut left: Vec<&Composite> = self.of.values().collect();
         let mut changes = Vec::new();
-        // Children before parents: every round saves those whose children exist.
-        let mut left: Vec<&Composite> = of.values().collect();
-        while !left.is_empty() {
-            let before = left.len();
-            left.retain(|composite| match alarms.put(&composite.definition, begin) {
+        // Children before parents: every round saves those whose children exist, and deletes what no other depends on.
+        loop {
+            let before = (left.len(), gone.len());
+            left.retain(|composite| match alarms.put(&composite.definition, at) {
                 Ok(said) => {
                     changes.extend(said);
                     false
                 }
                 Err(_) => true,
             });
-            if left.len() == before {
-                // The rule set was checked: this cannot be, and an alarm without children would never go off.
+            gone.retain(|arn| alarms.delete(&[arn]).is_err());
+            // Where some are left the rule set was not checked, and an alarm without its children would never go off.
+            if before == (left.len(), gone.len()) {
                 break;
             }
         }
-        for composite in of.values() {
-            parts.text(&serde_json::to_string(&composite.definition).unwrap_or_default());
-        }
-        let state = Kept { alarms, open: BTreeMap::new() };
-        let meaning = parts.digest();
-        let mut composites = Composites { of, meaning, state, waiting: Vec::new(), durable, changed: true };
-        composites.tell(changes, said);
-        Some(composites)
-    }
-
-    pub(crate) fn meaning(&self) -> [u8; 32] {
-        self.meaning
+        (self.state.created, self.changed) = (true, true);
+        self.tell(changes, said);
     }
 
     /// Keeps a change until all earlier ones are known.
@@ -125,8 +143,11 @@ impl Composites {
         self.waiting.push((transition.at, alarm.into(), transition.to));
     }
 
-    /// Passes on all changes heard of; all alarms were evaluated up to `watermark`.
+    /// Passes on all changes heard of, once the alarms were created; all alarms were evaluated up to `watermark`.
     pub(crate) fn advance(&mut self, watermark: i64, said: &mut Vec<Incident>) {
+        if !self.state.created {
+            return;
+        }
         let mut waiting = std::mem::take(&mut self.waiting);
         waiting.sort_by(|a, b| (a.0, &a.1).cmp(&(b.0, &b.1)));
         let mut changes = Vec::new();
@@ -166,11 +187,16 @@ impl Composites {
         Ok(())
     }
 
-    /// The state of a composite alarm, and why.
-    pub(crate) fn explain(&self, rule: u32) -> Option<(StateValue, &str)> {
+    /// The state of a composite alarm and why; none for a rule that is none.
+    pub(crate) fn explain(&self, rule: u32) -> Option<String> {
         let (arn, _) = self.of.iter().find(|(_, composite)| composite.rule == rule)?;
-        let alarm = self.state.alarms.get(arn)?;
-        Some((alarm.state(), alarm.reason()))
+        Some(match self.state.alarms.get(arn) {
+            Some(alarm) => {
+                let held = alarm.suppression().reason().map(|reason| format!("; {reason}"));
+                format!("{}: {}{}", alarm.state(), alarm.reason(), held.unwrap_or_default())
+            }
+            None => "it is created when all up to the first event is known".to_owned(),
+        })
     }
 
     /// Findings out of changes. While its actions are suppressed an alarm says nothing; when they are released it says

@@ -35,13 +35,9 @@ impl Engine {
                 "the value was never seen, or is forgotten: its next sighting is new".to_owned()
             }
             Decider::Absent(absences) => absences.windows.explain(key).unwrap_or_else(nothing),
-            Decider::Alarm(alarms) => {
-                alarms.explain(key.text()).map_or_else(nothing, |(state, why, samples)| {
-                    format!("{state} with {samples} samples in sight: {why}")
-                })
-            }
+            Decider::Alarm(alarms) => alarms.explain(key.text()).unwrap_or_else(nothing),
             Decider::Nothing => match self.composites.as_ref().and_then(|all| all.explain(rule)) {
-                Some((state, why)) => format!("{state}: {why}"),
+                Some(text) => text,
                 None => "it publishes samples and decides nothing".to_owned(),
             },
             Decider::Group | Decider::Single(_) => "each event is decided by itself".to_owned(),

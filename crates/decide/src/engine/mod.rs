@@ -125,7 +125,11 @@ impl Engine {
     /// With no event seen.
     pub fn new(rules: &RuleSet, context: &Context, settings: Settings) -> Self {
         let mut said = Vec::new();
-        let composites = Composites::of(rules, &settings.home, settings.begin, settings.durable, &mut said);
+        let mut composites = Composites::of(rules, &settings.home, settings.durable);
+        if let Some(composites) = composites.as_mut().filter(|_| !settings.early) {
+            // A history begins with its first event. Live an earlier one than is known may still come.
+            composites.create(settings.begin, [], &mut said);
+        }
         let entries = (0..).zip(rules.iter()).map(|(number, rule)| Entry {
             id: rule.id.as_str().into(),
             severity: rule.severity,
@@ -394,6 +398,9 @@ impl Engine {
             }
         }
         if let Some(composites) = &mut self.composites {
+            if self.least <= mark.assumed && !composites.are_created() {
+                composites.create(self.least, [], &mut self.said);
+            }
             composites.advance(mark.assumed.as_micros(), &mut self.said);
         }
     }

@@ -8,7 +8,6 @@ use context::Context;
 use rules::RuleSet;
 use serde::{Deserialize, Serialize};
 
-use crate::engine::composites::Composites;
 use crate::engine::deciders::Decider;
 use crate::engine::{Engine, Namespace, Settings};
 use crate::progress::{Lanes, Watermark};
@@ -24,6 +23,9 @@ const VERSION: u32 = 1;
 #[derive(Serialize, Deserialize)]
 struct Own {
     begin: i64,
+    /// The earliest time that was heard, where that is before it.
+    #[serde(default)]
+    least: Option<i64>,
     settled: Watermark,
     /// Of rules that wait for some lanes only, up to where each was settled.
     reached: BTreeMap<String, Watermark>,
@@ -42,8 +44,8 @@ impl Engine {
         let rules =
             self.rules.iter().map(|entry| Namespace { name: entry.id.clone(), meaning: entry.meaning });
         let own = Namespace { name: ENGINE.into(), meaning: [0; 32] };
-        let composites = self.composites.as_ref().map_or([0; 32], Composites::meaning);
-        rules.chain([own, Namespace { name: COMPOSITES.into(), meaning: composites }]).collect()
+        // Of composite alarms those that changed are updated, and the others go on.
+        rules.chain([own, Namespace { name: COMPOSITES.into(), meaning: [0; 32] }]).collect()
     }
 
     /// What has to be stored since the last time this was asked: the place of a namespace, and its rows.
@@ -54,6 +56,7 @@ impl Engine {
         if std::mem::take(&mut self.changed) && self.settings.durable {
             let state = Own {
                 begin: self.settings.begin.as_micros(),
+                least: Some(self.least.as_micros()),
                 settled: self.settled,
                 reached: self.reached(),
                 now: self.lanes.now(),
@@ -117,6 +120,7 @@ impl Engine {
         let mut reached = BTreeMap::new();
         if let Some(kept) = kept {
             engine.settled = kept.settled;
+            engine.least = kept.least.map_or(engine.least, EventTime::from_micros);
             reached = kept.reached;
             engine.lanes = Lanes::reopened(engine.settings.lateness, kept.now, lanes.into_values())
                 .map_err(|source| damaged(b"lane", source))?;
@@ -136,10 +140,14 @@ impl Engine {
         }
         if let (Some(composites), Some(namespace)) = (&mut engine.composites, namespaces.last()) {
             composites.restore(rows(namespace)).map_err(|error| (namespace.name.clone(), error))?;
-        }
-        if known {
-            // What a new set of composite alarms says at its creation was said then.
-            engine.said.clear();
+            if known && engine.least <= engine.settled.assumed {
+                // They may be others than were stored.
+                let alarms = engine.rules.iter().filter_map(|entry| match &entry.decider {
+                    Decider::Alarm(alarms) => alarms.single_state(),
+                    _ => None,
+                });
+                composites.create(engine.settled.assumed, alarms, &mut engine.said);
+            }
         }
         Ok(engine)
     }

@@ -3,7 +3,7 @@
 use context::Context;
 use decide::{Basis, Engine, Incident, Settings, State};
 
-use crate::harness::{Event, at, lane, load};
+use crate::harness::{Event, Rows, at, lane, load, reopened};
 
 const EXAMPLE: &str = r#"
 id: denied
@@ -40,6 +40,9 @@ alarm:
   treat_missing_data: notBreaching
 "#;
 
+/// One that is true from its creation on.
+const NEITHER: &str = "---\nkind: composite-alarm\nid: neither\ntitle: neither\nseverity: info\nalarm_rule: NOT ALARM(single)\n";
+
 /// 33 calls from one address, one every nine seconds.
 fn calls() -> Vec<decide::Signal> {
     let rules = load(EXAMPLE);
@@ -62,7 +65,7 @@ fn calls() -> Vec<decide::Signal> {
 }
 
 fn reasons<'i>(said: &'i [Incident], rule: &str) -> Vec<(State, u32, bool, &'i str)> {
-    let rules = load(EXAMPLE);
+    let rules = load(&format!("{EXAMPLE}{NEITHER}"));
     let index = u32::try_from(rules.index(rule).unwrap()).unwrap();
     said.iter()
         .filter(|one| one.rule == index)
@@ -131,7 +134,7 @@ fn live_it_is_said_at_the_thirtieth_call_and_settled_with_all_of_them() {
 /// the start of the process.
 #[test]
 fn what_happened_before_the_start_counts() {
-    let rules = load(EXAMPLE);
+    let rules = load(&format!("{EXAMPLE}{NEITHER}"));
     let told = |settings: Settings| {
         let now = at(100_000);
         let is_live = settings.early;
@@ -150,12 +153,13 @@ fn what_happened_before_the_start_counts() {
             engine.finish(at(36_300));
         }
         let settled: Vec<_> = engine.drain().into_iter().filter(|one| one.settled).collect();
-        ["single", "both"].map(|rule| {
+        ["single", "both", "neither"].map(|rule| {
             reasons(&settled, rule).into_iter().map(|one| (one.0, one.3.to_owned())).collect::<Vec<_>>()
         })
     };
     let scanned = told(Settings::history(at(36_000)));
     assert!(scanned.iter().all(|one| one.len() >= 2), "{scanned:?}");
+    assert!(scanned[2][0].1.ends_with(":alarm:neither was created and its alarm rule evaluates to ALARM"));
     assert_eq!(told(Settings::live(at(100_000), decide::Lateness::default())), scanned);
 }
 
@@ -191,4 +195,30 @@ fn what_was_said_early_and_an_earlier_alarm_are_two_findings() {
     assert_eq!(told, [(State::Firing, false), firing, resolved, firing, resolved]);
     let kept: std::collections::BTreeSet<_> = said.iter().map(|one| (&one.id, one.revision)).collect();
     assert_eq!(kept.len(), said.len(), "a store keeps each revision of an id once: {said:#?}");
+}
+
+/// A composite alarm that is added to a service hears of what its children are in already, and those that were there are not created anew.
+#[test]
+fn a_composite_alarm_that_comes_later_knows_its_children() {
+    let old = load(EXAMPLE);
+    let settings = Settings::live(at(36_000), decide::Lateness::default());
+    let mut engine = Engine::new(&old, &Context::empty(), settings.clone());
+    for signal in calls() {
+        engine.hear(lane(0), signal.time, at(40_000));
+        engine.take(signal);
+    }
+    engine.advance_to(at(36_320));
+    assert_eq!(reasons(&engine.drain(), "both").len(), 1, "it is in ALARM");
+
+    let mut rows = Rows::new();
+    let same = reopened(&mut engine, &old, &settings, &mut rows).drain();
+    assert!(same.is_empty(), "{same:?}");
+
+    let more = NEITHER.replace("neither", "too").replace("NOT ", "");
+    let new = load(&format!("{EXAMPLE}{more}"));
+    let too = u32::try_from(new.index("too").unwrap()).unwrap();
+    let said = reopened(&mut engine, &new, &settings, &mut rows).drain();
+    let said: Vec<_> = said.iter().filter(|one| one.rule == too).collect();
+    assert_eq!(said.len(), 1, "{said:?}");
+    assert_eq!((said[0].state, said[0].time), (State::Firing, at(36_320)));
 }

@@ -155,6 +155,12 @@ alarm_rule: ALARM(either) AND NOT (ALARM(denied-and) AND OK(denied-now))
 actions_suppressor: denied-and
 actions_suppressor_wait_period: 5
 actions_suppressor_extension_period: 60
+---
+kind: composite-alarm
+id: unless
+title: not often
+severity: low
+alarm_rule: NOT ALARM(denied-often)
 "#;
 
 pub(crate) fn rules() -> RuleSet {

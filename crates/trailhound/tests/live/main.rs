@@ -101,6 +101,41 @@ id: live-reads-alone
 title: nearly all calls read
 severity: info
 alarm_rule: ALARM(mostly-reads)
+---
+kind: metric-filter
+id: live-denied
+filter_pattern: '{ $.errorCode = "*Denied*" }'
+metric_transformations: [{ metric_name: Denied, metric_namespace: Live, metric_value: 1 }]
+---
+kind: alarm
+id: live-denied-share
+alarm_name: denied-share
+title: of what does not only read much is denied
+severity: info
+metrics:
+  - { id: denied, return_data: false, metric_stat: { metric: { namespace: Live, metric_name: Denied }, period: 300, stat: Sum } }
+  - { id: reads, return_data: false, metric_stat: { metric: { namespace: Live, metric_name: Reads }, period: 300, stat: SampleCount } }
+  - { id: share, expression: "IF(FILL(denied, 0) > 1, 100 * denied / reads, 0)" }
+evaluation_periods: 2
+datapoints_to_alarm: 1
+comparison_operator: GreaterThanThreshold
+threshold: 10
+treat_missing_data: notBreaching
+---
+kind: composite-alarm
+id: live-denied-unannounced
+title: much is denied, and it is not only reading
+severity: info
+alarm_rule: ALARM(denied-share) OR NOT OK(denied-share)
+actions_suppressor: mostly-reads
+actions_suppressor_wait_period: 90
+actions_suppressor_extension_period: 240
+---
+kind: composite-alarm
+id: live-nothing-denied
+title: nothing much is denied
+severity: info
+alarm_rule: NOT ALARM(denied-share)
 "#;
 
 /// Rules that learn from the first start on: what they say of logs that are older than that, only a service says that began with them.

@@ -167,6 +167,9 @@ fn events_that_a_rule_had_to_forget_are_counted() {
     let metrics = site.metrics();
     let forgotten = metrics.lines().find_map(|line| line.strip_prefix("trailhound_forgotten_total "));
     assert_eq!(forgotten, Some("4"), "{metrics}");
+    assert!(metrics.contains("trailhound_given_up_total{rule=\"many\"} 4\n"), "{metrics}");
     site.until("it is told", |site| site.log().contains("a rule has more keys or events than it may keep"));
     site.stop();
+    let seen = kit::run(site.path(), &["status", site.path().join("state").to_str().unwrap()]);
+    assert!(seen.stdout.contains("keys and events of rules that had too many: many 4\n"), "{seen}");
 }

@@ -176,11 +176,16 @@ impl Events {
 
     /// Lets the first so many leave.
     pub(super) fn leave(&mut self, count: usize) {
-        if count == 0 {
-            return;
+        let left = self.gone..self.gone + count.min(self.len());
+        if let Some(free) = &mut self.free {
+            let marks = self.marks.get(left.clone()).unwrap_or_default().iter();
+            for mark in marks.filter(|mark| mark.is_free()) {
+                if let Some(count) = free.get_mut(usize::from(mark.step())) {
+                    *count = count.saturating_sub(1);
+                }
+            }
         }
-        self.free = None;
-        self.gone += count.min(self.len());
+        self.gone = left.end;
         // Now and then, because those behind them are moved.
         if self.gone >= GONE_MIN && self.gone >= self.len() {
             self.move_out();

@@ -12,29 +12,28 @@
 //! Time is the sample's own, which is the event's unless its metric counts events when the log got them. The log never has an event
 //! before it happened, so when all events up to a time are known, all samples up to it are.
 
-use std::collections::BTreeMap;
+mod early;
+mod stay;
 
 use alarm::{
-    Alarm, AlarmDefinition, AlarmState, ComparisonOperator, Limits, Measure, Pushed, Sample, StateChange,
-    StateValue, Statistic, Timestamp, Verdict, Workspace,
+    Alarm, AlarmDefinition, AlarmState, Limits, Measure, Pushed, Sample, StateValue, Timestamp, Verdict,
+    Workspace,
 };
-use cloudtrail::{EventId, EventTime};
+use cloudtrail::EventTime;
 use rules::{MetricTime, Severity};
 use serde::{Deserialize, Serialize};
 
-use crate::engine::alarm_fields::{Told, fields};
-use crate::finding::{EVENT_IDS_MAX, RECORDS_MAX, State};
-use crate::identity::Parts;
-use crate::incident::{AlarmNews, Basis, Incident};
-use crate::signal::{Part, Signal, WindowKey, named};
+use crate::incident::Incident;
+use crate::signal::{Part, Signal};
 use crate::window::{
     Bounds, Due, Entry, Keys, RestoreError, StateChange as RowChange, StoredRow, Taken, insert,
 };
 
+use early::can_only_grow;
+use stay::Open;
+
 /// Up to how many events of a key are kept one by one; more are counted in their datapoint and named by no finding.
 const EVENTS_MAX: usize = 4_096;
-/// How many changes of state a finding tells.
-const TIMELINE_MAX: usize = 100;
 /// After how long without a sample an alarm of a dimension's value is forgotten.
 const FORGOTTEN_AFTER_MS: i64 = 24 * 3_600 * 1_000;
 
@@ -77,21 +76,6 @@ struct Tracked {
     recent: Vec<Entry>,
     #[serde(rename = "f", default, skip_serializing_if = "Option::is_none")]
     open: Option<Box<Open>>,
-}
-
-/// A finding that stands.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-struct Open {
-    id: String,
-    revision: u32,
-    /// The evaluation that will settle it, where it was said before that.
-    early: Option<i64>,
-    /// Changes of state since, in milliseconds.
-    timeline: Vec<(i64, StateValue)>,
-    from: i64,
-    end: i64,
-    count: u64,
-    events: Vec<Entry>,
 }
 
 /// What an alarm rule takes from the engine's settings and the rule.
@@ -313,6 +297,12 @@ impl MetricAlarms {
         &self.rule.name
     }
 
+    /// Name and state of an alarm without dimensions of its own, and since when it is in that.
+    pub(crate) fn single_state(&self) -> Option<(&str, StateValue, Timestamp)> {
+        let tracked = self.keys.get(&[]).filter(|_| !self.rule.each_value)?;
+        Some((self.name(), tracked.state.state(), tracked.state.updated_at()))
+    }
+
     pub(crate) fn looks_back_micros(&self) -> i64 {
         self.rule.alarm.looks_back_ms().saturating_mul(1_000)
     }
@@ -333,11 +323,26 @@ impl MetricAlarms {
         self.keys.changes(&self.watermark)
     }
 
-    /// The alarm of a key: its state, why, and how many samples it holds.
-    pub(crate) fn explain(&self, key: &str) -> Option<(StateValue, String, usize)> {
-        let rule = &self.rule;
+    /// The alarm of a key: its state and why, what its datapoints are by now, and what it takes to go off.
+    pub(crate) fn explain(&self, key: &str) -> Option<String> {
+        let (rule, alarm) = (&self.rule, &self.rule.alarm);
         let tracked = self.keys.get(if rule.each_value { key } else { "" }.as_bytes())?;
-        Some((tracked.state.state(), tracked.state.reason(&rule.alarm), tracked.recent.len()))
+        let Tracked { state, recent, .. } = tracked;
+        let last = recent.last().map_or(state.evaluated_at(), |last| timestamp(last.time));
+        let (_, seen) = alarm.preview(state, alarm.first_evaluation_to_see(last).max(state.evaluated_at()));
+        let breaching = seen.points.iter().filter(|point| point.verdict == Verdict::Breaching).count();
+        let newest = seen.points.first().map_or_else(
+            || "there is no datapoint".to_owned(),
+            |point| format!("the newest datapoint is {}", point.value),
+        );
+        let (wanted, periods) = (alarm.datapoints_to_alarm(), alarm.evaluation_periods());
+        let (how, threshold) = (alarm.comparison_operator().in_words(), alarm.threshold());
+        Some(format!(
+            "{}: {}; {} samples are in sight and {newest}; {how} {threshold}: {breaching}, and ALARM takes {wanted} of {periods}",
+            state.state(),
+            state.reason(alarm).trim_end_matches('.'),
+            recent.len(),
+        ))
     }
 }
 
@@ -365,129 +370,8 @@ impl Watched {
         due(&self.alarm, &tracked.state, self.each_value)
     }
 
-    /// Says that the alarm will go off, if enough datapoints breach already.
-    fn tell_early(&self, tracked: &mut Tracked, key: &str, signal: &Signal, said: &mut Vec<Incident>) {
-        if !self.newest_breaches(tracked) {
-            return;
-        }
-        let at = self
-            .alarm
-            .first_evaluation_to_see(timestamp(signal.time.as_micros()))
-            .max(tracked.state.evaluated_at());
-        let (to, evaluation) = self.alarm.preview(&tracked.state, at);
-        let first =
-            evaluation.end.plus_millis(-i64::from(self.alarm.evaluation_periods()) * self.period_ms());
-        let breaching = evaluation
-            .points
-            .iter()
-            .filter(|point| point.verdict == Verdict::Breaching && point.timestamp >= first)
-            .count();
-        if to != Some(StateValue::Alarm) || breaching < self.alarm.datapoints_to_alarm() as usize {
-            return;
-        }
-        let change = StateChange {
-            at,
-            from: tracked.state.state(),
-            to: StateValue::Alarm,
-            reason: self.alarm.reason(&evaluation, StateValue::Alarm),
-            reason_data: Some(self.alarm.reason_data(&evaluation, StateValue::Alarm)),
-            previous_at: tracked.state.updated_at(),
-            previous_reason: tracked.state.reason(&self.alarm),
-            previous_reason_data: tracked.state.reason_data(&self.alarm),
-            datapoints: evaluation.points,
-            records: evaluation.records,
-        };
-        let mut open = self.opened(&tracked.recent, key, &change);
-        // An earlier evaluation may enter ALARM first, with samples that are still on their way, and then this finding is about that. So its
-        // id is not that of the evaluation, which may enter ALARM as well, but of the event that first fired it.
-        let mut parts = Parts::of("alarm finding, early");
-        parts.text(&self.id);
-        parts.key(named(&self.dimensions, key));
-        parts.event(signal.time, &signal.event);
-        open.id = parts.uuid().text();
-        open.early = Some(at.as_millis());
-        said.push(self.incident(&open, key, &change, State::Firing, false));
-        tracked.open = Some(Box::new(open));
-    }
-
-    /// A quick look before the thorough one: whether the last period before the newest sample breaches by itself.
-    fn newest_breaches(&self, tracked: &Tracked) -> bool {
-        let Some(last) = tracked.recent.last() else { return false };
-        let since =
-            last.time.saturating_sub(self.period_ms().saturating_mul(1_000)).saturating_sub(60_000_000);
-        let values = tracked.recent.iter().rev().take_while(|one| one.time >= since);
-        let values = values.map(|one| f64::from_bits(one.value));
-        let statistic = self.alarm.inputs().first().map(|input| input.statistic);
-        let value = match statistic {
-            Some(Statistic::Sum) => values.sum(),
-            Some(Statistic::Maximum) => values.fold(f64::MIN, f64::max),
-            #[expect(clippy::cast_precision_loss, reason = "a few thousand")]
-            _ => values.count() as f64,
-        };
-        self.alarm.comparison_operator().breaches(value, self.alarm.threshold())
-    }
-
     fn period_ms(&self) -> i64 {
         i64::from(self.alarm.period().as_secs()) * 1_000
-    }
-
-    /// Tells a change of state that was really made.
-    fn change(
-        &self,
-        recent: &[Entry],
-        standing: &mut Option<Box<Open>>,
-        key: &str,
-        change: &StateChange,
-        said: &mut Vec<Incident>,
-    ) {
-        match (change.to, standing.take()) {
-            (StateValue::Alarm, early) => {
-                let mut open = self.opened(recent, key, change);
-                if let Some(early) = early {
-                    (open.id, open.revision) = (early.id, early.revision + 1);
-                }
-                said.push(self.incident(&open, key, change, State::Firing, true));
-                *standing = Some(Box::new(open));
-            }
-            (to, Some(mut open)) if open.early.is_none() => {
-                open.revision += 1;
-                if open.timeline.len() < TIMELINE_MAX {
-                    open.timeline.push((change.at.as_millis(), to));
-                }
-                let state = if to == StateValue::Ok { State::Resolved } else { State::Unknown };
-                said.push(self.incident(&open, key, change, state, true));
-            }
-            // What was said early is still to come.
-            (_, early) => *standing = early,
-        }
-    }
-
-    /// Withdraws what was said early and did not come.
-    fn withdraw(
-        &self,
-        state: &AlarmState,
-        standing: &mut Option<Box<Open>>,
-        name: &[u8],
-        said: &mut Vec<Incident>,
-    ) {
-        let passed =
-            |open: &mut Box<Open>| open.early.is_some_and(|at| at <= state.evaluated_at().as_millis());
-        let Some(mut open) = standing.take_if(passed) else { return };
-        let key = &String::from_utf8_lossy(name);
-        open.revision += 1;
-        let change = StateChange {
-            at: state.evaluated_at(),
-            from: StateValue::Alarm,
-            to: state.state(),
-            reason: state.reason(&self.alarm),
-            reason_data: state.reason_data(&self.alarm),
-            previous_at: state.updated_at(),
-            previous_reason: String::new(),
-            previous_reason_data: None,
-            datapoints: Vec::new(),
-            records: alarm::Records::default(),
-        };
-        said.push(self.incident(&open, key, &change, State::Resolved, true));
     }
 
     /// Forgets the events of samples that no evaluation to come looks at. A copy of one would come too late.
@@ -502,98 +386,6 @@ impl Watched {
         recent.drain(..gone);
         if recent.len() * 4 < recent.capacity() {
             recent.shrink_to_fit();
-        }
-    }
-
-    /// The finding that begins with a change to ALARM.
-    fn opened(&self, recent: &[Entry], key: &str, change: &StateChange) -> Open {
-        let breaching = change.datapoints.iter().filter(|point| point.verdict == Verdict::Breaching);
-        let (first, last) = breaching.fold((None, None), |(first, last), point| {
-            (Some(point.timestamp).min(first.or(Some(point.timestamp))), Some(point.timestamp).max(last))
-        });
-        let end = last.map_or(change.at, |last| last.plus_millis(self.period_ms()));
-        let from = first.unwrap_or(end);
-        let (from, end) = (from.as_millis().saturating_mul(1_000), end.as_millis().saturating_mul(1_000));
-        let begin = recent.partition_point(|one| one.time < from);
-        let after = recent.partition_point(|one| one.time < end);
-        let behind = recent.get(begin..after).unwrap_or_default();
-        let mut parts = Parts::of("alarm finding");
-        parts.text(&self.id);
-        parts.key(named(&self.dimensions, key));
-        parts.time(EventTime::from_micros(change.at.as_millis().saturating_mul(1_000)));
-        Open {
-            id: parts.uuid().text(),
-            revision: 0,
-            early: None,
-            timeline: vec![(change.at.as_millis(), StateValue::Alarm)],
-            from,
-            end,
-            count: change.records.count.max(behind.len() as u64),
-            events: behind.iter().take(EVENT_IDS_MAX).cloned().collect(),
-        }
-    }
-
-    /// Of an inline alarm the highest of its events; an alarm document watches what others publish and has its own.
-    fn severity_of(&self, open: &Open) -> Severity {
-        let highest = open.events.iter().map(|one| one.severity).max();
-        highest.filter(|_| self.publishes).unwrap_or(self.severity)
-    }
-
-    fn incident(
-        &self,
-        open: &Open,
-        key: &str,
-        change: &StateChange,
-        state: State,
-        settled: bool,
-    ) -> Incident {
-        let at = EventTime::from_micros(change.at.as_millis().saturating_mul(1_000));
-        let (from, end) = (EventTime::from_micros(open.from), EventTime::from_micros(open.end));
-        let mut parts = Parts::of("fingerprint");
-        parts.text(&self.id);
-        parts.key(named(&self.dimensions, key));
-        parts.time(from);
-        parts.time(end);
-        parts.time(at);
-        parts.text(change.to.as_str());
-        for one in &open.events {
-            parts.stored_event(one.time, &one.event);
-        }
-        let values: BTreeMap<&str, &str> = named(&self.dimensions, key).collect();
-        let told = Told {
-            name: &self.name,
-            description: self.description.as_deref(),
-            definition: &self.definition,
-            alarm: &self.alarm,
-            dimensions: &values,
-        };
-        let time = |entry: &Entry| EventTime::from_micros(entry.time);
-        Incident {
-            rule: self.rule,
-            id: open.id.clone(),
-            revision: open.revision,
-            settled,
-            state,
-            fingerprint: parts.hex(),
-            key: WindowKey::from_text(key),
-            severity: self.severity_of(open),
-            time: at,
-            count: open.count,
-            first_time: open.events.first().map_or(from, time),
-            last_time: open.events.last().map_or(from, time),
-            window_from: from,
-            window_end: end,
-            event_ids: open.events.iter().map(|one| EventId::from(&one.event)).collect(),
-            records: open.events.iter().take(RECORDS_MAX).map(Entry::handle).collect(),
-            basis: Basis::Alarm(Box::new(AlarmNews {
-                reason: change.reason.clone(),
-                fields: fields(&told, change),
-                timeline: open
-                    .timeline
-                    .iter()
-                    .map(|(at, state)| (EventTime::from_micros(at.saturating_mul(1_000)), *state))
-                    .collect(),
-            })),
         }
     }
 }
@@ -613,17 +405,6 @@ fn due(alarm: &Alarm, state: &AlarmState, forgets: bool) -> Due {
         i64::MAX
     };
     Due::By(next.unwrap_or(idle))
-}
-
-/// Whether no later sample can take back that a datapoint breaches.
-fn can_only_grow(alarm: &Alarm) -> bool {
-    let statistic = alarm.inputs().first().map(|input| input.statistic);
-    let grows = matches!(statistic, Some(Statistic::Sum | Statistic::SampleCount | Statistic::Maximum));
-    let up = matches!(
-        alarm.comparison_operator(),
-        ComparisonOperator::GreaterThanThreshold | ComparisonOperator::GreaterThanOrEqualToThreshold
-    );
-    grows && up && alarm.inputs().len() == 1
 }
 
 pub(crate) fn timestamp(micros: i64) -> Timestamp {
