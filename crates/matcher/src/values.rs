@@ -11,7 +11,7 @@
 //!
 //! Each key leads to a *target*, a number that means something to the owner. Only structures that hold something are consulted.
 
-use aho_corasick::AhoCorasick;
+use aho_corasick::{AhoCorasick, AhoCorasickKind};
 use rustc_hash::FxHashMap;
 
 use event_pattern::{Leaf, Term};
@@ -232,6 +232,9 @@ fn bytes(text: Box<str>) -> Box<[u8]> {
     text.into_boxed_bytes()
 }
 
+/// Up to so many bytes of literals get a table of all steps, which takes some 200 bytes for each of them.
+const TABLE_MAX: usize = 16 * 1_024;
+
 /// Literals to be found anywhere in a text.
 #[derive(Debug, Default)]
 struct Pieces {
@@ -260,7 +263,13 @@ impl Pieces {
                 targets.push(*target);
             }
         }
-        match AhoCorasick::new(&distinct) {
+        // Values are short: looking ahead for where a piece could begin pays for one piece, a table of all steps nearly always.
+        let bytes: usize = distinct.iter().map(|literal| literal.len()).sum();
+        let automaton = AhoCorasick::builder()
+            .kind((bytes <= TABLE_MAX).then_some(AhoCorasickKind::DFA))
+            .prefilter(distinct.len() == 1)
+            .build(&distinct);
+        match automaton {
             Ok(automaton) => Pieces { automaton: Some(automaton), targets, unbuilt: Vec::new() },
             // Only beyond the automaton's own limits (2³¹ states).
             Err(_) => Pieces {
