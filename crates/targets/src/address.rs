@@ -66,6 +66,18 @@ impl AddressPolicy {
         allowed(address)
             || inner.map_or_else(|| is_public(address), |inner| allowed(inner) || is_public(inner))
     }
+
+    /// Those of a name's addresses that may be connected to.
+    pub(crate) fn among(
+        &self,
+        all: impl Iterator<Item = SocketAddr>,
+    ) -> Result<Addrs, Box<dyn std::error::Error + Send + Sync>> {
+        let permitted: Vec<SocketAddr> = all.filter(|address| self.permits(address.ip())).collect();
+        if permitted.is_empty() {
+            return Err(NoPermittedAddress.into());
+        }
+        Ok(Box::new(permitted.into_iter()))
+    }
 }
 
 fn is_public(address: IpAddr) -> bool {
@@ -117,12 +129,7 @@ impl Resolve for AddressPolicy {
         let policy = self.clone();
         Box::pin(async move {
             let all = tokio::net::lookup_host((name.as_str(), 0)).await?;
-            let permitted: Vec<SocketAddr> = all.filter(|address| policy.permits(address.ip())).collect();
-            if permitted.is_empty() {
-                return Err(NoPermittedAddress.into());
-            }
-            let addresses: Addrs = Box::new(permitted.into_iter());
-            Ok(addresses)
+            policy.among(all)
         })
     }
 }

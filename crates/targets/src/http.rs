@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ipnet::IpNet;
+use reqwest::dns::Resolve;
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
 use reqwest::{Client, StatusCode, Url, redirect};
 use route::printable::line;
@@ -106,7 +107,7 @@ impl Endpoint {
     ) -> Result<Self, SetupError> {
         let (url, policy) = Self::check(address, network)?;
         let redaction = Redaction::of(secrets_of(&url).chain([address.clone()]).chain(secrets));
-        let client = client(policy, network)?;
+        let client = client(Arc::new(policy), network)?;
         Ok(Endpoint { client, url, redaction, timeout: network.timeout })
     }
 
@@ -266,7 +267,7 @@ fn secrets_of(url: &Url) -> impl Iterator<Item = Secret> {
     whole.chain(segments.chain(values).filter(|part| part.expose().len() >= TOKEN_LENGTH_MIN))
 }
 
-fn client(policy: AddressPolicy, network: &Network) -> Result<Client, SetupError> {
+fn client(names: Arc<dyn Resolve>, network: &Network) -> Result<Client, SetupError> {
     // The provider is named, so that nothing depends on what else in the process has set a default.
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let tls = rustls::ClientConfig::builder_with_provider(provider)
@@ -276,7 +277,7 @@ fn client(policy: AddressPolicy, network: &Network) -> Result<Client, SetupError
         .with_no_client_auth();
     Client::builder()
         .tls_backend_preconfigured(tls)
-        .dns_resolver(Arc::new(policy))
+        .dns_resolver(names)
         .redirect(redirect::Policy::none())
         .referer(false)
         // A proxy would resolve names itself, out of reach of the address policy.
@@ -343,3 +344,6 @@ impl std::fmt::Debug for Endpoint {
         formatter.debug_struct("Endpoint").field("host", &self.url.host_str()).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -295,9 +295,11 @@ async fn what_is_not_public_is_not_connected_to() {
         assert!(matches!(error, SetupError::Address(_)), "{host}: {error}");
     }
     // A name is held to it when it is resolved.
-    let error =
-        deliver(&set_up(&format!("http://localhost:{port}/")).unwrap(), STOP_LOGGING).await.unwrap_err();
-    assert!(error.to_string().contains("leads to no public address"), "{error}");
+    for name in ["localhost", "localhost.", "LOCALHOST", "user:word@localhost"] {
+        let webhook = set_up(&format!("http://{name}:{port}/")).unwrap();
+        let error = deliver(&webhook, STOP_LOGGING).await.unwrap_err();
+        assert!(error.to_string().contains("leads to no public address"), "{name}: {error}");
+    }
     assert!(server.requests().is_empty());
     // And it is only that which stands in the way.
     let allowed = webhook(Secret::new(&format!("http://localhost:{port}/")));
@@ -313,7 +315,15 @@ fn what_cannot_be_set_up() {
     };
     assert_eq!(error("http://hooks.example/"), SetupError::NotHttps);
     assert_eq!(error("ftp://hooks.example/"), SetupError::NotHttps);
-    for url in ["", "hooks.example", "https://", "mailto:a@b.example"] {
+    // The last: a zone is of this machine alone.
+    for url in [
+        "",
+        "hooks.example",
+        "https://",
+        "mailto:a@b.example",
+        "https://[fe80::1%25lo]/",
+        "https://[fe80::1%lo]/",
+    ] {
         assert_eq!(error(url), SetupError::Url, "{url}");
     }
     for keys in [vec![], vec![Secret::new("short")], vec![Secret::new(KEY), Secret::new("")]] {
