@@ -2,7 +2,8 @@
 //!
 //! What decides when an entry takes place is read: `DTSTART`, `DTEND` or `DURATION`, `RRULE`, `RDATE`, `EXDATE`, `TZID`, whole days, single
 //! occasions that were moved (`RECURRENCE-ID`), entries that were cancelled. An entry whose time cannot be read whole is named and left out.
-//! Definitions of zones are skipped: a `TZID` is a name of the IANA database, or one of Windows' own.
+//! Definitions of zones (`VTIMEZONE`) are not read: a `TZID` is a name of the IANA database, or one of Windows' own, and an entry with another is
+//! refused. What a file says of a zone was true when it was written; what governments decide later is in the database.
 
 use crate::appointment::{Appointment, Length, NotAnAppointment};
 use crate::hours::time_zone;
@@ -52,7 +53,9 @@ pub enum CalendarProblem {
     #[error("`{0}` is not a time as iCalendar writes them")]
     Time(String),
     /// A zone is not known.
-    #[error("`{0}` is not a known time zone")]
+    #[error(
+        "`{0}` is not a known time zone: name one of the IANA database, such as Europe/Berlin; what the file itself says of it (`VTIMEZONE`) is not read"
+    )]
     Zone(String),
     /// It is no span of time.
     #[error("the entry cannot be used: {0}")]
@@ -565,7 +568,8 @@ mod tests {
             said[..4],
             [
                 "line 3: the entry has no `DTSTART`",
-                "line 7: `Mars/Base` is not a known time zone",
+                "line 7: `Mars/Base` is not a known time zone: name one of the IANA database, such as Europe/Berlin; what the file itself says of it \
+                 (`VTIMEZONE`) is not read",
                 "line 11: `2026-01-01` is not a time as iCalendar writes them",
                 "line 14: the entry cannot be used: it ends before it begins",
             ]

@@ -94,18 +94,31 @@ fn case(dice: &mut Dice) -> Case {
         });
         write!(rule, ";BYDAY={days}").unwrap();
     }
-    // In a week that begins before the first start the other program counts from that start on.
-    let positions = rule.len() > before && in_months && dice.one_in(4);
+    let positions = rule.len() > before && dice.one_in(if in_months { 4 } else { 2 });
     if positions {
-        let places = dice.some(2, |dice| dice.of(&["1", "2", "3", "-1", "-2"]).to_owned());
+        // A day has one start, and a week as many as days: the other program looks for one that never comes until the year 9999.
+        let many = in_months || rule.split_once("BYDAY=").is_some_and(|(_, days)| days.contains(','));
+        let one_of: &[&str] = match (frequency, many) {
+            ("DAILY", _) | (_, false) => &["1", "-1"],
+            ("WEEKLY", true) => &["1", "2", "-1", "-2"],
+            _ => &["1", "2", "3", "-1", "-2"],
+        };
+        let places = dice.some(2, |dice| dice.of(one_of).to_owned());
         write!(rule, ";BYSETPOS={places}").unwrap();
     }
-    if dice.one_in(3) {
-        write!(rule, ";WKST={}", dice.of(&DAYS)).unwrap();
+    let week_start = if dice.one_in(3) { dice.of(&DAYS) } else { "MO" };
+    if week_start != "MO" {
+        write!(rule, ";WKST={week_start}").unwrap();
     }
     let (year, month) = (2020 + dice.below(8), 1 + dice.below(12));
     let date = Date::new(i16::try_from(year).unwrap(), i8::try_from(month).unwrap(), 1).unwrap();
-    let date = date.checked_add(i64::try_from(dice.below(31)).unwrap().days()).unwrap();
+    let mut date = date.checked_add(i64::try_from(dice.below(31)).unwrap().days()).unwrap();
+    if positions && frequency == "WEEKLY" {
+        // In a week that begins before the first start the other program counts positions from that start on, RFC 5545 from the week's.
+        let begins = i64::try_from(DAYS.iter().position(|day| *day == week_start).unwrap()).unwrap();
+        let past = (i64::from(date.weekday().to_monday_zero_offset()) - begins).rem_euclid(7);
+        date = date.checked_sub(past.days()).unwrap();
+    }
     // Often at night, when clocks change.
     let hour = if dice.one_in(2) { dice.below(4) } else { dice.below(24) };
     let minute = if dice.one_in(2) { 30 } else { 0 };
@@ -151,6 +164,10 @@ fn asked(input: &str) -> Option<String> {
 fn entries_take_place_when_another_program_says() {
     let mut dice = Dice(20_260_921);
     let cases: Vec<Case> = (0..RULES).map(|_| case(&mut dice)).collect();
+    for frequency in ["DAILY", "WEEKLY", "MONTHLY", "YEARLY"] {
+        let has = |case: &&Case| case.rule.contains(frequency) && case.rule.contains("BYSETPOS");
+        assert!(cases.iter().filter(has).count() > 5, "{frequency} with positions");
+    }
     let span = |case: &Case| {
         (case.first.checked_sub(10.days()).unwrap(), case.first.checked_add(4.years()).unwrap())
     };
