@@ -10,6 +10,7 @@
 //! | `findings/received`, `findings/OUTCOME` | revisions of findings, and what became of them: [`FindingOutcome`](route::FindingOutcome); of earlier versions also `routed` |
 //! | `hidden/suppression/ID`, `hidden/silence/ID` | revisions of findings by what hid them |
 //! | `messages/first`, `messages/update`, `messages/closing` | messages that were put into the outbox, by their place in the conversation |
+//! | `messages/without-finding` | those of them that ended a conversation because what it is about is no longer kept |
 //! | `conversations/given-up/STANDING` | conversations that were given up because there were too many, by how they stood |
 //! | `drills/delivered`, `drills/failed` | messages of drills |
 //! | `enrich/answered`, `enrich/failed`, `enrich/left-out` | findings that somebody was to be asked about: with an answer, without, and not asked because nobody answered lately |

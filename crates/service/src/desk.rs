@@ -64,6 +64,13 @@ pub(crate) struct Fresh {
     pub(crate) happened: Option<Timestamp>,
 }
 
+impl Fresh {
+    /// One that is told later: how long that took says nothing of a message that had to wait.
+    fn old(json: Arc<str>) -> Self {
+        Fresh { json, class: SourceClass::S3, received: None, happened: None }
+    }
+}
+
 /// What became of a finding, and by or in what.
 #[derive(Debug, Clone)]
 pub(crate) struct Became {
@@ -290,12 +297,26 @@ impl Desk {
 
     fn send(&mut self, errands: Vec<Errand>, now: Timestamp, batch: &mut Batch, journal: &Journal) -> Put {
         let mut put = Put::default();
-        for Errand { target, telling, finding } in errands {
+        for errand in errands {
+            let shown = self.find(&errand.finding);
+            let (errand, shown) = match shown {
+                Ok(None) => match self.desk.without_finding(errand.clone(), now) {
+                    Some((last, shown)) => {
+                        batch.count("messages/without-finding", 1);
+                        let line = journal.warn("a conversation is closed: its finding is no longer kept");
+                        line.with("finding", &last.finding.id).with("target", &last.target).done();
+                        (last, Ok(Some(Fresh::old(shown.into()))))
+                    }
+                    None => (errand, Ok(None)),
+                },
+                shown => (errand, shown),
+            };
+            let Errand { target, telling, finding } = errand;
             let unsendable = |reason: &dyn std::fmt::Display| {
                 let line = journal.error("a message cannot be made");
                 line.with("finding", &finding.id).with("target", &target).with("reason", reason).done();
             };
-            let shown = match self.find(&finding) {
+            let shown = match shown {
                 Ok(Some(shown)) => shown,
                 Ok(None) => {
                     unsendable(&"its finding is no longer kept");
@@ -336,13 +357,7 @@ impl Desk {
             return Ok(Some(fresh.clone()));
         }
         let stored = self.reader.snapshot()?.finding_revision(&finding.id, finding.revision)?;
-        // How long it took to be told says nothing of a message that had to wait.
-        Ok(stored.and_then(|stored| String::from_utf8(stored.body).ok()).map(|json| Fresh {
-            json: json.into(),
-            class: SourceClass::S3,
-            received: None,
-            happened: None,
-        }))
+        Ok(stored.and_then(|stored| String::from_utf8(stored.body).ok()).map(|json| Fresh::old(json.into())))
     }
 }
 

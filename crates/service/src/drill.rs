@@ -7,7 +7,7 @@
 //! It goes where the finding would go by the routes of the moment. What would be held is held back, unless it is asked for. Targets that keep
 //! things open, as incidents are, are told that it is over after a while, and before the service ends.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,8 +15,8 @@ use std::time::Duration;
 use decide::Finding;
 use event_pattern::Pattern;
 use jiff::Timestamp;
-use route::{FindingEvent, Kind, TargetName, Telling};
-use rules::{Files, MemoryFiles, Rule};
+use route::{FindingEvent, Kind, Leg, TargetName, Telling};
+use rules::{DecisionKind, Files, MemoryFiles, Rule};
 use serde::{Deserialize, Serialize};
 use store::{Audit, Batch, Store};
 use targets::{Delivery, DeliveryError, Lane};
@@ -24,6 +24,7 @@ use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
 
 use crate::desk::kept;
+use crate::open_drills::{self, OpenDrill};
 use crate::{Journal, Program};
 
 /// The longest that incidents are left open.
@@ -133,10 +134,10 @@ pub(crate) struct Drill {
 }
 
 /// What a drill has said so far, and to whom it has to say that it is over.
-struct Begun {
-    finding: Arc<FindingEvent>,
-    open: BTreeMap<TargetName, Lane>,
-    open_for: Duration,
+pub(crate) struct Begun {
+    pub(crate) finding: Arc<FindingEvent>,
+    pub(crate) open: BTreeMap<TargetName, Lane>,
+    pub(crate) open_for: Duration,
 }
 
 impl Drill {
@@ -152,6 +153,7 @@ impl Drill {
         closed: oneshot::Sender<Closed>,
     ) {
         let mut ends = self.ends.clone();
+        let (store, journal, now, id) = (Arc::clone(&self.store), self.journal.clone(), self.now, self.id());
         let begun = match self.begin().await {
             Ok((drilled, begun)) => {
                 // Whoever asked may have gone; what was begun is ended all the same.
@@ -160,13 +162,25 @@ impl Drill {
             }
             Err(reason) => return drop(told.send(Err(reason))),
         };
-        if !begun.open.is_empty() {
-            tokio::select! {
-                () = tokio::time::sleep(begun.open_for) => {}
-                _ = ends.wait_for(Option::is_some) => {}
-            }
+        if begun.open.is_empty() {
+            return drop(closed.send(Closed::new()));
         }
-        let _ = closed.send(begun.end().await);
+        let kept = begun.kept(now);
+        tokio::select! {
+            () = tokio::time::sleep(begun.open_for) => {}
+            _ = ends.wait_for(Option::is_some) => {}
+        }
+        let over = begun.end().await;
+        let unreached = over.iter().filter(|(_, outcome)| matches!(outcome, DrillOutcome::Failed(_)));
+        let targets: BTreeSet<String> = unreached.map(|(target, _)| target.clone()).collect();
+        if let Err(error) = open_drills::keep(&store, &id, &OpenDrill { targets, ..kept }, now).await {
+            journal
+                .warn("it cannot be noted that a drill is over")
+                .with("id", id)
+                .with("reason", error)
+                .done();
+        }
+        let _ = closed.send(over);
     }
 
     async fn begin(self) -> Result<(Drilled, Begun), String> {
@@ -193,21 +207,29 @@ impl Drill {
             open: BTreeMap::new(),
             open_for: Duration::from_millis(order.open_ms).min(OPEN_MAX),
         };
+        let is_told = |leg: &Leg| !order.dry_run && (leg.held.is_none() || order.held);
+        for leg in explanation.routing.legs.iter().filter(|leg| is_told(leg)) {
+            if let Some(lane) = lanes.get(&leg.target).filter(|lane| lane.target.keeps_open()) {
+                begun.open.insert(leg.target.clone(), lane.clone());
+            }
+        }
+        if !begun.open.is_empty() {
+            // From here on it is closed, whatever becomes of this process.
+            let kept = open_drills::keep(&store, begun.finding.id(), &begun.kept(now), now).await;
+            kept.map_err(|error| format!("it cannot be kept what is to be closed again: {error}"))?;
+        }
         let mut sent = JoinSet::new();
         for (leg, opens) in explanation.routing.legs.iter().zip(&explanation.opens) {
-            let (place, is_held) = (drilled.legs.len(), leg.held.is_some());
+            let place = drilled.legs.len();
             let mut told = DrillLeg {
                 target: leg.target.to_string(),
                 held_for: leg.held.as_ref().map(|held| held.hours.to_string()),
                 until: *opens,
                 outcome: None,
             };
-            if !order.dry_run && (!is_held || order.held) {
+            if is_told(leg) {
                 match lanes.remove(&leg.target) {
                     Some(lane) => {
-                        if lane.target.keeps_open() {
-                            begun.open.insert(leg.target.clone(), lane.clone());
-                        }
                         let (name, finding) = (leg.target.clone(), Arc::clone(&begun.finding));
                         sent.spawn(async move { (place, send(name, lane, finding, Kind::First).await) });
                     }
@@ -237,8 +259,17 @@ impl Drill {
 }
 
 impl Begun {
+    /// How it is kept while it is open.
+    fn kept(&self, now: Timestamp) -> OpenDrill {
+        OpenDrill {
+            finding: self.finding.json().to_owned(),
+            targets: self.open.keys().map(ToString::to_string).collect(),
+            until: now.checked_add(self.open_for).unwrap_or(now),
+        }
+    }
+
     /// Says that it is over where it stays open otherwise.
-    async fn end(self) -> Closed {
+    pub(crate) async fn end(self) -> Closed {
         let mut closing = JoinSet::new();
         for (name, lane) in self.open {
             let finding = Arc::clone(&self.finding);
@@ -277,6 +308,9 @@ fn nothing_fires(rule: &Rule, order: &DrillOrder) -> String {
             format!("the rule `{id}` has no test `{name}`: it has {}", names.join(", "))
         }
         Some(name) => format!("the test `{name}` of the rule `{id}` makes no finding that stands"),
+        None if rule.decision.kind() == DecisionKind::MetricFilter => {
+            format!("the metric filter `{id}` counts and finds nothing: drill an alarm over its metric")
+        }
         None if rule.tests.is_empty() => format!("the rule `{id}` has no tests: give it one that fires"),
         None => format!(
             "no test of the rule `{id}` fires as the service runs it: with its overrides, lists and accounts"

@@ -37,6 +37,7 @@ mod latency;
 mod learning;
 mod losses;
 mod metrics;
+mod open_drills;
 mod operations;
 mod parcel;
 mod people;
@@ -44,6 +45,7 @@ mod program;
 mod recent;
 mod records;
 mod respond;
+mod running;
 mod service;
 mod slack_actions;
 mod steady;
@@ -63,7 +65,6 @@ pub use metrics::severity_name;
 pub use operations::{Exposed, Operations};
 pub use program::Program;
 pub use respond::{Response, Responses};
-pub use service::{
-    Handle, Loader, Plan, Retention, Service, ServiceError, Settings, StartError, dead_letters,
-};
+pub use running::dead_letters;
+pub use service::{Handle, Loader, Plan, Retention, Service, ServiceError, Settings, StartError};
 pub use supervisor::Supervised;

@@ -96,7 +96,7 @@ fn batch(rule: &Namespace, caller: u64, number: u64) -> Result<Batch, Box<dyn Er
 }
 
 fn reopen(folder: &Path) -> Result<(), Box<dyn Error>> {
-    for check in [Check::Skip, Check::Quick, Check::Full] {
+    for check in [Check::Beside, Check::Skip, Check::Quick, Check::Full] {
         let begin = Instant::now();
         let store = Store::open(folder, &Options { check, ..Options::default() })?;
         let milliseconds = begin.elapsed().as_secs_f64() * 1e3;

@@ -17,8 +17,8 @@ const BUSY: Duration = Duration::from_secs(5);
 /// The log is cut back to this after a checkpoint, so that one burst does not occupy the disk for good.
 const LOG_BYTES_KEPT: u32 = 64 << 20;
 
-/// The connection that writes. The caller holds the folder's lock. Changes nothing before the checks have passed.
-pub(crate) fn to_write(file: &Path, options: &Options) -> Result<Connection, Error> {
+/// The connection that writes. The caller holds the folder's lock. Changes nothing before `check` has passed.
+pub(crate) fn to_write(file: &Path, options: &Options, check: Check) -> Result<Connection, Error> {
     let sqlite = |error: rusqlite::Error| Error::sqlite(file, &error);
     let flags =
         OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
@@ -27,7 +27,7 @@ pub(crate) fn to_write(file: &Path, options: &Options) -> Result<Connection, Err
         return Err(Error::ReadOnly { path: file.to_owned(), detail: "the file is read-only".into() });
     }
     let version = schema::identify(&connection, file)?;
-    schema::check(&connection, file, options.check)?;
+    schema::check(&connection, file, check)?;
     write_settings(&connection, version, options).map_err(sqlite)?;
     let mode = connection
         .pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get::<_, String>(0))

@@ -58,7 +58,7 @@
 //!   again, the same store goes on.
 //! * **A failed write or sync**: nobody knows what reached the disk, and asking again may be answered wrongly. The store stops
 //!   writing ([`Error::Failed`]); starting again reads what is really there.
-//! * **A damaged page**: found when the store is opened ([`Check`]), or when it is met. Never repaired silently. SQLite has no
+//! * **A damaged page**: found when the store is opened or soon after ([`Check`]), or when it is met. Never repaired silently. SQLite has no
 //!   checksum over values: a bit that flips inside one is not noticed, except in the audit list.
 //! * **Two processes**: the second is refused ([`Error::Locked`]).
 
@@ -72,6 +72,7 @@ mod connection;
 mod dead_letters;
 pub mod delivery;
 mod error;
+mod examination;
 mod finding;
 mod folder;
 mod options;

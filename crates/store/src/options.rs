@@ -27,8 +27,12 @@ pub enum Durability {
 /// How the database's pages are checked when it is opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Check {
-    /// Reads every page and follows every link (`quick_check`). Takes time in proportion to the file.
+    /// As [`Quick`](Check::Quick), but beside the work where the file is so large that it would be waited for. Until it is over
+    /// damage is found when it is met, and once it has found some nothing more is written: see
+    /// [`Store::examined`](crate::Store::examined).
     #[default]
+    Beside,
+    /// Reads every page and follows every link (`quick_check`). Takes time in proportion to the file.
     Quick,
     /// Also compares every index with its table (`integrity_check`).
     Full,

@@ -1,8 +1,11 @@
 //! Retention: forgetting what is old, a slice at a time.
 //!
 //! A slice is a transaction like any other, so commits of input go on between two slices; nobody waits for a month of findings to be
-//! deleted. What is still owed is never forgotten: neither a delivery that is not settled, nor the finding it is about, nor the
-//! audit list.
+//! deleted. What is still owed is never forgotten: neither a delivery that is not settled, nor the finding it is about, nor one that
+//! is to be told later, nor the audit list.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
 
 use rusqlite::Connection;
 
@@ -33,6 +36,8 @@ use crate::transaction::sealed::{Apply, ApplyError, Group};
 pub struct Prune {
     /// Deletes findings that were committed before this time and whose deliveries are all settled.
     pub findings_before_ms: Option<i64>,
+    /// Findings that are kept all the same, by id: somebody is still to be told of them, though no delivery says so yet.
+    pub findings_kept: Arc<[String]>,
     /// Empties deliveries that were settled before this time: payload and receipt go, the key stays, so that a late replay still
     /// creates nothing.
     pub payloads_before_ms: Option<i64>,
@@ -50,6 +55,7 @@ impl Default for Prune {
     fn default() -> Self {
         Prune {
             findings_before_ms: None,
+            findings_kept: Arc::default(),
             payloads_before_ms: None,
             keys_before_ms: None,
             seen_before_ms: None,
@@ -80,6 +86,7 @@ const FINDINGS: &str = "DELETE FROM finding WHERE seq IN (
      SELECT seq FROM finding WHERE committed_ms < ?1
      AND NOT EXISTS (SELECT 1 FROM delivery WHERE delivery.finding = finding.id
                      AND delivery.state IN ('pending', 'sending', 'dead'))
+     AND hex(id) NOT IN (SELECT value FROM json_each(?3))
      LIMIT ?2)";
 
 /// The entries to empty; their payloads are deleted by what this returns.
@@ -96,6 +103,23 @@ const SEEN: &str = "DELETE FROM seen WHERE (namespace, event) IN (
      SELECT namespace, event FROM seen WHERE expires_ms < ?1 LIMIT ?2)";
 
 impl Prune {
+    fn forget_findings(&self, connection: &Connection) -> rusqlite::Result<u64> {
+        let Some(before_ms) = self.findings_before_ms else { return Ok(0) };
+        // In digits, so that no id needs quoting.
+        let mut kept = String::from("[");
+        for id in self.findings_kept.iter() {
+            kept.push_str(if kept.len() > 1 { ",\"" } else { "\"" });
+            for byte in id.bytes() {
+                // Writing to a String cannot fail.
+                let _ = write!(kept, "{byte:02X}");
+            }
+            kept.push('"');
+        }
+        kept.push(']');
+        let rows = connection.prepare_cached(FINDINGS)?.execute((before_ms, self.rows_max, kept))?;
+        Ok(rows as u64)
+    }
+
     fn empty_deliveries(&self, connection: &Connection) -> rusqlite::Result<u64> {
         let Some(before_ms) = self.payloads_before_ms else { return Ok(0) };
         let mut empty = connection.prepare_cached(PAYLOADS)?;
@@ -116,7 +140,7 @@ impl Transaction for Prune {
     type Answer = Pruned;
 
     fn bytes(&self) -> usize {
-        size_of::<Self>()
+        size_of::<Self>() + self.findings_kept.iter().map(String::len).sum::<usize>()
     }
 
     fn apply(&self, group: &Group<'_>) -> Result<Pruned, ApplyError> {
@@ -128,7 +152,7 @@ impl Transaction for Prune {
             None => Ok(0),
         };
         let mut pruned = Pruned {
-            findings: slice(FINDINGS, self.findings_before_ms)?,
+            findings: self.forget_findings(connection)?,
             payloads: self.empty_deliveries(connection)?,
             keys: slice(KEYS, self.keys_before_ms)?,
             seen: slice(SEEN, self.seen_before_ms)?,
@@ -167,8 +191,11 @@ mod tests {
         let plans = [FINDINGS, PAYLOADS, KEYS, SEEN].map(crate::schema::plan).join("\n");
         insta::assert_snapshot!(plans, @"
         SEARCH finding USING INTEGER PRIMARY KEY (rowid=?)
-        LIST SUBQUERY 2
+        LIST SUBQUERY 3
         SEARCH finding USING INDEX finding_by_commit (committed_ms<?)
+        LIST SUBQUERY 2
+        SCAN json_each VIRTUAL TABLE INDEX 1:
+        CREATE BLOOM FILTER
         CORRELATED SCALAR SUBQUERY 1
         SEARCH delivery USING INDEX sqlite_autoindex_delivery_1 (finding=?)
 

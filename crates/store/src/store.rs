@@ -7,7 +7,10 @@ use std::thread::{self, JoinHandle};
 
 use rusqlite::{Connection, TransactionBehavior};
 
+#[cfg(doc)]
+use crate::Check;
 use crate::connection;
+use crate::examination::{self, Examination};
 use crate::folder::{Folder, FolderLock, make_names_durable};
 use crate::queue::{Limits, NotPushed, Queue};
 use crate::schema::{self, MIGRATIONS};
@@ -23,6 +26,8 @@ pub struct Store {
     queue: Arc<Queue<Box<dyn Job>>>,
     activity: Arc<ActivityCounts>,
     interrupted: u64,
+    /// Broken off before the writer ends: what it looks at would keep the log from being folded into the database.
+    examination: Option<Examination>,
     thread: Option<JoinHandle<()>>,
     /// Given back after the thread ended: fields are dropped after `drop`.
     _lock: FolderLock,
@@ -31,8 +36,8 @@ pub struct Store {
 impl Store {
     /// Opens a state folder for writing, or makes one.
     ///
-    /// In this order: lock the folder, refuse a database that is another program's or a later version's, check its pages,
-    /// bring its schema up to date, and take back the deliveries whose attempt had no receipt when the last process ended:
+    /// In this order: lock the folder, refuse a database that is another program's or a later version's, check its pages
+    /// (those of a large file [beside](Check::Beside), from here on), bring its schema up to date, and take back the deliveries whose attempt had no receipt when the last process ended:
     /// they are pending again (see [`interrupted`](Store::interrupted)). Until the checks have passed nothing is changed.
     ///
     /// # Errors
@@ -58,12 +63,14 @@ impl Store {
         folder.create()?;
         let lock = folder.lock()?;
         let file = folder.database();
-        let mut connection = connection::to_write(&file, options)?;
+        let check = examination::before(options.check, &file);
+        let mut connection = connection::to_write(&file, options, check)?;
         let interrupted = schema::migrate(&mut connection, MIGRATIONS)
             .and_then(|()| begin_run(&mut connection))
             .map_err(|error| Error::sqlite(&file, &error))?;
         make_names_durable(folder.root())?;
-        Store::start(folder, lock, connection, interrupted, options)
+        let examination = Examination::begin(&folder, options.check, check)?;
+        Store::start(folder, lock, connection, interrupted, examination, options)
     }
 
     fn start(
@@ -71,6 +78,7 @@ impl Store {
         lock: FolderLock,
         connection: Connection,
         interrupted: u64,
+        examination: Examination,
         options: &Options,
     ) -> Result<Store, Error> {
         let limits = Limits { count_max: options.queue_count_max, bytes_max: options.queue_bytes_max };
@@ -81,13 +89,15 @@ impl Store {
             file: folder.database(),
             queue: Arc::clone(&queue),
             activity: Arc::clone(&activity),
+            verdict: Arc::clone(examination.verdict()),
             failed: None,
         };
+        let examination = Some(examination);
         let thread = thread::Builder::new()
             .name("store-writer".into())
             .spawn(move || writer.run())
             .map_err(|error| Error::io(folder.root(), &error))?;
-        Ok(Store { folder, queue, activity, interrupted, thread: Some(thread), _lock: lock })
+        Ok(Store { folder, queue, activity, interrupted, examination, thread: Some(thread), _lock: lock })
     }
 
     /// Commits one transaction and waits until it is durable.
@@ -156,6 +166,13 @@ impl Store {
         self.interrupted
     }
 
+    /// What came of checking the database's pages: nothing yet while that goes on, and nothing ever if it was not asked for.
+    /// After an error nothing more is written.
+    #[must_use]
+    pub fn examined(&self) -> Option<Result<(), Error>> {
+        self.examination.as_ref()?.verdict().get().cloned()
+    }
+
     /// What the writer did so far.
     #[must_use]
     pub fn activity(&self) -> Activity {
@@ -185,6 +202,7 @@ impl Store {
 
 impl Drop for Store {
     fn drop(&mut self) {
+        self.examination = None;
         self.queue.close();
         if let Some(thread) = self.thread.take() {
             // A writer that broke down has told its callers by dropping their tickets.

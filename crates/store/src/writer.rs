@@ -13,6 +13,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use rusqlite::{Connection, TransactionBehavior};
 
 use crate::Error;
+use crate::examination::Verdict;
 use crate::queue::{Limits, Queue};
 use crate::transaction::Job;
 use crate::transaction::sealed::{ApplyError, Group};
@@ -53,6 +54,8 @@ pub(crate) struct Writer {
     pub(crate) file: PathBuf,
     pub(crate) queue: Arc<Queue<Box<dyn Job>>>,
     pub(crate) activity: Arc<ActivityCounts>,
+    /// What checking the pages has come to by now.
+    pub(crate) verdict: Verdict,
     /// [`Error::Failed`], once an error left open what is on the disk.
     pub(crate) failed: Option<Error>,
 }
@@ -74,9 +77,10 @@ impl Writer {
     }
 
     fn write(&mut self, mut jobs: Vec<Box<dyn Job>>) {
-        let outcome = match &self.failed {
-            Some(failed) => Err(failed.clone()),
-            None => self.commit(&mut jobs),
+        let outcome = match (&self.failed, self.verdict.get()) {
+            (Some(failed), _) => Err(failed.clone()),
+            (None, Some(Err(damage))) => Err(damage.clone()),
+            (None, _) => self.commit(&mut jobs),
         };
         let refusals = outcome.unwrap_or_else(|error| {
             let error = if error.leaves_the_disk_unknown() {

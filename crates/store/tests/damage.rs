@@ -228,6 +228,55 @@ fn damage_that_is_met_while_running_stops_the_writing() {
     assert!(matches!(Store::open(folder.path(), &quick()), Err(Error::Corrupt { .. })));
 }
 
+/// A large file is in use before it has been read through, and nothing is written into it once damage was found.
+#[test]
+fn a_large_file_is_checked_beside_the_work() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = {
+        let store = open(folder.path());
+        for number in 0..20 {
+            let mut batch = Batch::new(0);
+            batch.deliver(key(&format!("f{number}"), 0, "mail"), vec![7; 2 << 20], 0);
+            store.commit(batch).unwrap();
+        }
+        store.file()
+    };
+    let examined = |store: &Store| {
+        let begun = std::time::Instant::now();
+        loop {
+            match store.examined() {
+                Some(verdict) => break verdict,
+                None => assert!(begun.elapsed().as_secs() < 120, "it was never over"),
+            }
+            std::thread::sleep(std::time::Duration::from_millis(5));
+        }
+    };
+    let store = open(folder.path());
+    store.commit(Batch::new(0)).unwrap();
+    examined(&store).unwrap();
+    store.close();
+
+    // A page in the middle of the messages, which nobody reads on the way.
+    let pages = fs::metadata(&file).unwrap().len() / 4096;
+    let page = (pages / 2..pages).find(|page| page % 819 != 1).unwrap();
+    overwrite(&file, page * 4096, &[0xa5; 4096]);
+    assert!(matches!(
+        Store::open(folder.path(), &Options { check: Check::Quick, ..quick() }),
+        Err(Error::Corrupt { .. })
+    ));
+    let store = open(folder.path());
+    let damage = examined(&store).unwrap_err();
+    assert!(matches!(damage, Error::Corrupt { .. }), "{damage}");
+    let refused = store.commit(Batch::new(0)).unwrap_err().error;
+    assert!(matches!(&refused, Error::Failed { cause } if **cause == damage), "{refused}");
+    store.close();
+
+    // One that is closed at once waits for no check.
+    for _ in 0..20 {
+        open(folder.path()).close();
+    }
+}
+
 #[test]
 fn a_truncated_file_and_one_of_zeros_are_refused() {
     for damage in ["half", "no database", "zeros"] {

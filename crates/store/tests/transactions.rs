@@ -410,9 +410,27 @@ fn retention_forgets_in_slices_what_is_settled_and_keeps_keys_longer() {
 }
 
 #[test]
+fn what_is_still_to_be_told_is_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    let mut batch = Batch::new(1);
+    for id in ["a", "ä\"\\", "b", "c"] {
+        batch.finding(finding(id, 0)).finding(finding(id, 1));
+    }
+    store.commit(batch).unwrap();
+    let kept: Vec<String> = ["ä\"\\", "c", "unknown"].map(str::to_owned).into();
+    let prune = Prune { findings_before_ms: Some(2), findings_kept: kept.into(), ..Prune::default() };
+    assert_eq!(store.commit(prune).unwrap().findings, 4);
+    let mut reader = store.reader().unwrap();
+    let snapshot = reader.snapshot().unwrap();
+    let revisions = |id: &str| snapshot.finding(id).unwrap().len();
+    assert_eq!(["a", "ä\"\\", "b", "c"].map(revisions), [0, 2, 0, 2]);
+}
+
+#[test]
 fn every_way_to_open_works() {
     for durability in [Durability::PowerLoss, Durability::Crash] {
-        for check in [Check::Quick, Check::Full, Check::Skip] {
+        for check in [Check::Beside, Check::Quick, Check::Full, Check::Skip] {
             let folder = tempfile::tempdir().unwrap();
             let options = Options { durability, check, ..Options::default() };
             for run in 1..=2 {

@@ -68,6 +68,11 @@ fn serve(folder: &Path) -> Served {
     let child = trailhound(folder)
         .args(["serve", "-c", "trailhound.yaml"])
         .env("KEY", "0123456789abcdef0123456789abcdef")
+        // Nobody listens there: a proxy would connect for us, to whatever a name means to it.
+        .envs(
+            ["HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"]
+                .map(|name| (name, "http://127.0.0.1:9")),
+        )
         .stdout(Stdio::null())
         .stderr(log)
         .spawn()
@@ -263,4 +268,91 @@ fn a_drill_reaches_the_real_targets_and_leaves_nothing_else_behind() {
 
     let gone = drill(folder, &["cloudtrail-logging-stopped", "-c", "trailhound.yaml"]);
     assert!(gone.code == 4 && gone.stderr.contains("no service runs on this state folder"), "{gone}");
+}
+
+/// Everything but the process is as before: whoever was called is told that it is over when the service next starts.
+#[test]
+fn what_a_drill_left_open_when_the_service_was_killed_is_closed_at_the_next_start() {
+    let told = Told::default();
+    let site = site(told.listen());
+    let folder = site.path();
+    let served = serve(folder);
+    let mut asking = trailhound(folder)
+        .args(["drill", "cloudtrail-logging-stopped", "-c", "trailhound.yaml", "--open-for", "10m"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let wait = |what: &str, is: &dyn Fn() -> bool| {
+        let begun = Instant::now();
+        while !is() {
+            assert!(begun.elapsed() < Duration::from_secs(60), "{what}");
+            thread::sleep(Duration::from_millis(20));
+        }
+    };
+    wait("the drill was held", &|| told.of("/pagerduty").len() == 1);
+    // Killed, not asked to end.
+    drop(served);
+    asking.wait().unwrap();
+    assert_eq!(told.of("/pagerduty").len(), 1, "nobody could say that it is over");
+
+    let served = serve(folder);
+    wait("it was closed", &|| told.of("/pagerduty").len() == 2);
+    let incident = told.of("/pagerduty");
+    assert_eq!(incident[1]["event_action"], "resolve");
+    assert_eq!(incident[0]["dedup_key"], incident[1]["dedup_key"]);
+    wait("it was noted", &|| {
+        fs::read_to_string(folder.join("log")).unwrap().contains("a drill that was left open is over")
+    });
+    drop(served);
+
+    // Once.
+    let served = serve(folder);
+    let seen = drill(folder, &["cloudtrail-logging-stopped", "-c", "trailhound.yaml", "--open-for", "1s"]);
+    assert!(seen.stdout.contains("oncall  closed: "), "{seen}");
+    assert_eq!(told.of("/pagerduty").len(), 4, "that of the drill which was left open, and this one");
+    drop(served);
+}
+
+/// A rule of each kind, with a test that fires, by its id, severities critical.
+const KINDS: &[u8] = include_bytes!("drill/rules.yaml");
+
+#[test]
+fn a_rule_of_every_kind_can_be_drilled() {
+    let configuration = "state: { folder: state, durability: crash }\nsources: [{ directory: { path: in, watch: true } }]\n\
+        rules: [rules.yaml]\ntargets: { later: { file: { path: later.ndjson } } }\nroutes: [{ to: [later] }]\n";
+    let site = kit::folder(&[
+        ("trailhound.yaml", configuration.as_bytes()),
+        ("rules.yaml", KINDS),
+        ("in/.keep", b""),
+    ]);
+    let folder = site.path();
+    let served = serve(folder);
+    let rules = [
+        "each",
+        "grouped",
+        "often",
+        "in-turn",
+        "never-before",
+        "gone-quiet",
+        "alarming",
+        "stops-alarm",
+        "any-alarm",
+    ];
+    for rule in rules {
+        let seen = drill(folder, &[rule, "-c", "trailhound.yaml"]);
+        assert!(seen.code == 0 && seen.stdout.starts_with("DRILL [critical] "), "{rule}: {seen}");
+    }
+    let told = fs::read_to_string(folder.join("later.ndjson")).unwrap();
+    let findings: Vec<Value> = told.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(findings.len(), rules.len());
+    for finding in &findings {
+        assert_eq!(
+            (&finding["detail"]["drill"], &finding["detail"]["state"]),
+            (&true.into(), &"firing".into())
+        );
+    }
+    let counts = drill(folder, &["stops", "-c", "trailhound.yaml"]);
+    assert!(counts.code == 3 && counts.stderr.contains("drill an alarm over its metric"), "{counts}");
+    drop(served);
 }

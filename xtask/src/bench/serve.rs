@@ -12,6 +12,8 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use store::Reader;
+
 use crate::bench::bucket::Bucket;
 use crate::http::Client;
 use crate::soak::{Event, Manners, Receiver, Site, Wanted};
@@ -39,6 +41,8 @@ struct Case {
     /// Events in a request, or in an object.
     batch: usize,
     way: Way,
+    /// Whether every event is forwarded to a webhook as well.
+    forwards: bool,
 }
 
 /// How events come in.
@@ -50,23 +54,43 @@ enum Way {
     Queue,
 }
 
-const CASES: [Case; 4] = [
+const CASES: [Case; 6] = [
     Case {
         title: "batches of 1,000, as fast as taken",
         batch: 1_000,
         way: Way::Push { connections: 8, rate: None },
+        forwards: false,
     },
     Case {
         title: "one event a request, as fast as taken",
         batch: 1,
         way: Way::Push { connections: 64, rate: None },
+        forwards: false,
     },
     Case {
         title: "batches of 100, 10,000 events/s",
         batch: 100,
         way: Way::Push { connections: 16, rate: Some(10_000) },
+        forwards: false,
     },
-    Case { title: "objects of 1,000 in S3, told of by SQS, as fast as read", batch: 1_000, way: Way::Queue },
+    Case {
+        title: "objects of 1,000 in S3, told of by SQS, as fast as read",
+        batch: 1_000,
+        way: Way::Queue,
+        forwards: false,
+    },
+    Case {
+        title: "batches of 1,000, as fast as taken, all forwarded",
+        batch: 1_000,
+        way: Way::Push { connections: 8, rate: None },
+        forwards: true,
+    },
+    Case {
+        title: "batches of 100, 5,000 events/s, all forwarded",
+        batch: 100,
+        way: Way::Push { connections: 16, rate: Some(5_000) },
+        forwards: true,
+    },
 ];
 
 /// One event in so many fires.
@@ -120,6 +144,7 @@ struct Load {
 fn measure(binary: &Path, case: &Case, arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
     let folder = tempfile::Builder::new().prefix("trailhound-bench-").tempdir()?;
     let receiver = Receiver::start(0, Manners::default())?;
+    let lake = case.forwards.then(|| Receiver::start(1, Manners::default())).transpose()?;
     let batch = case.batch as u64;
     let bucket = match case.way {
         Way::Push { .. } => None,
@@ -132,6 +157,7 @@ fn measure(binary: &Path, case: &Case, arguments: &Arguments) -> Result<(), Box<
         directory: false,
         queue: bucket.as_ref().map(|bucket| bucket.address),
         people: false,
+        lake: lake.as_ref().map(|lake| lake.address),
     };
     let site = Site::new(binary, folder.path(), &wanted)?;
     let begun = Instant::now();
@@ -150,6 +176,7 @@ fn measure(binary: &Path, case: &Case, arguments: &Arguments) -> Result<(), Box<
         arrived.extend(receiver.take_arrivals());
         thread::sleep(Duration::from_millis(20));
     }
+    let forwarded = lake.map(|lake| Forwarded::all_of(&site, &lake, load.events, waited)).transpose()?;
     let peak = peak(running.id());
     running.stop()?;
     let mut spans = spans(&load.sent, &arrived);
@@ -175,7 +202,61 @@ fn measure(binary: &Path, case: &Case, arguments: &Arguments) -> Result<(), Box<
         arrived.len(),
         peak
     );
+    if let Some(forwarded) = forwarded {
+        forwarded.tell(&load);
+    }
     Ok(())
+}
+
+/// What became of forwarded events.
+struct Forwarded {
+    queued: u64,
+    delivered: u64,
+    lost: u64,
+    batches: usize,
+    /// How long the last of them took, after the last was put in.
+    late: Duration,
+}
+
+impl Forwarded {
+    /// Waits until all that was put in has gone on, or a minute is over.
+    fn all_of(
+        site: &Site,
+        lake: &Receiver,
+        events: u64,
+        since: Instant,
+    ) -> Result<Self, Box<dyn std::error::Error>> {
+        let (mut batches, mut late) = (0, Duration::ZERO);
+        loop {
+            let came = lake.take_arrivals();
+            batches += came.len();
+            if let Some((_, last)) = came.last() {
+                late = last.saturating_duration_since(since);
+            }
+            let counters = Reader::open(&site.state())?.snapshot()?.counters()?;
+            let of = |name: &str| {
+                let name = format!("forward/lake/{name}");
+                counters.iter().find(|(counter, _)| *counter == name).map_or(0, |(_, count)| *count)
+            };
+            let lost = of("left-out") + of("too-large") + of("given-up");
+            let (queued, delivered) = (of("queued"), of("delivered"));
+            if delivered + lost >= events || since.elapsed() > Duration::from_secs(60) {
+                return Ok(Forwarded { queued, delivered, lost, batches, late });
+            }
+            thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    fn tell(&self, load: &Load) {
+        let Forwarded { queued, delivered, lost, batches, late } = self;
+        println!(
+            "  forwarded: {delivered} of {} events in {batches} requests, {queued} queued, {lost} lost; the last {:.1} s after the last \
+             was put in, {:.0} events/s in all",
+            load.events,
+            late.as_secs_f64(),
+            precise(*delivered) / (load.took + late.as_secs_f64()),
+        );
+    }
 }
 
 /// Lets the service read objects for a while, and waits until all it was told of are committed and their messages deleted.

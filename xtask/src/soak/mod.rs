@@ -167,6 +167,7 @@ fn site(binary: &Path, folder: &Path, receiver: &Receiver) -> Result<Site, Failu
         directory: true,
         queue: None,
         people: true,
+        lake: None,
     };
     let site = Site::new(binary, folder, &wanted)?;
     // Values that were never seen are news only to who has learned before.

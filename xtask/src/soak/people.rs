@@ -1,4 +1,4 @@
-//! What people were told, out of the outbox: conversations in which every finding is counted.
+//! What people were told, out of the outbox: conversations without gaps, in which every finding is counted.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -33,10 +33,31 @@ impl People {
     /// Holds it against the findings there are, and says what there was.
     pub(super) fn check(&self, findings: &BTreeMap<(String, u32), String>) -> Result<String, Failure> {
         let ids: BTreeSet<&String> = findings.keys().map(|(id, _)| id).collect();
+        for ((target, id), messages) in &self.0 {
+            // One that begins anew, with a later revision of the finding that it began with, counts on from a thousand times that revision.
+            let follows = |before: u32, after: u32| before + 1 == after || before / 1_000 < after / 1_000;
+            let pairs = messages.keys().zip(messages.keys().skip(1));
+            let gap = pairs.into_iter().find(|(before, after)| !follows(**before, **after));
+            if let Some((before, after)) = gap {
+                let error =
+                    format!("conversation {id} at {target} has no message between {before} and {after}");
+                return Err(error.into());
+            }
+        }
         let told: u64 = self.at("told").filter_map(|(_, messages)| messages.values().max()).sum();
-        // A conversation that begins anew, with a later revision, counts its finding again.
-        if told < ids.len() as u64 {
-            return Err(format!("{} findings were made, and people were told of {told}", ids.len()).into());
+        // A conversation that begins anew, with a later revision of one, may count again what another one told.
+        let begins_anew = |messages: &BTreeMap<u32, u64>| messages.keys().any(|number| *number >= 1_000);
+        let anew: u64 = self
+            .at("told")
+            .filter(|(_, messages)| begins_anew(messages))
+            .filter_map(|(_, messages)| messages.values().max())
+            .sum();
+        let made = ids.len() as u64;
+        if told < made || told > made + anew {
+            return Err(format!(
+                "{made} findings were made, and people were told of {told}, {anew} of them again"
+            )
+            .into());
         }
         for name in ["told", "unanswered", "repeated"] {
             if self.at(name).next().is_none() {

@@ -28,6 +28,8 @@ pub(crate) struct Wanted<'a> {
     pub(crate) queue: Option<SocketAddr>,
     /// Whether people are told as well, see [`people`].
     pub(crate) people: bool,
+    /// Where all events are forwarded to, if they are.
+    pub(crate) lake: Option<SocketAddr>,
 }
 
 /// Targets that fold, as the configuration has them, with their routes. `told` is told at once, and `unanswered` when nobody acknowledges, which
@@ -72,13 +74,18 @@ impl Site {
         } else {
             (String::new(), "routes: [{ to: [hook] }]\n")
         };
+        let lake = wanted.lake.map_or_else(String::new, |at| hook("lake", at, ""));
+        let forward = match wanted.lake {
+            Some(_) => "forward: [{ pattern: { source: [{ prefix: aws. }] }, to: [lake] }]\n",
+            None => "",
+        };
         let configuration = format!(
             "state: {{ folder: state, durability: {durability} }}\n\
              rules: [{rules}]\n\
              sources:\n  - http: {{ listen: \"{push}\" }}{directory}{queue}\n\
              lateness: {{ s3: 30m }}\n\
              http: {{ listen: \"{operations}\" }}\n\
-             targets:\n{own}{targets}{routes}",
+             targets:\n{own}{lake}{targets}{routes}{forward}",
             durability = wanted.durability,
             own = hook("hook", wanted.receiver, ""),
         );

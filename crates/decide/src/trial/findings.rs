@@ -7,6 +7,7 @@ use context::Context;
 use rules::{Course, EventView, Files, Rule, RuleSet, RuleTest, Timeline};
 
 use super::{Trial, involved};
+use crate::State;
 use crate::finding::Finding;
 
 /// What a rule says of events, each finding in its latest revision. `rules` is the set the rule stands in, and the events come in order of time.
@@ -25,7 +26,7 @@ pub fn findings_of(rules: &RuleSet, rule: &Rule, events: Vec<EventView>, context
     latest(trial.told.unwrap_or_default())
 }
 
-/// What a rule says of one of its own tests, each finding in its latest revision: nothing of one that is about silence.
+/// What a rule says of one of its own tests, each finding as it last stood: nothing of one that is about silence.
 pub fn test_findings(
     rules: &RuleSet,
     rule: &Rule,
@@ -56,10 +57,12 @@ fn since(start: EventTime, time: EventTime) -> Duration {
     Duration::from_micros(u64::try_from(micros).unwrap_or(0))
 }
 
+/// The last revision of each in which it stands, or else the last: what people hear of first, also where it is over by the end of the test.
 fn latest(told: Vec<Finding>) -> Vec<Finding> {
     let mut latest: Vec<Finding> = Vec::new();
     for finding in told {
         match latest.iter_mut().find(|one| one.id == finding.id) {
+            Some(one) if one.detail.state == State::Firing && finding.detail.state != State::Firing => {}
             Some(one) => *one = finding,
             None => latest.push(finding),
         }

@@ -6,7 +6,8 @@
 //!      └──held──▶ held ┘ hours begin, or it repeats       └──remembered for a while, then forgotten──▶ nothing
 //! ```
 //!
-//! Invariants: messages are numbered without going back, so no two have one key; a closed conversation is remembered for longer than
+//! Invariants: the messages of one conversation at one target are numbered without going back and without gaps, so no two have one key and
+//! whoever reads them knows that none is missing; a closed conversation is remembered for longer than
 //! findings are settled, so a late settling is not told as something new; what is remembered of one is bounded by [`KNOWN_MAX`].
 
 use std::collections::BTreeMap;
@@ -21,7 +22,7 @@ use crate::{FindingEvent, Held, Kind, Repeats, Severity, State, TargetName, Tell
 /// How many findings of a conversation are known by their ids. Beyond it they are counted.
 const KNOWN_MAX: usize = 128;
 /// How long a closed conversation is remembered: longer than any lateness.
-const REMEMBERED: SignedDuration = SignedDuration::from_hours(48);
+pub(super) const REMEMBERED: SignedDuration = SignedDuration::from_hours(48);
 /// A conversation of something that lasts is closed when nothing came for so long, though nobody said that it is over.
 const LASTING_MAX: SignedDuration = SignedDuration::from_hours(30 * 24);
 
@@ -36,7 +37,10 @@ pub(super) struct Conversation {
     /// When something was last said; none while it is held.
     pub(super) said: Option<Timestamp>,
     /// The number of the next message.
-    number: u32,
+    pub(super) number: u32,
+    /// The number of the next message of this conversation at targets that know nothing of it any more.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    elsewhere: BTreeMap<String, u32>,
     pub(super) findings: u64,
     pub(super) folded: u64,
     newest: FindingRef,
@@ -119,6 +123,7 @@ impl Conversation {
             said: None,
             // A later revision of a finding that is not remembered: beyond whatever was said of it then.
             number: finding.revision().saturating_mul(1_000),
+            elsewhere: BTreeMap::new(),
             findings: 0,
             folded: 0,
             newest: FindingRef::of(finding),
@@ -265,10 +270,12 @@ impl Conversation {
     /// The same conversation at another target, where nothing of it was said yet.
     /// `before` is what was said there of this or another conversation.
     pub(super) fn at(&self, target: &TargetName, before: Option<&Self>, now: Timestamp) -> Self {
-        let said_before = before.filter(|before| before.id == self.id).map_or(0, |before| before.number);
+        let there = before.filter(|before| before.id == self.id).map(|before| before.number);
+        let there = there.or_else(|| self.elsewhere.get(target.as_str()).copied());
         Conversation {
             target: target.as_str().to_owned(),
-            number: self.number.max(said_before),
+            // Where nothing was said yet, from the number on that this one has: a message says how far the conversation is.
+            number: there.unwrap_or(self.number),
             heard: now,
             said: None,
             said_severity: Severity::Info,
@@ -279,6 +286,11 @@ impl Conversation {
             closed: None,
             ..self.clone()
         }
+    }
+
+    /// Takes note of how far this conversation got at another target, where it is forgotten.
+    pub(super) fn was_told(&mut self, target: &str, next: u32) {
+        self.elsewhere.insert(target.to_owned(), next);
     }
 
     /// Whether another update may be said.
@@ -448,6 +460,11 @@ impl Conversation {
         };
         let kind = if self.said.is_none() { Kind::First } else { Kind::Closing };
         Some(self.errand(TargetName::new(&self.target)?, kind, Some(note), now))
+    }
+
+    /// The finding that its next message shows.
+    pub(super) fn shows(&self) -> &str {
+        &self.newest.id
     }
 
     /// How it stands.

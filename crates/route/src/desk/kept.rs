@@ -84,6 +84,9 @@ pub struct ConversationView {
     pub stands: bool,
     /// Who has it in hand.
     pub acknowledged: Option<String>,
+    /// The finding that its next message shows.
+    #[serde(skip)]
+    pub shows: String,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -232,6 +235,7 @@ impl Conversation {
             held: self.is_held(),
             stands: self.stands(),
             acknowledged: self.acknowledged.as_ref().map(|by| by.by.clone()),
+            shows: self.shows().to_owned(),
         }
     }
 }

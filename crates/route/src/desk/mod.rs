@@ -32,7 +32,8 @@ use self::crowd::Crowd;
 pub use self::crowd::{Count, Standing};
 pub use self::kept::{ConversationView, Kept, KeptError, Row};
 use crate::{
-    FindingEvent, Fold, Hidden, Leg, Routes, Silence, SilenceError, State, Suppression, TargetName, Telling,
+    FindingEvent, Fold, Hidden, Kind, Leg, Routes, Silence, SilenceError, State, Suppression, TargetName,
+    Telling,
 };
 
 /// What the desk goes by. A reload brings another one.
@@ -251,8 +252,9 @@ impl Desk {
             self.changed.insert(kept::Name::Conversation(key.clone()));
             errands.extend(due.errands);
             if due.forgotten {
-                self.conversations.remove(&key);
+                let gone = self.conversations.remove(&key);
                 self.crowd.place(&key, None);
+                self.leave_word(&key, gone.as_ref());
                 continue;
             }
             for (target, note) in due.others {
@@ -336,6 +338,38 @@ impl Desk {
             self.wind(&key, policy, now);
         }
         errands
+    }
+
+    /// A message cannot show its finding, because that is no longer kept. Closes the conversation, so that whoever reads it does not wait for
+    /// more, and makes of the message a last one; with it comes what is shown in the place of the finding. `None` for a message that belongs to
+    /// no conversation.
+    pub fn without_finding(&mut self, errand: Errand, now: Timestamp) -> Option<(Errand, String)> {
+        let is_it = |one: &Conversation| {
+            one.id == errand.telling.conversation && one.target == errand.target.as_str()
+        };
+        let (key, conversation) = self.conversations.iter_mut().find(|(_, one)| is_it(one))?;
+        conversation.closed = Some(now);
+        let shown = serde_json::json!({
+            "version": "0", "id": errand.finding.id, "source": "trailhound", "detail-type": "Trailhound Finding",
+            "account": "", "region": "", "time": conversation.began.to_string(), "resources": [],
+            "detail": {
+                "rule": conversation.rule, "title": format!("{}: what it found is no longer kept", conversation.rule),
+                "severity": conversation.severity, "state": "unknown", "revision": errand.finding.revision,
+                "settled": true, "fingerprint": "", "reason": GONE, "count": conversation.findings,
+            },
+        });
+        let key = key.clone();
+        let mut errand = errand;
+        if errand.telling.kind != Kind::First {
+            errand.telling.kind = Kind::Closing;
+        }
+        let note = errand.telling.note.take().map_or(GONE.to_owned(), |note| format!("{note}; {GONE}"));
+        errand.telling.note = Some(note);
+        self.crowd.place(&key, self.conversations.get(&key));
+        let forgotten = now.checked_add(conversation::REMEMBERED).unwrap_or(Timestamp::MAX);
+        self.set_timer(&key, Some(forgotten));
+        self.changed.insert(kept::Name::Conversation(key));
+        Some((errand, shown.to_string()))
     }
 
     /// Adds a silence, or replaces the one of that id.
@@ -438,6 +472,7 @@ impl Desk {
             self.make_room(policy, now, errands);
         }
         self.changed.insert(kept::Name::Conversation(key.clone()));
+        let before = self.conversations.get(&key).filter(|one| one.closed.is_some()).cloned();
         let mut others = None;
         let outcome = match self.conversations.get_mut(&key) {
             Some(conversation) if conversation.closed.is_none() => {
@@ -459,6 +494,7 @@ impl Desk {
                 outcome
             }
         };
+        self.leave_word(&key, before.as_ref());
         self.wind(&key, policy, now);
         let Some((targets, note)) = others else { return outcome };
         for target in targets {
@@ -483,11 +519,13 @@ impl Desk {
             self.make_room(policy, now, errands);
         }
         let there = self.conversations.entry(key.clone()).or_insert_with(|| from.at(target, None, now));
-        if there.closed.is_some() {
-            *there = from.at(target, Some(there), now);
+        let before = there.closed.is_some().then(|| there.clone());
+        if before.is_some() {
+            *there = from.at(target, before.as_ref(), now);
         }
         errands.extend(there.say(Some(note.to_owned()), now));
         self.changed.insert(kept::Name::Conversation(key.clone()));
+        self.leave_word(&key, before.as_ref());
         self.wind(&key, policy, now);
     }
 
@@ -498,10 +536,26 @@ impl Desk {
             if let Some(mut conversation) = self.conversations.remove(&key) {
                 *self.given_up.entry(conversation.standing()).or_default() += 1;
                 errands.extend(conversation.last_word(now));
+                self.leave_word(&key, Some(&conversation));
             }
             self.crowd.place(&key, None);
             self.set_timer(&key, None);
             self.changed.insert(kept::Name::Conversation(key));
+        }
+    }
+
+    /// What was remembered under `key` is remembered no more: whoever else has that conversation keeps how far it got there, in case it is
+    /// passed on there again.
+    fn leave_word(&mut self, key: &str, gone: Option<&Conversation>) {
+        let Some(gone) = gone else { return };
+        if self.conversations.get(key).is_some_and(|now| now.id == gone.id) {
+            return;
+        }
+        for key in self.of_thread(thread_of(key)).collect::<Vec<_>>() {
+            if let Some(other) = self.conversations.get_mut(&key).filter(|other| other.id == gone.id) {
+                other.was_told(&gone.target, gone.number);
+                self.changed.insert(kept::Name::Conversation(key));
+            }
         }
     }
 
@@ -522,6 +576,9 @@ impl Desk {
         }
     }
 }
+
+/// What is said in the place of a finding that is gone.
+const GONE: &str = "what was found is no longer kept, so nothing more is said of it here";
 
 /// What a timer of a silence begins with; a thread is hexadecimal.
 const SILENCE: &str = "silence ";

@@ -316,6 +316,58 @@ fn a_storm_is_a_message_with_a_count_and_little_memory() {
     assert!(rows.len() == 1 && bytes < 20_000, "{bytes} bytes in {} rows", rows.len());
 }
 
+/// Fifty groups at once, in turn, at a target that is told at once and one that waits for hours; what is held escalates, what is told goes
+/// unanswered to others, and here and there it becomes graver.
+#[test]
+fn a_storm_of_many_groups_is_a_message_each_for_every_target_and_pace() {
+    let hold = |route: &mut RouteDefinition| {
+        held(Repeats { count: Some(1_000), severity: None, to: vec!["boss".to_owned()] })(route);
+    };
+    let targets = ["slack", "oncall", "boss", "lake"].map(name);
+    let (mut now_route, mut held_route) = (RouteDefinition::default(), RouteDefinition::default());
+    now_route.to = vec!["slack".to_owned()];
+    now_route.proceed = true;
+    answered(&mut now_route);
+    held_route.to = vec!["lake".to_owned()];
+    hold(&mut held_route);
+    let mut policy = Policy::from(Routes::compile(&[now_route, held_route], &targets, &targets).unwrap());
+    policy.fold.targets = ["slack", "oncall", "boss", "lake"].map(name).into();
+    let mut desk = Desk::default();
+    let mut said: BTreeMap<TargetName, u64> = BTreeMap::new();
+    let mut count = |errands: Vec<Errand>| {
+        for errand in errands {
+            *said.entry(errand.target).or_default() += 1;
+        }
+    };
+    // Within twenty minutes of a night.
+    for number in 0..100_000_usize {
+        let now = at("02:00:00") + SignedDuration::from_millis(12 * i64::try_from(number).unwrap());
+        while desk.next().is_some_and(|next| next <= now) {
+            count(desk.tick(&policy, now));
+        }
+        let severity = if number % 20_000 < 50 { "critical" } else { "high" };
+        let mut json: serde_json::Value = serde_json::from_str(FOUND.event().json()).unwrap();
+        json["id"] = format!("f{number}").into();
+        json["detail"]["principal"]["arn"] = format!("p{}", number % 50).into();
+        json["detail"]["severity"] = severity.into();
+        count(desk.take(&policy, &FindingEvent::parse(&json.to_string()).unwrap(), now).errands);
+    }
+    let at_target = |target: &str| said.get(&name(target)).copied().unwrap_or_default();
+    // The first, and an update in every five minutes of twenty.
+    assert!((50 * 4..=50 * 5).contains(&at_target("slack")), "{said:?}");
+    // Held all night, and told to the next when it has come a thousand times.
+    assert_eq!(at_target("lake"), 0, "{said:?}");
+    // Each group came two thousand times: `boss` hears of what is held, `oncall` of what nobody answers; both go on with its pace.
+    assert!(
+        (50..=50 * 5).contains(&at_target("boss")) && (50..=50 * 3).contains(&at_target("oncall")),
+        "{said:?}"
+    );
+    let findings: u64 = Standing::ALL.iter().map(|standing| desk.count(*standing).conversations).sum();
+    assert_eq!(findings, 200, "a conversation for each group and target");
+    let bytes: usize = desk.changes().iter().filter_map(|row| Some(row.value.as_ref()?.1.len())).sum();
+    assert!(bytes < 200 * 20_000, "{bytes} bytes");
+}
+
 #[test]
 fn conversations_are_bounded() {
     let policy = policy(|_| {});
@@ -389,6 +441,76 @@ fn what_is_held_and_given_up_is_told() {
     assert_eq!(desk.given_up(), BTreeMap::from([(Standing::Held, 1)]));
 }
 
+/// Told again at an escalation target: after it was forgotten there, and after something else was told there meanwhile.
+#[test]
+fn what_is_passed_on_again_goes_on_counting() {
+    let policy = policy(answered);
+    let stands = Found { alarm: true, ..FOUND };
+    let mut desk = Desk::default();
+    let mut said = desk.take(&policy, &stands.event(), at("10:00:00")).errands;
+    let mut now = at("10:00:00");
+    let mut on = |desk: &mut Desk, hours: i64, said: &mut Vec<Errand>| {
+        let until = now + SignedDuration::from_hours(hours);
+        while let Some(next) = desk.next().filter(|next| *next <= until) {
+            said.extend(desk.tick(&policy, next));
+        }
+        now = until;
+        now
+    };
+    on(&mut desk, 1, &mut said);
+    // More and more of it at the first target, while the others have heard the end of theirs.
+    for (revision, severity) in [(1, "critical"), (2, "low"), (3, "critical"), (4, "high")] {
+        let time = on(&mut desk, 60, &mut said);
+        let by = Acknowledged { by: "carol".to_owned(), at: time };
+        said.extend(desk.acknowledge(&policy, "f1", &by, time).unwrap_or_default());
+        let more = Found { revision, severity, count: u64::from(revision) * 7, ..stands.clone() };
+        said.extend(desk.take(&policy, &more.event(), time).errands);
+        let over = Found { revision: revision + 10, state: "resolved", ..more };
+        said.extend(desk.take(&policy, &over.event(), time + SignedDuration::from_secs(1)).errands);
+    }
+    on(&mut desk, 200, &mut said);
+    without_gaps(&said).unwrap();
+    assert!(said.iter().any(|errand| errand.target == name("boss")));
+}
+
+/// Whether the messages of each conversation at each target count on; one that begins anew with a later revision counts from a thousand
+/// times that on.
+fn without_gaps(said: &[Errand]) -> Result<(), String> {
+    let mut last: BTreeMap<(&str, &TargetName), u32> = BTreeMap::new();
+    for errand in said {
+        let Telling { conversation, number, .. } = &errand.telling;
+        let Some(before) = last.insert((conversation, &errand.target), *number) else { continue };
+        if before + 1 != *number && before / 1_000 >= *number / 1_000 {
+            return Err(format!("{errand:?} comes after {before}"));
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn a_conversation_whose_finding_is_gone_ends_with_a_word() {
+    let policy = policy(|_| {});
+    let mut desk = Desk::default();
+    desk.take(&policy, &Found { alarm: true, ..FOUND }.event(), at("10:00:00"));
+    desk.take(&policy, &event("f2", &FOUND), at("10:00:01"));
+    let [update] = &desk.tick(&policy, at("10:05:00"))[..] else { panic!("one update") };
+    let (last, shown) = desk.without_finding(update.clone(), at("10:05:00")).unwrap();
+    assert_eq!(told(&[last]), [format!("closing f1:1:slack shows f2:0 of 2 ({GONE})")]);
+    let shown = FindingEvent::parse(&shown).unwrap();
+    assert_eq!((shown.id(), shown.rule(), shown.severity()), ("f2", "root-use", Severity::High));
+    let message = crate::Message::of(&shown);
+    assert_eq!(message.headline, "[unknown] root-use: what it found is no longer kept");
+    assert_eq!(desk.count(Standing::Closed).conversations, 1);
+    assert_eq!(desk.note(&policy, "f1", "done", at("10:06:00")), [], "it is closed");
+    // What is found later begins anew, and what is of no conversation has none to close.
+    let next = desk.take(&policy, &event("f3", &FOUND), at("10:07:00"));
+    assert_eq!(told(&next.errands), ["first f3:0:slack shows f3:0 of 1"]);
+    let alone = Errand { telling: Telling::alone(&FOUND.event()), ..update.clone() };
+    assert!(desk.without_finding(alone, at("10:08:00")).is_none());
+    desk.tick(&policy, at("10:07:00") + SignedDuration::from_hours(24 * 40));
+    assert!(desk.conversations.is_empty() || desk.count(Standing::Closed).conversations == 1);
+}
+
 /// What can happen to a desk.
 #[derive(Debug, Clone)]
 enum Happening {
@@ -406,6 +528,7 @@ fn happening() -> impl Strategy<Value = Happening> {
         1 => (0..6_u8).prop_map(Happening::Acknowledged),
         1 => (0..6_u8).prop_map(Happening::Noted),
         3 => (0..600_u16).prop_map(Happening::Minutes),
+        1 => (2_000..6_000_u16).prop_map(Happening::Minutes),
         2 => Just(Happening::Restart),
     ]
 }
@@ -428,6 +551,7 @@ fn play(policy: &Policy, happenings: &[Happening], restarts: bool) -> Vec<Errand
                     state: if *resolved { "resolved" } else { "firing" },
                     who: if *of < 4 { "alice" } else { "bob" },
                     count: u64::from(*revision) + 1,
+                    alarm: of % 2 == 0,
                     ..FOUND
                 };
                 *revision += 1;
@@ -465,14 +589,15 @@ fn play(policy: &Policy, happenings: &[Happening], restarts: bool) -> Vec<Errand
 proptest! {
     #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
 
-    /// No message is said twice, a restart changes nothing of what is said, and no conversation goes on after it was closed.
+    /// No message is said twice, a restart changes nothing of what is said, and whoever is told of something hears all of it.
     #[test]
     fn each_message_is_said_once_whatever_happens(
         happenings in prop::collection::vec(happening(), 1..60),
         holds in any::<bool>(),
         waits in any::<bool>(),
+        crowded in any::<bool>(),
     ) {
-        let policy = policy(|route| {
+        let mut policy = policy(|route| {
             if holds {
                 held(Repeats { count: Some(4), severity: None, to: vec!["boss".to_owned()] })(route);
             }
@@ -480,7 +605,12 @@ proptest! {
                 answered(route);
             }
         });
+        if crowded {
+            policy.fold.conversations_max = 3;
+        }
         let said = play(&policy, &happenings, false);
+        let gap = without_gaps(&said);
+        prop_assert!(gap.is_ok(), "{gap:?}");
         let mut keys = BTreeSet::new();
         let mut numbers: BTreeMap<(String, TargetName), u32> = BTreeMap::new();
         for errand in &said {

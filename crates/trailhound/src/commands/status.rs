@@ -120,9 +120,12 @@ pub(crate) fn run(arguments: &Status, talk: Talk) -> Outcome {
                 "{bold}told{bold:#}        {} conversations open, {} wait for an answer, {} held",
                 conversations.open, conversations.unanswered, conversations.held
             )?;
-            match conversations.given_up {
+            if conversations.given_up > 0 {
+                write!(out, ", {} given up because there were too many", conversations.given_up)?;
+            }
+            match conversations.without_finding {
                 0 => writeln!(out)?,
-                given_up => writeln!(out, ", {given_up} given up because there were too many")?,
+                count => writeln!(out, ", {count} ended because their findings are no longer kept")?,
             }
             writeln!(
                 out,
@@ -147,6 +150,7 @@ struct Conversations {
     held: u64,
     held_findings: u64,
     given_up: u64,
+    without_finding: u64,
 }
 
 impl Conversations {
@@ -168,6 +172,8 @@ impl Conversations {
             standing.is_some_and(|standing| standing != Standing::Closed.name())
         });
         all.given_up = given_up.map(|(_, count)| count).sum();
+        let gone = counters.iter().find(|(name, _)| name == "messages/without-finding");
+        all.without_finding = gone.map_or(0, |(_, count)| *count);
         Ok(all)
     }
 }
