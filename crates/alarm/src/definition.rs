@@ -14,6 +14,9 @@ use crate::missing_data::TreatMissingData;
 use crate::period::{Period, PeriodError};
 use crate::statistic::Statistic;
 
+/// How many metrics an alarm on metric math may have, and how many expressions.
+const QUERIES: usize = 10;
+
 /// The fields of PutMetricAlarm, in snake case or in the service's own spelling (`EvaluationPeriods`).
 ///
 /// ```
@@ -175,6 +178,9 @@ pub enum DefinitionError {
     /// A single metric and `metrics` together.
     #[error("`{0}` belongs to an alarm on a single metric; leave it out, or leave out `metrics`")]
     BesideMetrics(&'static str),
+    /// More metrics or expressions than the service takes.
+    #[error("an alarm has at most {QUERIES} metrics and {QUERIES} expressions")]
+    TooManyQueries,
     /// `metrics` with different periods.
     #[error("all metrics of an alarm must have the same period")]
     MixedPeriods,
@@ -214,6 +220,10 @@ impl AlarmDefinition {
     pub(crate) fn check(&self) -> Result<Checked, DefinitionError> {
         if self.threshold_metric_id.is_some() {
             return Err(DefinitionError::AnomalyBand);
+        }
+        let expressions = self.metrics.iter().filter(|query| query.expression.is_some()).count();
+        if expressions.max(self.metrics.len() - expressions) > QUERIES {
+            return Err(DefinitionError::TooManyQueries);
         }
         let comparison = self.comparison_operator.parse()?;
         let period = Period::from_secs(self.the_period()?)?;
@@ -327,7 +337,7 @@ mod tests {
     #[test]
     fn refuses_with_the_services_words() {
         type Change = fn(&mut AlarmDefinition);
-        let cases: [(Change, &str); 12] = [
+        let cases: [(Change, &str); 13] = [
             (|d| d.period = Some(45), "Period must be 10, 20, 30 or a multiple of 60"),
             (
                 |d| d.evaluation_periods = 1441,
@@ -349,6 +359,7 @@ mod tests {
             (|d| d.comparison_operator = "GreaterThanUpperThreshold".to_owned(), "anomaly detection band"),
             (|d| d.threshold_metric_id = Some("ad1".to_owned()), "anomaly detection band"),
             (|d| d.evaluate_low_sample_count_percentile = Some("no".to_owned()), "use evaluate or ignore"),
+            (|d| d.metrics = vec![MetricDataQuery::default(); 11], "at most 10 metrics and 10 expressions"),
             (
                 |d| d.metrics = vec![MetricDataQuery::default()],
                 "`period` belongs to an alarm on a single metric",

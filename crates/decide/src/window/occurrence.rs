@@ -75,6 +75,15 @@ impl Subject<'_> {
         parts.uuid()
     }
 
+    /// The same, or another one if that is taken.
+    pub(crate) fn mint_free(&self, event: &Entry, is_taken: impl Fn(FindingId) -> bool) -> FindingId {
+        let mut id = self.mint(event);
+        while is_taken(id) {
+            id = id.again();
+        }
+        id
+    }
+
     /// Hash of the rule, the key, a window, a state and events.
     pub(crate) fn fingerprint<'e>(
         &self,

@@ -18,6 +18,7 @@
 //! Exact up to [`EXACT_MAX`] events a key, or four times the count if that is more. Beyond it events that are told already
 //! are only counted, distinct values by a sketch, and the occurrence says that it is not exact.
 
+use std::ops::Range;
 use std::time::Duration;
 
 use cloudtrail::EventTime;
@@ -313,10 +314,7 @@ impl Window {
             // It moves the beginning of one that was said, or is told when that is settled: not twice.
             return false;
         }
-        let mut id = subject.mint(made_by);
-        while self.told.iter().any(|told| told.id == id) {
-            id = id.again();
-        }
+        let id = subject.mint_free(made_by, |id| self.told.iter().any(|told| told.id == id));
         let told = Told { id, from, end, revision: 0, settled: false, folded: None };
         said.push(self.occurrence(terms, subject, &told));
         let at = self.told.partition_point(|other| other.from <= from);
@@ -389,8 +387,7 @@ impl Window {
             let last = self.entries.partition_point(|entry| entry.time < end);
             let span = self.entries.get(first..last).unwrap_or_default();
             if terms.met(span) {
-                let made_by = terms.made_by(span).map(|entry| subject.mint(entry));
-                self.settle_window(terms, subject, (from, end), made_by.unwrap_or_default(), said);
+                self.settle_window(terms, subject, (from, end), first..last, said);
                 self.cursor = end;
             } else {
                 self.cursor = from.saturating_add(1);
@@ -405,7 +402,7 @@ impl Window {
         terms: &Threshold,
         subject: Subject<'_>,
         (from, end): (i64, i64),
-        mut id: FindingId,
+        events: Range<usize>,
         said: &mut Vec<Occurrence>,
     ) {
         let early = self.told.iter().position(|told| !told.settled && told.from < end && told.end > from);
@@ -413,9 +410,9 @@ impl Window {
             let told = self.told.remove(early);
             Told { from, end, revision: told.revision + 1, settled: true, ..told }
         } else {
-            while self.told.iter().any(|told| told.id == id) {
-                id = id.again();
-            }
+            let is_taken = |id| self.told.iter().any(|told| told.id == id);
+            let made_by = self.entries.get(events).and_then(|events| terms.made_by(events));
+            let id = made_by.map(|made_by| subject.mint_free(made_by, is_taken)).unwrap_or_default();
             Told { id, from, end, revision: 0, settled: true, folded: None }
         };
         said.push(self.occurrence(terms, subject, &told));

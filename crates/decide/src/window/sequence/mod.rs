@@ -382,13 +382,9 @@ impl Attempts {
     /// An id from the last of the events, which made it.
     fn mint(&mut self, subject: Subject<'_>, events: &[Entry]) -> FindingId {
         let Some(last) = events.last() else { return FindingId::default() };
-        let mut id = subject.mint(last);
         let at = self.events.first_of(last.order());
-        if self.events.marks().get(at).is_some_and(|mark| mark.is(Mark::MINTED)) {
-            while self.said.has(id) {
-                id = id.again();
-            }
-        }
+        let was_minted = self.events.marks().get(at).is_some_and(|mark| mark.is(Mark::MINTED));
+        let id = subject.mint_free(last, |id| was_minted && self.said.has(id));
         self.events.mark(at, Mark::MINTED);
         id
     }
