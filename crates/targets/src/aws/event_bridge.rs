@@ -60,9 +60,7 @@ impl EventBridge {
             return Err(fault::of_entry(code, message, WHAT, GRANT));
         }
         let Some(id) = entry.and_then(|entry| entry.event_id()) else {
-            return Err(DeliveryError::retryable(format!(
-                "{WHAT}: the answer does not say what became of it"
-            )));
+            return Err(fault::unsaid(WHAT));
         };
         Ok(super::receipt(&format!("event {id}{}", fitted.note())))
     }
@@ -80,7 +78,7 @@ impl EventBridge {
             let call = client.put_events().set_entries(Some(entries));
             let answer = call.send().await.map_err(|error| fault::of_call(&error, WHAT, GRANT))?;
             let said = answer.entries().iter().map(|entry| (entry.error_code(), entry.error_message()));
-            Ok(fault::of_entries(said, WHAT, GRANT))
+            fault::of_entries(batch.len(), said, WHAT, GRANT)
         })
         .await
     }

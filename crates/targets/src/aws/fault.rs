@@ -33,16 +33,26 @@ pub(super) fn of_entry(code: &str, message: &str, what: &str, grant: &str) -> De
     )
 }
 
-/// Reads what a service said of each of several entries: a code and a message, of those that it did not take.
+/// Reads what a service said of each of several entries: a code and a message, of those that it did not take. An answer that leaves some out
+/// is none: nothing says that those arrived.
 pub(super) fn of_entries<'a>(
-    said: impl Iterator<Item = (Option<&'a str>, Option<&'a str>)>,
+    entries: usize,
+    said: impl ExactSizeIterator<Item = (Option<&'a str>, Option<&'a str>)>,
     what: &str,
     grant: &str,
-) -> NotTaken {
+) -> Result<NotTaken, DeliveryError> {
+    if said.len() != entries {
+        return Err(unsaid(what));
+    }
     let failed = said.enumerate().filter_map(|(place, (code, message))| {
         Some((place, of_entry(code?, message.unwrap_or_default(), what, grant)))
     });
-    failed.collect()
+    Ok(failed.collect())
+}
+
+/// The answer does not say what became of all that was sent.
+pub(super) fn unsaid(what: &str) -> DeliveryError {
+    DeliveryError::retryable(format!("{what}: the answer does not say what became of it"))
 }
 
 /// An entry that its own type refuses, for want of something that it is always given.

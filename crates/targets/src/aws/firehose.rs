@@ -43,6 +43,9 @@ impl Firehose {
         let call = self.connection.client().await.put_record().delivery_stream_name(&self.stream);
         let answer = call.record(record).send().await;
         let answer = answer.map_err(|error| fault::of_call(&error, "cannot put the record", GRANT))?;
+        if answer.record_id().is_empty() {
+            return Err(fault::unsaid("cannot put the record"));
+        }
         Ok(super::receipt(&format!("record {}{note}", answer.record_id())))
     }
 }
@@ -63,7 +66,7 @@ impl Firehose {
                 answer.map_err(|error| fault::of_call(&error, "cannot put the records", GRANT_MANY))?;
             let said =
                 answer.request_responses().iter().map(|record| (record.error_code(), record.error_message()));
-            Ok(fault::of_entries(said, "cannot put a record", GRANT_MANY))
+            fault::of_entries(batch.len(), said, "cannot put a record", GRANT_MANY)
         })
         .await
     }

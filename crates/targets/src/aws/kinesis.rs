@@ -49,6 +49,9 @@ impl Kinesis {
         let answer = call.send().await;
         let answer = answer.map_err(|error| fault::of_call(&error, "cannot put the record", GRANT))?;
         let (shard, number) = (answer.shard_id(), answer.sequence_number());
+        if shard.is_empty() || number.is_empty() {
+            return Err(fault::unsaid("cannot put the record"));
+        }
         Ok(super::receipt(&format!("record {number} in {shard}{note}")))
     }
 }
@@ -75,7 +78,7 @@ impl Kinesis {
             let answer =
                 answer.map_err(|error| fault::of_call(&error, "cannot put the records", GRANT_MANY))?;
             let said = answer.records().iter().map(|record| (record.error_code(), record.error_message()));
-            Ok(fault::of_entries(said, "cannot put a record", GRANT_MANY))
+            fault::of_entries(batch.len(), said, "cannot put a record", GRANT_MANY)
         })
         .await
     }

@@ -78,7 +78,7 @@ impl Sns {
             .set_message_deduplication_id(fifo.then(|| attributes::deduplication_id(delivery)));
         let answer = call.send().await;
         let answer = answer.map_err(|error| fault::of_call(&error, WHAT, GRANT))?;
-        let id = answer.message_id().unwrap_or("without an id");
+        let id = answer.message_id().ok_or_else(|| fault::unsaid(WHAT))?;
         Ok(super::receipt(&format!("message {id}{note}")))
     }
 }
@@ -102,6 +102,9 @@ impl Sns {
             let call = client.publish_batch().topic_arn(&self.topic);
             let answer = call.set_publish_batch_request_entries(Some(entries)).send().await;
             let answer = answer.map_err(|error| fault::of_call(&error, WHAT, GRANT))?;
+            if answer.successful().len() + answer.failed().len() != batch.len() {
+                return Err(fault::unsaid(WHAT));
+            }
             let failed = answer.failed().iter().filter_map(|failed| {
                 let said = failed.message().unwrap_or_default();
                 Some((failed.id().parse().ok()?, fault::of_entry(failed.code(), said, WHAT, GRANT)))

@@ -48,7 +48,7 @@ impl Sqs {
         }
         let answer = call.send().await;
         let answer = answer.map_err(|error| fault::of_call(&error, WHAT, GRANT))?;
-        let id = answer.message_id().unwrap_or("without an id");
+        let id = answer.message_id().ok_or_else(|| fault::unsaid(WHAT))?;
         Ok(super::receipt(&format!("message {id}{}", fitted.note())))
     }
 }
@@ -71,6 +71,9 @@ impl Sqs {
             }
             let call = client.send_message_batch().queue_url(&self.queue).set_entries(Some(entries));
             let answer = call.send().await.map_err(|error| fault::of_call(&error, WHAT, GRANT))?;
+            if answer.successful().len() + answer.failed().len() != batch.len() {
+                return Err(fault::unsaid(WHAT));
+            }
             let failed = answer.failed().iter().filter_map(|failed| {
                 let said = failed.message().unwrap_or_default();
                 Some((failed.id().parse().ok()?, fault::of_entry(failed.code(), said, WHAT, GRANT)))

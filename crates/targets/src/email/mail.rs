@@ -10,7 +10,7 @@ use lettre::Message as Mail;
 use lettre::message::header::{HeaderName, HeaderValue};
 use lettre::message::{Mailbox, MultiPart, SinglePart};
 use route::printable::line;
-use route::{Severity, State};
+use route::{Kind, Severity, State};
 use sha2::{Digest, Sha256};
 
 use super::html;
@@ -79,20 +79,22 @@ struct Body {
 }
 
 impl Body {
-    /// Alarms are told in the shape of CloudWatch's own mails, which people and filters know.
+    /// Alarms are told in the shape of CloudWatch's own mails, which people and filters know. Those say which state an alarm has entered: so where it
+    /// has entered none, what is new stands in front.
     fn of(delivery: &Delivery) -> Body {
         let message = delivery.message();
         match AlarmNotice::of(delivery.finding(), None) {
-            Some(notice) => Body {
-                subject: notice.subject,
-                html: html::render(message, Some(&notice.email)),
-                text: format!(
-                    "{}{}\n\n{}\n{message}",
-                    message.mark(),
-                    notice.email.trim_end(),
-                    "-".repeat(70)
-                ),
-            },
+            Some(notice) => {
+                let (ours, theirs) = (message.to_string(), notice.email.trim_end());
+                let goes_on = message.kind != Kind::First && message.state == State::Firing;
+                let between = "-".repeat(70);
+                let text = if goes_on {
+                    format!("{}\n\n{between}\n{theirs}\n", ours.trim_end())
+                } else {
+                    format!("{}{theirs}\n\n{between}\n{ours}", message.mark())
+                };
+                Body { subject: notice.subject, html: html::render(message, Some(&notice.email)), text }
+            }
             None => Body {
                 subject: message.headline.clone(),
                 text: message.to_string(),

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::State;
+use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use route::{FindingEvent, TargetName};
@@ -50,7 +50,8 @@ impl Server {
         let server = Server { address: listener.local_addr().unwrap(), requests: Arc::default() };
         let reply: Arc<Reply> = Arc::new(reply);
         let state = (server.clone(), reply);
-        let router = Router::new().fallback(answer).with_state(state);
+        // What is too large is for each counterpart to say.
+        let router = Router::new().fallback(answer).layer(DefaultBodyLimit::disable()).with_state(state);
         tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
         server
     }

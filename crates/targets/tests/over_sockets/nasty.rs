@@ -12,7 +12,7 @@ use targets::{
 use crate::counterpart::{Server, local};
 
 /// What somebody who chooses a name may write.
-const NASTY: [&str; 28] = [
+pub(crate) const NASTY: [&str; 28] = [
     "<!channel> <!here> <!everyone>",
     "@channel @here @everyone #general",
     "<@U0123456789> <#C0123456789|general> <!subteam^S123>",

@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use route::Kind;
-use serde_json::Value;
 use targets::{DeliveryError, OpsGenie, OpsGenieSettings, RetryAfter, Secret, SetupError};
 
 use crate::counterpart::{
     HOSTILE, Misbehaviour, RESOLVED, STOP_LOGGING, Server, deliver, later, local, misbehaving, update,
 };
+use crate::published;
 
 const KEY: &str = "eb243592-faa2-4ba2-a551-1afdf565c889";
 
@@ -20,49 +20,16 @@ fn opsgenie(url: Secret) -> OpsGenie {
     OpsGenie::new(&settings(url)).unwrap()
 }
 
-fn fault(request: &Value) -> Option<&'static str> {
-    let length = |field: &str| request[field].as_str().map_or(0, |text| text.chars().count());
-    let details = request["details"].as_object();
-    let details = details.map_or(0, |details| {
-        details
-            .iter()
-            .map(|(name, value)| name.len() + value.as_str().map_or(99_999, |value| value.chars().count()))
-            .sum()
-    });
-    let tags = request["tags"].as_array().cloned().unwrap_or_default();
-    let is_alert = request.get("alias").is_some();
-    [
-        (is_alert && !(1..=130).contains(&length("message")), "message"),
-        (length("alias") > 512, "alias"),
-        (length("description") > 15_000 || length("note") > 25_000, "description"),
-        (details > 8_000, "details"),
-        (length("entity") > 512 || length("source") > 100, "entity"),
-        (
-            tags.len() > 20 || tags.iter().any(|tag| tag.as_str().is_none_or(|tag| tag.chars().count() > 50)),
-            "tags",
-        ),
-        (
-            is_alert
-                && !["P1", "P2", "P3", "P4", "P5"]
-                    .contains(&request["priority"].as_str().unwrap_or_default()),
-            "priority",
-        ),
-        (!is_alert && request.get("note").is_none(), "note"),
-    ]
-    .into_iter()
-    .find_map(|(wrong, field)| wrong.then_some(field))
-}
-
 async fn counterpart() -> Server {
     Server::start(|request| {
         if request.header("authorization") != format!("GenieKey {KEY}") {
             return (401, vec![], format!("no such key: {}", request.header("authorization")));
         }
-        match fault(&request.json()) {
-            None => {
+        match published::opsgenie(request.uri.path(), &request.json()) {
+            Ok(()) => {
                 (202, vec![], r#"{"result":"Request will be processed","requestId":"43a29c5c"}"#.to_owned())
             }
-            Some(field) => (422, vec![], format!("{field} is not right")),
+            Err(wrong) => (422, vec![], wrong),
         }
     })
     .await

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use crate::counterpart::{HOSTILE, RESOLVED, Request, STOP_LOGGING, Server, deliver, local};
+use crate::published;
 use route::{FindingEvent, Kind, TargetName, Telling};
 use serde_json::{Value, json};
 use targets::{
@@ -14,38 +15,16 @@ use targets::{
 const ROUTING_KEY: &str = "R0123456789abcdefR0123456789abcd";
 
 /// What the API says is wrong with an event.
-fn errors(request: &Request) -> Vec<&'static str> {
+fn errors(request: &Request) -> Vec<String> {
     let event: Value = serde_json::from_slice(&request.body).unwrap_or_default();
-    let text = |pointer: &str, max: usize| {
-        event
-            .pointer(pointer)
-            .and_then(Value::as_str)
-            .is_some_and(|text| !text.is_empty() && text.chars().count() <= max)
-    };
-    let one_of = |pointer: &str, known: &[&str]| {
-        event.pointer(pointer).and_then(Value::as_str).is_some_and(|text| known.contains(&text))
-    };
-    // Only what opens an incident says what it is about.
-    let opens = event["event_action"] == "trigger" || event.get("payload").is_some();
-    let link = |link: &Value| link["href"].as_str().is_some_and(|href| href.starts_with("https://"));
-    let checks = [
-        (request.body.len() <= 512 * 1024, "the event is too large"),
-        (request.uri.path() == "/v2/enqueue", "no such path"),
-        (event["routing_key"] == ROUTING_KEY, "'routing_key' is invalid"),
-        (one_of("/event_action", &["trigger", "acknowledge", "resolve"]), "'event_action' is invalid"),
-        (text("/dedup_key", 255), "'dedup_key' is missing or too long"),
-        (!opens || text("/payload/summary", 1024), "'payload.summary' is missing or too long"),
-        (!opens || text("/payload/source", usize::MAX), "'payload.source' is missing or blank"),
-        (
-            !opens || one_of("/payload/severity", &["critical", "error", "warning", "info"]),
-            "'payload.severity' is invalid",
-        ),
-        (
-            !opens || event["links"].as_array().is_some_and(|links| links.iter().all(link)),
-            "'links' is invalid",
-        ),
-    ];
-    checks.into_iter().filter(|(fine, _)| !fine).map(|(_, error)| error).collect()
+    let mut errors: Vec<String> = published::pagerduty(&event).err().into_iter().collect();
+    if request.uri.path() != "/v2/enqueue" {
+        errors.push("no such path".to_owned());
+    }
+    if event["routing_key"] != ROUTING_KEY {
+        errors.push("'routing_key' is invalid".to_owned());
+    }
+    errors
 }
 
 async fn server(incidents: Arc<Mutex<BTreeMap<String, String>>>) -> Server {

@@ -44,6 +44,19 @@ impl log::Log for Capture {
     fn flush(&self) {}
 }
 
+/// Keeps what libraries log from now on.
+pub(crate) fn capture() {
+    // Another test of this process may have begun with it.
+    let _ = log::set_logger(&Capture);
+    log::set_max_level(log::LevelFilter::Trace);
+}
+
+/// What they have logged.
+#[cfg(feature = "aws")]
+pub(crate) fn logged() -> String {
+    LOG.lock().unwrap().clone()
+}
+
 fn clock() -> Clock {
     Arc::new(|| Timestamp::UNIX_EPOCH)
 }
@@ -164,8 +177,7 @@ async fn echo(status: u16) -> Server {
 
 #[tokio::test]
 async fn no_secret_shows_anywhere() {
-    log::set_logger(&Capture).unwrap();
-    log::set_max_level(log::LevelFilter::Trace);
+    capture();
     let mut shown = String::new();
     let mut hosts = vec![("http", "127.0.0.1:1".to_owned()), ("http", "no-such-host.invalid".to_owned())];
     for status in [200, 302, 400, 404, 429, 500] {

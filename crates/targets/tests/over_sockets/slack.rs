@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::counterpart::{HOSTILE, RESOLVED, Request, STOP_LOGGING, Server, deliver, local};
+use crate::published;
 use serde_json::Value;
 use targets::{DeliveryError, RetryAfter, Slack, SlackSettings};
 
@@ -12,26 +13,7 @@ fn refusal(request: &Request) -> Option<&'static str> {
         return Some("no_service");
     }
     let Ok(message) = serde_json::from_slice::<Value>(&request.body) else { return Some("invalid_payload") };
-    let text = |object: &Value, max: usize| {
-        let length = object["text"].as_str().map_or(0, |text| text.chars().count());
-        matches!(object["type"].as_str(), Some("mrkdwn" | "plain_text")) && 0 < length && length <= max
-    };
-    let blocks = message["blocks"].as_array().filter(|blocks| (1..=50).contains(&blocks.len()));
-    let valid = |block: &Value| match block["type"].as_str() {
-        Some("section") => {
-            let fields = block["fields"].as_array();
-            let fields_valid = fields.is_none_or(|fields| {
-                (1..=10).contains(&fields.len()) && fields.iter().all(|field| text(field, 2000))
-            });
-            (fields.is_some() || text(&block["text"], 3000)) && fields_valid
-        }
-        Some("context") => block["elements"].as_array().is_some_and(|elements| {
-            (1..=10).contains(&elements.len()) && elements.iter().all(|element| text(element, 2000))
-        }),
-        _ => false,
-    };
-    let notification = message["text"].as_str().is_some_and(|text| !text.is_empty() && text.len() <= 40_000);
-    (!notification || !blocks.is_some_and(|blocks| blocks.iter().all(valid))).then_some("invalid_blocks")
+    published::slack(&message).is_err().then_some("invalid_blocks")
 }
 
 async fn server() -> Server {

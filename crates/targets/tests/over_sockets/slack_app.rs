@@ -11,6 +11,7 @@ use crate::counterpart::{
     HOSTILE, Misbehaviour, RESOLVED, Request, STOP_LOGGING, Server, deliver, later, local, misbehaving,
     update,
 };
+use crate::published;
 
 const TOKEN: &str = "xoxb-0123456789-s3cret";
 const CHANNEL: &str = "C0123456789";
@@ -29,41 +30,6 @@ fn app(url: Secret) -> SlackApp {
     SlackApp::new(&settings(url)).unwrap()
 }
 
-/// A text object of a kind, within its limit.
-fn text(value: &Value, kinds: &[&str], max: usize) -> bool {
-    let length = value["text"].as_str().map_or(0, |text| text.chars().count());
-    kinds.contains(&value["type"].as_str().unwrap_or_default()) && (1..=max).contains(&length)
-}
-
-fn block(block: &Value) -> bool {
-    let list = |field: &str| block[field].as_array().cloned().unwrap_or_default();
-    match block["type"].as_str().unwrap_or_default() {
-        "section" => {
-            let fields = list("fields");
-            (block.get("text").is_some() || !fields.is_empty())
-                && block.get("text").is_none_or(|value| text(value, &["mrkdwn"], 3000))
-                && fields.len() <= 10
-                && fields.iter().all(|field| text(field, &["mrkdwn"], 2000))
-        }
-        "context" => {
-            let elements = list("elements");
-            (1..=10).contains(&elements.len())
-                && elements.iter().all(|element| text(element, &["mrkdwn"], 3000))
-        }
-        "actions" => {
-            let elements = list("elements");
-            (1..=25).contains(&elements.len())
-                && elements.iter().all(|element| {
-                    element["type"] == "button"
-                        && text(&element["text"], &["plain_text"], 75)
-                        && element["action_id"].as_str().is_some_and(|id| id.len() <= 255)
-                        && element["value"].as_str().is_some_and(|value| value.len() <= 2000)
-                })
-        }
-        _ => false,
-    }
-}
-
 fn answer(request: &Request, number: usize) -> Value {
     let message = request.json();
     let refuse = |error: &str| json!({ "ok": false, "error": error });
@@ -76,12 +42,8 @@ fn answer(request: &Request, number: usize) -> Value {
     if message["channel"] != CHANNEL {
         return refuse("channel_not_found");
     }
-    let blocks = message["blocks"].as_array().cloned().unwrap_or_default();
-    if blocks.is_empty() || blocks.len() > 50 || !blocks.iter().all(block) {
+    if published::slack(&message).is_err() {
         return refuse("invalid_blocks");
-    }
-    if message["text"].as_str().is_none_or(|text| text.is_empty() || text.chars().count() > 4000) {
-        return refuse("no_text");
     }
     match request.uri.path() {
         "/api/chat.postMessage" => {

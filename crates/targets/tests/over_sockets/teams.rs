@@ -1,65 +1,19 @@
 //! Teams against a workflow that checks the card as Teams does.
 
-use serde_json::{Value, json};
 use std::time::Duration;
 use targets::{DeliveryError, RetryAfter, Secret, SetupError, Teams, TeamsSettings};
 
 use crate::counterpart::{
     HOSTILE, Misbehaviour, RESOLVED, STOP_LOGGING, Server, deliver, local, misbehaving,
 };
+use crate::published;
 
 fn teams(webhook: Secret) -> Teams {
     Teams::new(&TeamsSettings { webhook, network: local() }).unwrap()
 }
 
-/// Whether an element of a card is one of those of version 1.4, with what it needs.
-fn element(value: &Value) -> Result<(), String> {
-    let kind = value["type"].as_str().unwrap_or_default();
-    let fields: &[&str] = match kind {
-        "Container" => &["type", "style", "bleed", "items"],
-        "RichTextBlock" => &["type", "spacing", "inlines"],
-        "TextRun" => &["type", "text", "size", "weight", "fontType"],
-        other => return Err(format!("no element: {other}")),
-    };
-    if let Some(field) = value.as_object().unwrap().keys().find(|field| !fields.contains(&field.as_str())) {
-        return Err(format!("{kind} has no {field}"));
-    }
-    let style = value["style"].as_str().unwrap_or("default");
-    if !["default", "emphasis", "good", "attention", "warning", "accent"].contains(&style) {
-        return Err(format!("no style: {style}"));
-    }
-    let inside = ["items", "inlines"].iter().filter_map(|field| value[*field].as_array());
-    let inside: Vec<&Value> = inside.flatten().collect();
-    match kind {
-        "TextRun" if value["text"].as_str().is_none_or(str::is_empty) => Err("a run without text".to_owned()),
-        "TextRun" => Ok(()),
-        _ if inside.is_empty() => Err(format!("{kind} is empty")),
-        _ => inside.into_iter().try_for_each(element),
-    }
-}
-
-fn card(request: &Value) -> Result<(), String> {
-    let attachment = &request["attachments"][0];
-    let content = &attachment["content"];
-    if request["type"] != "message"
-        || attachment["contentType"] != "application/vnd.microsoft.card.adaptive"
-        || content["type"] != "AdaptiveCard"
-    {
-        return Err("no card".to_owned());
-    }
-    content["body"].as_array().ok_or("no body")?.iter().try_for_each(element)?;
-    for action in content["actions"].as_array().ok_or("no actions")? {
-        let url = action["url"].as_str().unwrap_or_default();
-        if action["type"] != "Action.OpenUrl" || !url.starts_with("https://") {
-            return Err(format!("no action: {action}"));
-        }
-    }
-    Ok(())
-}
-
 async fn workflow() -> Server {
-    Server::start(|request| match card(&request.json()) {
-        _ if request.body.len() > 28 * 1024 => (413, vec![], "too large".to_owned()),
+    Server::start(|request| match published::teams(&request.json()) {
         Ok(()) => (202, vec![], String::new()),
         Err(reason) => (400, vec![], reason),
     })
@@ -104,5 +58,4 @@ async fn limits_and_failures() {
     let plain =
         TeamsSettings { webhook: Secret::new("http://a.example/"), network: targets::Network::default() };
     assert_eq!(plain.check(), Err(SetupError::NotHttps));
-    assert!(card(&json!({})).is_err(), "the counterpart tells a card from none");
 }

@@ -1,25 +1,11 @@
 //! Events that are forwarded, against moto: all of them arrive, as many in a call as the service takes. And against a server that takes some of them only.
 
-use route::TargetName;
 use serde_json::{Value, json};
-use targets::{DeliveryError, Enricher, EnricherAt, Events, LambdaEnricherSettings};
+use targets::{DeliveryError, Enricher, EnricherAt, LambdaEnricherSettings};
 
 use super::moto_server::counterpart;
-use super::{At, open};
+use super::{At, events, function, open};
 use crate::counterpart::Server;
-
-/// So many events, as EventBridge delivers them.
-fn events(count: usize) -> Events {
-    let event = |number: usize| {
-        json!({
-            "version": "0", "id": format!("e-{number}"), "detail-type": "AWS API Call via CloudTrail", "source": "aws.iam",
-            "account": "111122223333", "time": "2026-11-03T02:40:00Z", "region": "us-east-1", "resources": [],
-            "detail": { "eventName": "CreateUser", "eventSource": "iam.amazonaws.com", "number": number },
-        })
-    };
-    let texts = (0..count).map(|number| event(number).to_string().into()).collect();
-    Events::new(TargetName::new("lake").unwrap(), "events-1:0:forward.lake".to_owned(), texts)
-}
 
 /// The ids in what was read back, which is a list of events as text.
 fn ids(read: &str) -> Vec<String> {
@@ -205,18 +191,7 @@ async fn a_function_that_never_answers_holds_nobody_up() {
 #[tokio::test]
 async fn motos_function_is_asked() {
     let Some(moto) = counterpart("Lambda") else { return };
-    let name = moto.name();
-    let script = "
-import io, urllib.request, zipfile
-configuration = json.dumps({'lambda': {'use_docker': False}}).encode()
-urllib.request.urlopen(urllib.request.Request(sys.argv[1] + '/moto-api/config', configuration, {'Content-Type': 'application/json'}))
-role = client('iam').create_role(RoleName=arguments[0], AssumeRolePolicyDocument='{}')['Role']['Arn']
-code = io.BytesIO()
-with zipfile.ZipFile(code, 'w') as archive:
-    archive.writestr('index.py', 'def handler(event, context): return event')
-client('lambda').create_function(FunctionName=arguments[0], Runtime='python3.12', Role=role, Handler='index.handler', Code={'ZipFile': code.getvalue()})";
-    moto.run(script, &[&name]).await;
-    // Without docker it runs no code: it answers with the event it was handed.
+    let name = function(moto).await;
     let finding = br#"{"id":"8f2c","team":"payments"}"#.to_vec();
     let answer = asking(&moto.endpoint, &name).ask("8f2c", finding).await.unwrap();
     assert_eq!((&answer["id"], &answer["team"]), (&"8f2c".into(), &"payments".into()));

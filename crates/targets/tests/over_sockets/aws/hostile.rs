@@ -1,11 +1,14 @@
 //! AWS on a bad day: each service throttles, denies, refuses and breaks, and is called once for each attempt.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
+use route::TargetName;
 use serde_json::Value;
-use targets::{DeliveryError, RetryAfter};
+use targets::{Clock, DeliveryError, Dispatcher, Fate, Jitter, Job, Lane, Next, Policy, RetryAfter, Target};
 
-use super::{At, delivery, large, open};
+use super::{At, delivery, events, large, open};
 use crate::counterpart::{Misbehaviour, STOP_LOGGING, Server, misbehaving};
 
 /// An error as a service words it.
@@ -18,108 +21,143 @@ fn error(kind: &str, code: &str, message: &str) -> String {
     }
 }
 
-/// What each target makes of an answer that its service gives: the server hears of nothing but the answer.
-async fn answers(
-    status: u16,
-    header: Option<(&'static str, &str)>,
-    code: &str,
-) -> Vec<(String, &'static str, DeliveryError)> {
-    let mut all = Vec::new();
-    for index in 0..7 {
-        let kind = At::new("http://127.0.0.1:1").all()[index].0.kind();
-        let headers: Vec<(&'static str, &str)> =
-            header.into_iter().chain([("x-amzn-errortype", code)]).collect();
-        let server = Server::answering(status, &headers, &error(kind, code, "as told")).await;
-        let (target, grant) = At::new(&format!("http://{}", server.address)).all()[index].clone();
-        let outcome = open(&target).deliver(&delivery(STOP_LOGGING)).await.unwrap_err();
-        assert_eq!(server.requests().len(), 1, "{kind}: one attempt is one call");
-        all.push((kind.to_owned(), grant, outcome));
-    }
-    all
+/// What a failed call means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Means {
+    /// It is tried again; after so many seconds, if any are said.
+    Again(Option<u64>),
+    /// It never will do.
+    Dead,
 }
 
-#[tokio::test]
-async fn throttling_is_waited_out_with_its_hint() {
-    for (kind, _, error) in answers(400, Some(("retry-after", "7")), "ThrottlingException").await {
-        let hint = Some(RetryAfter::In(Duration::from_secs(7)));
-        assert!(
-            matches!(&error, DeliveryError::Retryable { retry_after, .. } if *retry_after == hint),
-            "{kind}: {error:?}"
-        );
-        assert!(error.to_string().contains("ThrottlingException as told"), "{kind}: {error}");
+impl Means {
+    fn of(error: &DeliveryError) -> Means {
+        match error {
+            DeliveryError::Retryable { retry_after: Some(RetryAfter::In(wait)), .. } => {
+                Means::Again(Some(wait.as_secs()))
+            }
+            DeliveryError::Retryable { retry_after, .. } => {
+                assert_eq!(*retry_after, None);
+                Means::Again(None)
+            }
+            DeliveryError::Permanent { .. } => Means::Dead,
+        }
     }
 }
 
-#[tokio::test]
-async fn denied_access_names_the_action_to_allow_and_waits_for_somebody() {
-    for (kind, grant, error) in answers(403, None, "AccessDeniedException").await {
-        let wait = Some(RetryAfter::In(Duration::from_secs(60)));
-        assert!(
-            matches!(&error, DeliveryError::Retryable { retry_after, .. } if *retry_after == wait),
-            "{kind}: {error:?}"
-        );
-        assert!(
-            error.to_string().ends_with(&format!("; allow `{grant}` in the policy of the role")),
-            "{kind}: {error}"
-        );
-    }
+/// All targets at an address, each with the action that its call needs.
+fn targets(address: impl std::fmt::Display) -> Vec<(&'static str, Arc<dyn Target>, &'static str)> {
+    let all = At::new(&format!("http://{address}")).all().into_iter();
+    all.map(|(target, grant)| (target.kind(), open(&target), grant)).collect()
 }
 
 #[tokio::test]
-async fn what_is_refused_is_dead() {
-    for (kind, _, error) in answers(400, None, "ValidationException").await {
-        assert!(matches!(&error, DeliveryError::Permanent { .. }), "{kind}: {error:?}");
-    }
-}
-
-#[tokio::test]
-async fn a_service_that_is_not_well_is_tried_again() {
-    for (status, code) in [(500, "InternalFailure"), (503, "ServiceUnavailable"), (502, "")] {
-        for (kind, _, error) in answers(status, None, code).await {
-            assert!(
-                matches!(&error, DeliveryError::Retryable { retry_after: None, .. }),
-                "{kind} {status}: {error:?}"
-            );
+async fn each_refusal_means_the_same_to_each_target() {
+    const WAITS: u64 = 60;
+    let allow = |grant: &str| format!("; allow `{grant}");
+    let create = |_: &str| "; create it, or correct its name, region or account".to_owned();
+    let prove = |_: &str| "; look at the credentials that the process finds".to_owned();
+    let nothing = |_: &str| "as told".to_owned();
+    type Says<'s> = &'s dyn Fn(&str) -> String;
+    let cases: [(u16, Option<&str>, &str, Means, Says<'_>); 15] = [
+        (400, Some("7"), "ThrottlingException", Means::Again(Some(7)), &nothing),
+        (400, None, "ProvisionedThroughputExceededException", Means::Again(None), &nothing),
+        (429, Some("9"), "TooManyRequestsException", Means::Again(Some(9)), &nothing),
+        (403, None, "RequestThrottled", Means::Again(None), &nothing),
+        (500, None, "InternalFailure", Means::Again(None), &nothing),
+        (503, Some("3"), "ServiceUnavailable", Means::Again(Some(3)), &nothing),
+        (502, None, "", Means::Again(None), &nothing),
+        (403, None, "AccessDeniedException", Means::Again(Some(WAITS)), &allow),
+        (400, None, "KMSAccessDenied", Means::Again(Some(WAITS)), &allow),
+        (404, None, "ResourceNotFoundException", Means::Again(Some(WAITS)), &create),
+        (403, None, "ExpiredTokenException", Means::Again(None), &prove),
+        // Such as where a call is signed for another region.
+        (403, None, "InvalidSignatureException", Means::Again(None), &prove),
+        (403, None, "UnrecognizedClientException", Means::Again(None), &prove),
+        (400, None, "ValidationException", Means::Dead, &nothing),
+        (413, None, "RequestEntityTooLarge", Means::Dead, &nothing),
+    ];
+    for (status, retry_after, code, wanted, says) in cases {
+        for place in 0..7 {
+            let kind = targets("127.0.0.1:1")[place].0;
+            let headers: Vec<(&'static str, &str)> = retry_after
+                .map(|after| ("retry-after", after))
+                .into_iter()
+                .chain([("x-amzn-errortype", code)])
+                .collect();
+            let server = Server::answering(status, &headers, &error(kind, code, "as told")).await;
+            let (_, target, grant) = targets(server.address).swap_remove(place);
+            let delivered = target.deliver(&delivery(STOP_LOGGING)).await.unwrap_err();
+            assert_eq!(Means::of(&delivered), wanted, "{kind} {code}: {delivered:?}");
+            assert!(delivered.to_string().contains(&says(grant)), "{kind} {code}: {delivered}");
+            // A log stream that is missing is created first.
+            let calls = if (kind, code) == ("logs", "ResourceNotFoundException") { 2 } else { 1 };
+            assert_eq!(server.requests().len(), calls, "{kind} {code}: one attempt is one call");
+            // Of several events the others are tried where a service says so of one of them; here it says so of the whole call.
+            let forwarded = target.forward(&events(1)).await.unwrap_err();
+            assert_eq!(Means::of(&forwarded), wanted, "{kind} {code}: {forwarded:?}");
+            assert!(forwarded.to_string().contains(&says(grant)), "{kind} {code}: {forwarded}");
         }
     }
 }
 
 #[tokio::test]
-async fn a_function_that_is_not_there_is_waited_for() {
-    let (header, answer) =
-        ([("x-amzn-errortype", "ResourceNotFoundException")], r#"{"Message":"Function not found"}"#);
-    let server = Server::answering(404, &header, answer).await;
-    let target = At::new(&format!("http://{}", server.address)).lambda("f");
-    let error = open(&target).deliver(&delivery(STOP_LOGGING)).await.unwrap_err();
-    assert!(matches!(&error, DeliveryError::Retryable { retry_after: Some(_), .. }), "{error:?}");
-    assert!(error.to_string().ends_with("; create it, or correct its name, region or account"), "{error}");
+async fn what_is_no_answer_of_the_service_is_no_receipt() {
+    for body in ["<html><body>Sign in to the network</body></html>", "", "{}", "{", "<a/>"] {
+        let server = Server::answering(200, &[("content-type", "text/html")], body).await;
+        for (kind, target, _) in targets(server.address) {
+            // Lambda accepts by its status alone, and an answer of Logs holds nothing when all is well.
+            let by_status = kind == "lambda" || (kind == "logs" && matches!(body, "" | "{}"));
+            let outcomes = [target.deliver(&delivery(STOP_LOGGING)).await, target.forward(&events(2)).await];
+            for (outcome, call) in outcomes.into_iter().zip(["deliver", "forward"]) {
+                let again = matches!(outcome, Err(DeliveryError::Retryable { .. }));
+                assert!(by_status || again, "{kind} {call} {body:?}: {outcome:?}");
+            }
+        }
+    }
 }
 
 #[tokio::test]
 async fn connections_that_break_are_tried_again() {
     for how in [Misbehaviour::Reset, Misbehaviour::Close, Misbehaviour::Nonsense, Misbehaviour::BrokenBody] {
-        for index in 0..7 {
-            let address = misbehaving(how).await;
-            let (target, _) = At::new(&format!("http://{address}")).all()[index].clone();
-            let outcome = open(&target).deliver(&delivery(STOP_LOGGING)).await;
-            // Lambda's answer to an invocation that is not waited for has no body to read.
-            let taken =
-                matches!((target.kind(), how), ("lambda", Misbehaviour::BrokenBody)) && outcome.is_ok();
-            let again = matches!(&outcome, Err(DeliveryError::Retryable { .. }));
-            assert!(taken || again, "{} {how:?}: {outcome:?}", target.kind());
+        for (kind, target, _) in targets(misbehaving(how).await) {
+            let outcomes = [target.deliver(&delivery(STOP_LOGGING)).await, target.forward(&events(1)).await];
+            for outcome in outcomes {
+                // Lambda's answer to an invocation that is not waited for has no body to read.
+                let taken = (kind == "lambda" && matches!(how, Misbehaviour::BrokenBody)) && outcome.is_ok();
+                let again = matches!(&outcome, Err(DeliveryError::Retryable { retry_after: None, .. }));
+                assert!(taken || again, "{kind} {how:?}: {outcome:?}");
+            }
         }
+    }
+    for (kind, target, _) in targets("127.0.0.1:1") {
+        let error = target.deliver(&delivery(STOP_LOGGING)).await.unwrap_err();
+        assert_eq!(Means::of(&error), Means::Again(None), "{kind}: nobody listens");
+        assert!(error.to_string().contains("look at the network"), "{kind}: {error}");
     }
 }
 
 #[tokio::test]
 async fn nobody_waits_for_an_answer_that_does_not_end() {
     for how in [Misbehaviour::Silence, Misbehaviour::SlowStatus, Misbehaviour::SlowBody] {
-        let address = misbehaving(how).await;
-        let (target, _) = At::new(&format!("http://{address}")).all()[0].clone();
-        let (target, delivery) = (open(&target), delivery(STOP_LOGGING));
-        // The dispatcher drops an attempt that takes too long; it is not known then whether it arrived.
-        let attempt = tokio::time::timeout(Duration::from_millis(300), target.deliver(&delivery));
-        assert!(attempt.await.is_err(), "{how:?}");
+        for (kind, target, _) in targets(misbehaving(how).await) {
+            // The dispatcher drops an attempt that takes too long; it is not known then whether it arrived.
+            let (name, policy) = (
+                TargetName::new("oncall").unwrap(),
+                Policy { attempt_timeout: Duration::from_millis(300), ..Policy::default() },
+            );
+            let (clock, jitter): (Clock, Jitter) = (Arc::new(|| Timestamp::UNIX_EPOCH), Arc::new(|| 0.5));
+            let lane = Lane { target, policy, queue_max: 1 };
+            let (dispatcher, mut reports) = Dispatcher::start([(name, lane)], &clock, &jitter);
+            let load = delivery(STOP_LOGGING).into();
+            let job = Job { load, attempt: 1, first_enqueued: Timestamp::UNIX_EPOCH, tag: () };
+            dispatcher.offer(job).unwrap();
+            let fate = reports.next().await.unwrap().fate;
+            // Lambda's status is all that there is to its answer.
+            let taken = kind == "lambda" && matches!(fate, Fate::Tried(Next::Delivered(_)));
+            let again = matches!(&fate, Fate::Tried(Next::RetryAt { reason, .. }) if reason == "not done within 0.3 s");
+            assert!(taken || again, "{kind} {how:?}: {fate:?}");
+        }
     }
 }
 

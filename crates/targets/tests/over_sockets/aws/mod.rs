@@ -2,20 +2,25 @@
 
 mod forward;
 mod hostile;
+mod limits;
 mod moto;
 #[expect(dead_code, reason = "the tests of sources need more of it")]
 #[path = "../../../../sources/tests/at_work/counterpart.rs"]
 mod moto_server;
+mod secrecy;
 mod start_logging;
+mod strict;
 
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use route::TargetName;
+use serde_json::json;
 use targets::aws::{
     AwsSettings, AwsTarget, EventBridgeSettings, FirehoseSettings, Keys, KinesisSettings, LambdaSettings,
     LogsSettings, SnsSettings, SqsSettings,
 };
-use targets::{Clock, Delivery, Shape, Target};
+use targets::{Clock, Delivery, Events, Shape, Target};
 
 pub(crate) use super::counterpart::delivery;
 
@@ -108,9 +113,38 @@ impl At {
     }
 }
 
+/// So many events, as EventBridge delivers them.
+pub(crate) fn events(count: usize) -> Events {
+    let event = |number: usize| {
+        json!({
+            "version": "0", "id": format!("e-{number}"), "detail-type": "AWS API Call via CloudTrail", "source": "aws.iam",
+            "account": "111122223333", "time": "2026-11-03T02:40:00Z", "region": "us-east-1", "resources": [],
+            "detail": { "eventName": "CreateUser", "eventSource": "iam.amazonaws.com", "number": number },
+        })
+    };
+    let texts = (0..count).map(|number| event(number).to_string().into()).collect();
+    Events::new(TargetName::new("lake").unwrap(), "events-1:0:forward.lake".to_owned(), texts)
+}
+
 pub(crate) fn open(target: &AwsTarget) -> Arc<dyn Target> {
     let clock: Clock = Arc::new(now);
     target.open(&clock).unwrap()
+}
+
+/// A function in moto, which answers with the event it is handed: without docker it runs no code.
+pub(crate) async fn function(moto: &moto_server::Counterpart) -> String {
+    let name = moto.name();
+    let script = "
+import io, urllib.request, zipfile
+configuration = json.dumps({'lambda': {'use_docker': False}}).encode()
+urllib.request.urlopen(urllib.request.Request(sys.argv[1] + '/moto-api/config', configuration, {'Content-Type': 'application/json'}))
+role = client('iam').create_role(RoleName=arguments[0], AssumeRolePolicyDocument='{}')['Role']['Arn']
+code = io.BytesIO()
+with zipfile.ZipFile(code, 'w') as archive:
+    archive.writestr('index.py', 'def handler(event, context): return event')
+client('lambda').create_function(FunctionName=arguments[0], Runtime='python3.12', Role=role, Handler='index.handler', Code={'ZipFile': code.getvalue()})";
+    moto.run(script, &[&name]).await;
+    name
 }
 
 /// A finding with so many records of so many bytes.

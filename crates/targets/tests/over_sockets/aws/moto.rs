@@ -4,7 +4,7 @@ use serde_json::Value;
 use targets::DeliveryError;
 
 use super::moto_server::{Counterpart, counterpart};
-use super::{ALARM, At, delivery, large, open};
+use super::{ALARM, At, delivery, function, large, open};
 use crate::counterpart::{STOP_LOGGING, deliver};
 
 async fn read(moto: &Counterpart, script: &str, arguments: &[&str]) -> Value {
@@ -110,17 +110,7 @@ print(json.dumps([json.loads(event['message']) for event in found]))";
 #[tokio::test]
 async fn a_function_is_invoked_without_waiting_for_it() {
     let Some(moto) = counterpart("Lambda") else { return };
-    let name = moto.name();
-    let script = "
-import io, urllib.request, zipfile
-configuration = json.dumps({'lambda': {'use_docker': False}}).encode()
-urllib.request.urlopen(urllib.request.Request(sys.argv[1] + '/moto-api/config', configuration, {'Content-Type': 'application/json'}))
-role = client('iam').create_role(RoleName=arguments[0], AssumeRolePolicyDocument='{}')['Role']['Arn']
-code = io.BytesIO()
-with zipfile.ZipFile(code, 'w') as archive:
-    archive.writestr('index.py', 'def handler(event, context): return event')
-client('lambda').create_function(FunctionName=arguments[0], Runtime='python3.12', Role=role, Handler='index.handler', Code={'ZipFile': code.getvalue()})";
-    moto.run(script, &[&name]).await;
+    let name = function(moto).await;
     let receipt = deliver(&*open(&At::new(&moto.endpoint).lambda(&name)), STOP_LOGGING).await.unwrap();
     assert_eq!(receipt.text, "accepted with status 202");
 }

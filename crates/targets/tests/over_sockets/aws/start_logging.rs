@@ -11,7 +11,7 @@ use targets::{Clock, DeliveryError, Target};
 
 use super::delivery;
 use super::moto_server::counterpart;
-use crate::counterpart::Server;
+use crate::counterpart::{Misbehaviour, Server, misbehaving};
 
 #[derive(Default)]
 struct List(Mutex<Vec<Note>>);
@@ -156,6 +156,32 @@ async fn a_storm_makes_few_calls_and_leaves_the_trail_on() {
     assert!((8..=12).contains(&calls), "{calls} calls");
     let done = rig.list.stages().iter().filter(|stage| **stage == Stage::Done).count();
     assert_eq!(done, 2, "{:?}", rig.list.stages());
+}
+
+#[tokio::test]
+async fn what_passes_is_tried_again_and_keeps_no_other_account_waiting() {
+    for (status, code, again) in [
+        (403, "AccessDeniedException", true),
+        (400, "ThrottlingException", true),
+        (403, "ExpiredTokenException", true),
+        (404, "TrailNotFoundException", true),
+        (500, "InternalFailure", true),
+        (400, "InvalidHomeRegionException", false),
+    ] {
+        let body = format!(r#"{{"__type":"{code}","message":"as told"}}"#);
+        let headers = [("x-amzn-errortype", code), ("retry-after", "7")];
+        let server = Server::answering(status, &headers, &body).await;
+        let rig = Rig::new(&format!("http://{}", server.address), false);
+        let error = rig.respond(0, "main", rig.now(), "StopLogging").await.unwrap_err();
+        let found = matches!(&error, DeliveryError::Retryable { retry_after: None, .. });
+        assert_eq!(found, again, "{code}: {error:?}");
+        assert!(error.to_string().contains(code), "{error}");
+    }
+    for how in [Misbehaviour::Reset, Misbehaviour::Close, Misbehaviour::Nonsense, Misbehaviour::BrokenBody] {
+        let rig = Rig::new(&format!("http://{}", misbehaving(how).await), false);
+        let error = rig.respond(0, "main", rig.now(), "StopLogging").await.unwrap_err();
+        assert!(matches!(error, DeliveryError::Retryable { retry_after: None, .. }), "{how:?}: {error:?}");
+    }
 }
 
 #[tokio::test]
