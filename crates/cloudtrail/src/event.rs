@@ -121,6 +121,7 @@ impl<'a> Event<'a> {
     }
 
     /// Puts what was read in its place.
+    #[inline]
     pub(crate) fn new(body: Body<'a>, offset: u64, otherwise: EventTime, logged: Option<EventTime>) -> Self {
         let own = stamp(&body).and_then(|text| EventTime::from_bytes(text.raw()));
         let time = own.unwrap_or(otherwise);

@@ -3,7 +3,7 @@
 //! What almost every reader of a record asks for first (when, what, where, by whom) is collected while the object's top level is
 //! checked, so that nobody walks it again. Values are views into the record's own text.
 
-use json_scan::{KnownNames, Malformed, Object, Text, Value, Vocabulary};
+use json_scan::{Malformed, Object, Outline, Text, Value, Vocabulary};
 
 /// A CloudTrail record: what CloudTrail writes into `Records`, and EventBridge delivers as `detail`.
 ///
@@ -37,8 +37,10 @@ pub struct Record<'a> {
     pub user_identity: Option<Object<'a>>,
     /// `insightDetails`, which Insight records have.
     pub insight_details: Option<Object<'a>>,
-    /// All members by the numbers of their names, where the decoder knows them.
-    pub names: Option<KnownNames<'a>>,
+    /// Where its values stand, if the decoder knows its shape.
+    pub outline: Option<Outline<'a>>,
+    /// `userIdentity.type`, where that is known without looking.
+    pub(crate) identity_type: Option<Text<'a>>,
 }
 
 /// An event as EventBridge delivers it, from CloudTrail or from anywhere else.
@@ -71,6 +73,15 @@ impl<'a> Record<'a> {
         self.insight_details.is_some()
             || says(self.event_type, "AwsCloudTrailInsight")
             || says(self.event_category, "Insight")
+    }
+
+    /// `userIdentity.type`, such as `AssumedRole`; of repeated members the last.
+    pub fn identity_type(&self) -> Option<Text<'a>> {
+        if self.outline.is_some() {
+            return self.identity_type;
+        }
+        let members = self.user_identity?.members().map_while(Result::ok);
+        members.filter(|member| member.key.is("type")).last()?.value.as_text()
     }
 
     /// Reads the top level of `json` as a record, whatever it is.
@@ -282,7 +293,8 @@ impl<'a, 'v> TopLevel<'a, 'v> {
             management_event: self.flag(Member::ManagementEvent)?,
             user_identity: self.object(Member::UserIdentity)?,
             insight_details: self.object(Member::InsightDetails)?,
-            names: None,
+            outline: None,
+            identity_type: None,
         })
     }
 
@@ -329,9 +341,8 @@ impl<'a, 'v> TopLevel<'a, 'v> {
                 record,
             }));
         }
-        // S3, SNS and SQS write `aws:s3` and the like where CloudTrail writes `s3.amazonaws.com`.
         let record = self.record()?;
-        let about_an_object = record.event_source.is_some_and(|source| source.raw().starts_with(b"aws:"));
+        let about_an_object = is_about_an_object(record.event_source);
         if !about_an_object && (record.event_name.is_some() || record.is_insight()) {
             return Ok(Shape::Record(record));
         }
@@ -359,6 +370,11 @@ impl<'a, 'v> TopLevel<'a, 'v> {
         let is_test = self.text(Member::Event)?.is_some_and(|event| event.is("s3:TestEvent"));
         Ok(is_test || self.has(Member::OfNotification))
     }
+}
+
+/// Whether what has this `eventSource` is a notification: S3, SNS and SQS write `aws:s3` and the like where CloudTrail writes `s3.amazonaws.com`.
+pub(crate) fn is_about_an_object(event_source: Option<Text<'_>>) -> bool {
+    event_source.is_some_and(|source| source.raw().starts_with(b"aws:"))
 }
 
 /// `true` and `"true"`: LookupEvents and some copies write the word as a string.

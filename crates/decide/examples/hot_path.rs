@@ -99,27 +99,24 @@ impl HotPath {
         let (mut decoder, mut scratch) = (Decoder::default(), Scratch::new());
         let mut seen: HashSet<u128, RandomState> = HashSet::default();
         let mut counts = Counts::default();
+        let mut ids = Vec::new();
         for file in files {
             let bytes = fs::read(file)?;
             let decoded = decoder.decode(&bytes, None, |item| match item {
-                Item::Event(event) => self.take(&event, &mut scratch, &mut seen, &mut counts),
+                Item::Event(event) => self.take(&event, &mut scratch, &mut ids, &mut counts),
                 Item::Rejected { .. } => counts.rejected += 1,
                 _ => {}
             });
             if let Some(trouble) = decoded.trouble {
                 return Err(trouble.into());
             }
+            // As a scan does: file by file.
+            counts.duplicates += ids.drain(..).map(|id| u64::from(!seen.insert(id))).sum::<u64>();
         }
         Ok(counts)
     }
 
-    fn take(
-        &self,
-        event: &Event<'_>,
-        scratch: &mut Scratch,
-        seen: &mut HashSet<u128, RandomState>,
-        counts: &mut Counts,
-    ) {
+    fn take(&self, event: &Event<'_>, scratch: &mut Scratch, ids: &mut Vec<u128>, counts: &mut Counts) {
         let Ok(matched) = self.matcher.matches(event, scratch) else {
             counts.rejected += 1;
             return;
@@ -139,7 +136,7 @@ impl HotPath {
             }
         }
         if let EventId::Uuid(id) = event.id() {
-            counts.duplicates += u64::from(!seen.insert(id));
+            ids.push(id);
         }
     }
 }

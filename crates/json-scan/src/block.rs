@@ -97,6 +97,9 @@ struct Bitmaps {
 /// `{` and `[`, as `}` and `]`, differ in this bit only; no other byte of JSON structure has it clear.
 const BRACKET_CASE: u8 = 0x20;
 
+#[cfg(all(target_arch = "x86_64", not(feature = "plain")))]
+pub(crate) use vector::Level;
+
 /// How blocks are looked at on this machine.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Search(#[cfg(all(target_arch = "x86_64", not(feature = "plain")))] vector::Level);
@@ -152,7 +155,7 @@ mod vector {
 
     /// What a processor can do.
     #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-    pub(super) enum Level {
+    pub(crate) enum Level {
         Sse2,
         Avx2,
         Avx512,
@@ -160,7 +163,7 @@ mod vector {
 
     impl Level {
         /// What this one can. The standard library keeps the answers.
-        pub(super) fn best() -> Level {
+        pub(crate) fn best() -> Level {
             use std::arch::is_x86_feature_detected as has;
             let has_avx2 = has!("avx2") && has!("pclmulqdq") && has!("bmi1");
             match has_avx2 {

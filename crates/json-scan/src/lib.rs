@@ -1,7 +1,8 @@
 //! Raw JSON bytes: find the structure, skip, split, look inside, without building a tree.
 //!
 //! A CloudTrail log file is one JSON object with thousands of records, and almost no record is wanted by any rule.
-//! So the bytes are looked at once, 64 at a time, and of each block three masks are kept: which quotes begin or end a string, and which
+//! Most of them differ from one seen before in their values only, and are walked by what they have in common ([`Shapes`]). Of all others
+//! the bytes are looked at once, 64 at a time, and of each block three masks are kept: which quotes begin or end a string, and which
 //! brackets outside of strings open or close something. Everything else steps from place to place by them:
 //!
 //! ```text
@@ -13,6 +14,8 @@
 //!
 //! * [`Scanner`] takes whole containers off the front of a buffer, one record at a time; taking one checks that its
 //!   brackets pair up, and remembers for each opening bracket where it closes.
+//! * [`Shapes`] walks objects of which others of the same shape were seen, by comparing what they have in common: most records are read so,
+//!   and masks made only of the others.
 //! * [`Object`] and [`Array`] are views of such a container. Stepping over a member costs the same however large it is.
 //! * [`Text`] is a JSON string as it stands in the file; it is unescaped only when somebody asks.
 //!
@@ -47,6 +50,7 @@ mod malformed;
 mod name_table;
 mod names;
 mod scanner;
+mod shapes;
 mod structure;
 mod successors;
 mod text;
@@ -57,7 +61,8 @@ pub use malformed::{Malformed, Reason};
 pub use name_table::{Digest, NameTable};
 pub use names::Names;
 pub use scanner::{MAX_DEPTH, Mark, Scanner, Spare, Taken};
+pub use shapes::{Extent, Outline, Room, ShapeId, Shapes, Slot, Unread};
 pub use successors::{Place, Step, Successors};
 pub use text::Text;
 pub use view::{Array, Elements, Member, Members, Object, Value};
-pub use vocabulary::{KnownName, KnownNames, Vocabulary};
+pub use vocabulary::{KnownMember, Vocabulary};

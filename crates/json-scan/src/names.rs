@@ -10,7 +10,6 @@ use crate::structure::{Held, Next, Span, Structure};
 use crate::successors::{Place, Step, Successors};
 use crate::text::Text;
 use crate::view::Value;
-use crate::vocabulary::KnownName;
 
 /// A walk over an object's members, in the order of the text, duplicates included.
 ///
@@ -136,9 +135,9 @@ impl<'a> Names<'a> {
         self.steps.within.bytes.get(self.name.0..self.name.1).unwrap_or_default()
     }
 
-    /// The member last stepped to, whose name has this number; and what is behind it.
-    pub(crate) fn member(&self, place: Place) -> (KnownName, Steps<'a>, bool) {
-        (KnownName::new(place, self.name.0, self.value.unwrap_or_default()), self.steps, self.has_more)
+    /// The value of the member last stepped to, and what is behind it.
+    pub(crate) fn member(&self) -> (Span, Steps<'a>, bool) {
+        (self.value.unwrap_or_default(), self.steps, self.has_more)
     }
 
     /// Whether the walk ended because the object does, or has not ended yet.

@@ -6,7 +6,7 @@
 
 use crate::block::{BLOCK, Block, Carry, Search};
 use crate::malformed::{Malformed, Reason};
-use crate::structure::{Held, Pair, place};
+use crate::structure::{Held, Marks, Pair, place};
 use crate::view::{Array, Object};
 
 /// How deep containers may nest. AWS's own parser stops at 1,000 as well (Jackson's default).
@@ -53,10 +53,7 @@ pub struct Scanner<'a> {
 /// # Ok::<(), json_scan::Malformed>(())
 /// ```
 #[derive(Debug, Default)]
-pub struct Spare {
-    room: Vec<Block>,
-    pairs: Vec<Pair>,
-}
+pub struct Spare(pub(crate) Marks);
 
 /// An object, and what taking it found out by the way.
 #[derive(Debug, Clone, Copy)]
@@ -84,12 +81,11 @@ impl<'a> Scanner<'a> {
     ///
     /// As [`Scanner::new`].
     pub fn with_spare(bytes: &'a [u8], spare: Spare) -> Result<Self, Malformed> {
-        let Spare { room, pairs } = spare;
         if u32::try_from(bytes.len()).is_err() {
             return Err(Malformed::at(0, Reason::TooLong));
         }
         Ok(Scanner {
-            held: Held { bytes, base: 0, room, blocks: 0, pairs },
+            held: Held::marked(bytes, spare.0.cleared()),
             search: Search::best(),
             carry: Carry::default(),
             searched: 0,
@@ -100,7 +96,7 @@ impl<'a> Scanner<'a> {
 
     /// Gives the buffers back.
     pub fn into_spare(self) -> Spare {
-        Spare { room: self.held.room, pairs: self.held.pairs }
+        Spare(self.held.into_marks())
     }
 
     /// The whole buffer.
@@ -113,16 +109,28 @@ impl<'a> Scanner<'a> {
         self.carry = Carry::default();
         self.at = offset.min(self.held.bytes.len());
         self.searched = self.at;
-        self.held.base = self.at;
-        self.held.blocks = 0;
+        if let Some(marks) = self.held.marks_mut() {
+            (marks.base, marks.blocks) = (self.at, 0);
+        }
         self.in_string = false;
+    }
+
+    /// Goes on at `offset`, up to which the text was read by other means: it lies outside any string.
+    #[inline]
+    pub fn pass_to(&mut self, offset: usize) {
+        if self.in_string || offset < self.at || offset > self.searched {
+            self.seek(offset);
+        } else {
+            self.at = offset;
+        }
     }
 
     /// The next mark, without using it up; `None` at the end of the text (or inside a string that never ends).
     pub fn peek(&mut self) -> Option<Mark> {
         loop {
-            let within = self.at - self.held.base;
-            let Some(block) = self.held.blocks().get(within / BLOCK) else {
+            let marks = self.held.marks();
+            let within = self.at - marks.base;
+            let Some(block) = marks.blocks().get(within / BLOCK) else {
                 if !self.search() {
                     return None;
                 }
@@ -197,9 +205,9 @@ impl<'a> Scanner<'a> {
         while self.searched <= offset {
             self.search();
         }
-        let within = offset - self.held.base;
-        if self.held.blocks().get(within / BLOCK).is_none_or(|block| block.opens >> (within % BLOCK) & 1 == 0)
-        {
+        let marks = self.held.marks();
+        let within = offset - marks.base;
+        if marks.blocks().get(within / BLOCK).is_none_or(|block| block.opens >> (within % BLOCK) & 1 == 0) {
             return Err(Malformed::at(offset, Reason::NotAnObject));
         }
         let is_usual = self.container()?;
@@ -222,12 +230,13 @@ impl<'a> Scanner<'a> {
 
     /// Pairs the brackets from the one at `at` up to the one that closes it, and uses them up. Whether nothing about the text is odd.
     fn container(&mut self) -> Result<bool, Malformed> {
-        let mut pairing =
-            Pairing { pairs: std::mem::take(&mut self.held.pairs), innermost: 0, depth: 0, odd: 0 };
+        let pairs = self.held.marks_mut().map(|marks| std::mem::take(&mut marks.pairs));
+        let mut pairing = Pairing { pairs: pairs.unwrap_or_default(), innermost: 0, depth: 0, odd: 0 };
         pairing.pairs.clear();
         let mut from = self.at;
         let end = loop {
-            match pairing.go_on(self.held.bytes, self.held.blocks(), self.held.base, from) {
+            let marks = self.held.marks();
+            match pairing.go_on(self.held.bytes, marks.blocks(), marks.base, from) {
                 Ok(Some(end)) => break Ok(end),
                 Ok(None) => {
                     from = self.searched;
@@ -238,7 +247,9 @@ impl<'a> Scanner<'a> {
                 Err(fault) => break Err(fault),
             }
         };
-        self.held.pairs = pairing.pairs;
+        if let Some(marks) = self.held.marks_mut() {
+            marks.pairs = pairing.pairs;
+        }
         self.at = end? + 1;
         Ok(pairing.odd == 0)
     }
@@ -246,10 +257,11 @@ impl<'a> Scanner<'a> {
     /// Makes masks of one more window, after throwing away those of what is used up; false at the end of the text.
     #[cold]
     fn search(&mut self) -> bool {
-        if self.searched >= self.held.bytes.len() {
+        let bytes = self.held.bytes;
+        let Some(Marks { base, room, blocks, .. }) = self.held.marks_mut() else { return false };
+        if self.searched >= bytes.len() {
             return false;
         }
-        let Held { bytes, base, room, blocks, .. } = &mut self.held;
         let used = ((self.at - *base) / BLOCK).min(*blocks);
         room.copy_within(used..*blocks, 0);
         *base += used * BLOCK;
@@ -272,6 +284,16 @@ impl<'a> Scanner<'a> {
         self.searched = end;
         true
     }
+}
+
+/// The marks of the object that begins at `from`, made in these buffers; none if there is no such object.
+#[cold]
+pub(crate) fn mark(bytes: &[u8], from: usize, spare: Marks) -> Marks {
+    let Ok(mut scanner) = Scanner::with_spare(bytes, Spare(spare)) else { return Marks::default() };
+    scanner.seek(from);
+    let is_there = scanner.object_at(from).is_ok();
+    let marks = scanner.held.into_marks();
+    if is_there { marks } else { marks.cleared() }
 }
 
 /// Brackets that are being paired.

@@ -4,8 +4,11 @@
 //! bracket no step can take a byte inside a string for anything else, nor leave the container: its closing bracket is no
 //! delimiter of anything within.
 
+use std::sync::{Mutex, OnceLock, PoisonError};
+
 use crate::block::{BLOCK, Block};
 use crate::malformed::{Malformed, Reason};
+use crate::scanner;
 use crate::text::Text;
 
 /// A container's brackets.
@@ -19,11 +22,28 @@ pub(crate) struct Pair {
     pub(crate) next: u32,
 }
 
+/// Brackets that are not there.
+const NOWHERE: Pair = Pair { open: u32::MAX, close: u32::MAX, next: u32::MAX };
+
 /// Text whose brackets are paired, as it is kept. Views point here, which keeps them small.
+///
+/// Of a container that is known to be well formed (see `shapes`), masks and pairs are made when somebody first looks inside, which for most
+/// records nobody does.
 #[derive(Debug)]
 pub(crate) struct Held<'a> {
     /// The whole buffer.
     pub(crate) bytes: &'a [u8],
+    /// The brackets of the container, as far as they are known before there are marks.
+    whole: Pair,
+    /// There from the beginning, or made by [`Held::marks`].
+    marks: OnceLock<Marks>,
+    /// What marks are made of, if they are made later.
+    room: Option<&'a Mutex<Marks>>,
+}
+
+/// The masks of a text's blocks, and its pairs of brackets.
+#[derive(Debug, Default)]
+pub(crate) struct Marks {
     /// Where the first of the blocks begins.
     pub(crate) base: usize,
     /// Room for blocks: clearing it each time would cost as much as looking at the text.
@@ -34,28 +54,89 @@ pub(crate) struct Held<'a> {
     pub(crate) pairs: Vec<Pair>,
 }
 
-impl<'a> Held<'a> {
-    /// The same at hand.
-    #[inline]
-    pub(crate) fn structure(&'a self) -> Structure<'a> {
-        Structure { bytes: self.bytes, blocks: self.blocks(), pairs: &self.pairs, base: self.base }
+impl Marks {
+    /// None, with the same buffers.
+    pub(crate) fn cleared(mut self) -> Self {
+        self.pairs.clear();
+        Marks { base: 0, blocks: 0, ..self }
     }
 
     #[inline]
     pub(crate) fn blocks(&self) -> &[Block] {
         self.room.get(..self.blocks).unwrap_or_default()
     }
+}
+
+impl<'a> Held<'a> {
+    /// Text that a scanner is about to mark, in these buffers.
+    pub(crate) fn marked(bytes: &'a [u8], marks: Marks) -> Self {
+        Held { bytes, whole: NOWHERE, marks: OnceLock::from(marks), room: None }
+    }
+
+    /// Text that ends with a well-formed object which begins at `from`; it is marked in that room if need be.
+    pub(crate) fn unmarked(bytes: &'a [u8], from: usize, room: &'a Mutex<Marks>) -> Self {
+        let whole = Pair { open: place(from), close: place(bytes.len().saturating_sub(1)), next: 0 };
+        Held { bytes, whole, marks: OnceLock::new(), room: Some(room) }
+    }
+
+    #[inline]
+    pub(crate) fn marks(&self) -> &Marks {
+        self.marks.get_or_init(|| {
+            let spare = self
+                .room
+                .map(|room| std::mem::take(&mut *room.lock().unwrap_or_else(PoisonError::into_inner)));
+            scanner::mark(self.bytes, self.whole.open as usize, spare.unwrap_or_default())
+        })
+    }
+
+    /// The marks of a scanner, which are there from the beginning.
+    #[inline]
+    pub(crate) fn marks_mut(&mut self) -> Option<&mut Marks> {
+        self.marks.get_mut()
+    }
+
+    /// The buffers, for other text.
+    pub(crate) fn into_marks(self) -> Marks {
+        self.marks.into_inner().unwrap_or_default()
+    }
+
+    /// Puts the buffers back, if they were used.
+    #[inline]
+    pub(crate) fn leave_room(self) {
+        if let (Some(marks), Some(room)) = (self.marks.into_inner(), self.room) {
+            *room.lock().unwrap_or_else(PoisonError::into_inner) = marks.cleared();
+        }
+    }
+
+    /// The same at hand.
+    #[inline]
+    pub(crate) fn structure(&'a self) -> Structure<'a> {
+        let marks = self.marks();
+        Structure { bytes: self.bytes, blocks: marks.blocks(), pairs: &marks.pairs, base: marks.base }
+    }
 
     #[inline]
     pub(crate) fn pair(&self, number: u32) -> Pair {
-        pair(&self.pairs, number)
+        pair(&self.marks().pairs, number)
     }
 
     /// The text of the container with these brackets.
     #[inline]
     pub(crate) fn container(&self, number: u32) -> &'a [u8] {
-        let pair = self.pair(number);
+        let pair = if number == 0 { self.whole() } else { self.pair(number) };
         self.bytes.get(pair.open as usize..=pair.close as usize).unwrap_or_default()
+    }
+
+    /// Where the container with these brackets begins.
+    #[inline]
+    pub(crate) fn offset(&self, number: u32) -> usize {
+        (if number == 0 { self.whole() } else { self.pair(number) }).open as usize
+    }
+
+    /// The outermost brackets, of which nothing is told but where they stand.
+    #[inline]
+    fn whole(&self) -> Pair {
+        self.marks.get().map_or(self.whole, |marks| pair(&marks.pairs, 0))
     }
 }
 
@@ -107,12 +188,7 @@ impl<'a> Structure<'a> {
 
     #[inline]
     pub(crate) fn pair(&self, number: u32) -> Pair {
-        // Numbers come from the list itself, which is as long as the container it was made of has brackets.
-        self.pairs.get(number as usize).copied().unwrap_or(Pair {
-            open: u32::MAX,
-            close: u32::MAX,
-            next: u32::MAX,
-        })
+        pair(self.pairs, number)
     }
 
     /// The quote at or behind `from` that begins or ends a string; the end of the buffer if there is none.
@@ -227,8 +303,8 @@ pub(crate) fn place(at: usize) -> u32 {
 
 #[inline]
 fn pair(pairs: &[Pair], number: u32) -> Pair {
-    // Numbers come from the list itself.
-    pairs.get(number as usize).copied().unwrap_or(Pair { open: u32::MAX, close: u32::MAX, next: u32::MAX })
+    // Numbers come from the list itself, which is as long as the container it was made of has brackets.
+    pairs.get(number as usize).copied().unwrap_or(NOWHERE)
 }
 
 /// What comes behind a value.

@@ -8,7 +8,7 @@ use crate::malformed::{Malformed, Reason};
 use crate::names::{Names, Steps};
 use crate::structure::{Held, Next, Span, Structure, is_blank};
 use crate::text::Text;
-use crate::vocabulary::KnownName;
+use crate::vocabulary::KnownMember;
 
 /// A JSON value as it stands in the text.
 #[derive(Debug, Clone, Copy)]
@@ -89,7 +89,7 @@ impl<'a> Object<'a> {
     /// Where it begins in the scanned buffer.
     #[inline]
     pub fn offset(&self) -> usize {
-        self.held.pair(self.pair).open as usize
+        self.held.offset(self.pair)
     }
 
     /// Its members in the order of the text, duplicates included.
@@ -120,19 +120,13 @@ impl<'a> Object<'a> {
     ///
     /// [`Reason::NotAValue`] if it is none.
     #[inline]
-    pub fn value_of(&self, known: KnownName) -> Result<Value<'a>, Malformed> {
+    pub fn value_of(&self, known: KnownMember) -> Result<Value<'a>, Malformed> {
         Value::at(self.held, known.value())
-    }
-
-    /// The name of such a member.
-    pub fn name_of(&self, known: KnownName) -> Text<'a> {
-        let (from, to) = (known.name(), self.held.structure().quote(known.name()));
-        Text::new(from, self.held.bytes.get(from..to).unwrap_or_default())
     }
 
     /// The value of such a member if it is a string.
     #[inline]
-    pub fn string_of(&self, known: KnownName) -> Option<Text<'a>> {
+    pub fn string_of(&self, known: KnownMember) -> Option<Text<'a>> {
         known.value().string(self.held.bytes)
     }
 
@@ -163,7 +157,7 @@ impl<'a> Object<'a> {
     /// # Ok::<(), Malformed>(())
     /// ```
     pub fn has_beginning(&self, name: &[u8]) -> bool {
-        let Held { bytes, pairs, .. } = self.held;
+        let Structure { bytes, pairs, .. } = self.held.structure();
         let (first, behind) = (self.pair as usize + 1, self.held.pair(self.pair).next as usize);
         let head = name.first_chunk::<8>();
         pairs.get(first..behind).unwrap_or_default().iter().any(|pair| {
@@ -258,7 +252,7 @@ impl<'a> Array<'a> {
 
     /// Where it begins in the scanned buffer.
     pub fn offset(&self) -> usize {
-        self.held.pair(self.pair).open as usize
+        self.held.offset(self.pair)
     }
 
     /// Its elements, in order.
@@ -366,7 +360,7 @@ fn scalar(at: usize, text: &[u8]) -> Result<Value<'_>, Malformed> {
 }
 
 /// `text` if it is a number by JSON's grammar (RFC 8259 §6).
-fn number(text: &[u8]) -> Option<&str> {
+pub(crate) fn number(text: &[u8]) -> Option<&str> {
     let digits = |text: &[u8]| text.iter().take_while(|byte| byte.is_ascii_digit()).count();
     let unsigned = text.strip_prefix(b"-").unwrap_or(text);
     let whole = digits(unsigned);

@@ -51,6 +51,7 @@ mod ranges;
 mod selectors;
 mod stamps;
 mod trie;
+mod unwanted;
 mod values;
 mod view;
 mod walk;

@@ -22,12 +22,12 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use crate::entry::{Check, Entry};
 use crate::index::{Candidate, Index, Named, Way};
 use crate::leaves::Leaves;
-use crate::probe::Probe;
+use crate::probe::{Probe, Questions};
 use crate::selectors::{Resolved, Selectors};
 use crate::stamps::Stamps;
 use crate::trie::{FieldId, NodeId, Trie};
 use crate::view::{Collection, DETAIL, View};
-use crate::walk::{Known, LearnedNames};
+use crate::walk::LearnedNames;
 use crate::witness::Needs;
 
 /// A rule, by the number its owner gave it.
@@ -199,9 +199,11 @@ pub struct Scratch {
     resolved: Resolved<'static>,
     way: Way,
     usual: Usual,
+    /// What the first question asks, by the shape of the record.
+    questions: Questions,
     /// What the walks know of names, each of those in its own trie.
-    probe_known: Known,
-    early_known: Known,
+    probe_names: LearnedNames,
+    early_names: LearnedNames,
     all_names: LearnedNames,
     /// Entries named by the index.
     named: Stamps<()>,
@@ -258,10 +260,18 @@ impl Matcher {
         scratch: &'s mut Scratch,
     ) -> Result<&'s [RuleId], Malformed> {
         scratch.matched.clear();
+        let leads_on = self.probe.at_once(view, self.id, &mut scratch.questions);
+        if leads_on == Some(false) {
+            return Ok(&scratch.matched);
+        }
+        scratch.usual.turn_to(self.id);
         // Taken out, because they borrow from the record while it is looked at.
         let mut leaves: Leaves<'_> = std::mem::take(&mut scratch.leaves);
         leaves.track(self.has_expressions);
-        let result = self.find(view, &mut leaves, scratch);
+        let result = match leads_on {
+            Some(_) => self.look(view, &mut leaves, scratch),
+            None => self.find(view, &mut leaves, scratch),
+        };
         scratch.leaves = leaves.recycle();
         result?;
         if scratch.matched.len() > 1 {
@@ -277,7 +287,6 @@ impl Matcher {
         leaves: &mut Leaves<'a>,
         scratch: &mut Scratch,
     ) -> Result<(), Malformed> {
-        scratch.usual.turn_to(self.id);
         // An event without any error has none on the shorter way either. One with an error is asked again, so that what was usual before it decides
         // nothing.
         if scratch.usual.leads_on() && self.look(view, leaves, scratch).is_ok() {
@@ -285,7 +294,8 @@ impl Matcher {
         }
         leaves.clear();
         scratch.matched.clear();
-        let leads_on = self.probe.leads_on(view, self.id, &mut scratch.probe_known, leaves)?;
+        let Scratch { questions, probe_names, .. } = scratch;
+        let leads_on = self.probe.leads_on(view, self.id, questions, probe_names, leaves)?;
         leaves.clear();
         if leads_on {
             return self.look(view, leaves, scratch);
@@ -301,11 +311,12 @@ impl Matcher {
         leaves: &mut Leaves<'a>,
         scratch: &mut Scratch,
     ) -> Result<(), Malformed> {
-        let Scratch { candidates, named, decided, matched, way, early_known, usual, .. } = scratch;
+        let Scratch { candidates, named, decided, matched, way, early_names, usual, .. } = scratch;
         candidates.clear();
         named.clear();
         decided.clear();
-        self.early.collect_known(view, self.id, early_known, leaves)?;
+        early_names.turn_to(self.id);
+        self.early.collect(view, |_| true, early_names, leaves)?;
         self.early.derive(view, |field| self.stage(field) == Stage::Indexed, leaves);
         let leads_on = self.index.candidates(leaves, way, &mut |found| match found {
             Named::Candidate(candidate) => {

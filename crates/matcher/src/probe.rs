@@ -5,13 +5,14 @@
 
 use std::sync::Arc;
 
-use json_scan::{Array, KnownName, Malformed, Object, Place, Text, Value};
+use json_scan::{Array, Extent, Malformed, Object, Outline, Place, ShapeId, Slot, Text, Value};
 
 use crate::leaves::{Leaves, Scalar};
 use crate::trie::{FieldId, NodeId, Trie};
+use crate::unwanted::Unwanted;
 use crate::values::Values;
 use crate::view::{Collection, View};
-use crate::walk::{Known, KnownNodes, LearnedNames};
+use crate::walk::LearnedNames;
 
 /// The fields of the index's root, with what is asked of each.
 #[derive(Debug)]
@@ -40,6 +41,24 @@ impl Probe {
         Probe { fields, values: by_node.into(), is_open }
     }
 
+    /// The answer of [`Probe::leads_on`], where values and places are all there is to it.
+    #[inline]
+    pub(crate) fn at_once(
+        &self,
+        view: &View<'_, '_>,
+        matcher: u64,
+        questions: &mut Questions,
+    ) -> Option<bool> {
+        if self.is_open || self.fields.has_derived() {
+            return None;
+        }
+        let outline = view.outline()?;
+        questions.turn_to(matcher, outline.shape());
+        let Questions { asked, unwanted, .. } = questions;
+        let asked = asked.get(outline.shape().number())?.as_ref()?;
+        self.answer(asked, outline, unwanted).ok()
+    }
+
     /// Whether a value of the event leads somewhere. `matcher` is whose probe this is; `leaves` are empty, and may not be afterwards.
     ///
     /// # Errors
@@ -49,7 +68,8 @@ impl Probe {
         &self,
         view: &View<'_, 'a>,
         matcher: u64,
-        known: &mut Known,
+        questions: &mut Questions,
+        learned: &mut LearnedNames,
         leaves: &mut Leaves<'a>,
     ) -> Result<bool, Malformed> {
         if self.is_open {
@@ -64,16 +84,122 @@ impl Probe {
             }
         }
         let Some(start) = self.fields.start(view) else { return Ok(false) };
-        let Known { top, below } = known;
-        below.turn_to(matcher);
-        let mut asking = Asking { probe: self, trie: self.fields.trie(), learned: below };
-        match view.names() {
-            Some(names) => {
-                top.turn_to(matcher, names.vocabulary());
-                asking.known_object(view.json(), names.members(), top, start)
+        if let Some(outline) = view.outline() {
+            questions.turn_to(matcher, outline.shape());
+            let Questions { asked, unwanted, .. } = questions;
+            if let Some(Some(asked)) = asked.get(outline.shape().number()) {
+                return self.answer(asked, outline, unwanted);
             }
-            None => asking.object(view.json(), start),
+            let asked = self.ask(view.json(), start)?;
+            let answer = self.answer(&asked, outline, unwanted);
+            questions.keep(outline.shape(), asked);
+            return answer;
         }
+        learned.turn_to(matcher);
+        Asking { probe: self, trie: self.fields.trie(), learned }.object(view.json(), start)
+    }
+
+    /// What there is to ask of records that have the shape of `object`.
+    #[cold]
+    fn ask(&self, object: Object<'_>, start: NodeId) -> Result<Asked, Malformed> {
+        let mut asked = Asked::default();
+        self.ask_object(object, start, Extent::IN_OBJECT, &mut asked)?;
+        Ok(asked)
+    }
+
+    fn ask_object(
+        &self,
+        object: Object<'_>,
+        node: NodeId,
+        mut before: Extent,
+        asked: &mut Asked,
+    ) -> Result<(), Malformed> {
+        for member in object.members() {
+            let member = member?;
+            if let Some((child, _)) = self.fields.trie().descendant(node, member.key)? {
+                self.ask_value(member.value, child, before, asked)?;
+            }
+            before = before.and(Extent::of(member.value)?);
+        }
+        Ok(())
+    }
+
+    fn ask_value(
+        &self,
+        value: Value<'_>,
+        node: NodeId,
+        mut before: Extent,
+        asked: &mut Asked,
+    ) -> Result<(), Malformed> {
+        let kind = match value {
+            Value::Object(object) => {
+                return self.ask_object(object, node, before.and(Extent::IN_OBJECT), asked);
+            }
+            Value::Array(array) => {
+                before = before.and(Extent::IN_OBJECT);
+                for element in array.elements() {
+                    let element = element?;
+                    self.ask_value(element, node, before, asked)?;
+                    before = before.and(Extent::of(element)?);
+                }
+                return Ok(());
+            }
+            Value::Null => {
+                asked.leads |= self.leads(node, Scalar::Null, None);
+                return Ok(());
+            }
+            Value::String(_) => Kind::String,
+            Value::Number(_) => Kind::Number,
+            Value::True | Value::False => Kind::Word,
+        };
+        if let Some(Some(_)) = self.values.get(node.index()) {
+            asked.questions.push(Question { slot: before.slot(), node, kind });
+        }
+        Ok(())
+    }
+
+    /// Asks them.
+    #[inline]
+    fn answer(
+        &self,
+        asked: &Asked,
+        outline: Outline<'_>,
+        unwanted: &mut Unwanted,
+    ) -> Result<bool, Malformed> {
+        if asked.leads {
+            return Ok(true);
+        }
+        for &question in &asked.questions {
+            let (text, length) = outline.from(question.slot);
+            if unwanted.holds(question.number(), text, length) {
+                continue;
+            }
+            if self.answer_one(question, outline)? {
+                return Ok(true);
+            }
+            unwanted.keep(question.number(), text, length);
+        }
+        Ok(false)
+    }
+
+    #[inline(never)]
+    fn answer_one(&self, question: Question, outline: Outline<'_>) -> Result<bool, Malformed> {
+        let text = outline.text(question.slot);
+        Ok(match question.kind {
+            Kind::String if outline.is_plain() => {
+                self.leads(question.node, Scalar::String(text), Some(text.raw()))
+            }
+            Kind::String => {
+                self.leads(question.node, Scalar::String(text), Some(text.unescape()?.as_bytes()))
+            }
+            Kind::Word => {
+                let word = if text.raw() == b"true" { Scalar::True } else { Scalar::False };
+                self.leads(question.node, word, None)
+            }
+            // It is ASCII, or it would be no number.
+            Kind::Number => std::str::from_utf8(text.raw())
+                .is_ok_and(|number| self.leads(question.node, Scalar::number(number), None)),
+        })
     }
 
     #[inline]
@@ -85,6 +211,71 @@ impl Probe {
     }
 }
 
+/// What is asked of records, by their shapes.
+#[derive(Debug, Default)]
+pub(crate) struct Questions {
+    /// Of which matcher, and whose numbers the shapes have.
+    of: Option<(u64, u64)>,
+    asked: Vec<Option<Asked>>,
+    /// Values of which the answer is known to be "no".
+    unwanted: Unwanted,
+}
+
+/// What is asked of the records of a shape.
+#[derive(Debug, Clone, Default)]
+struct Asked {
+    questions: Vec<Question>,
+    /// Whether they all lead somewhere, by a `null`.
+    leads: bool,
+}
+
+/// Where a value stands that is asked, and which are the values that lead somewhere.
+#[derive(Debug, Clone, Copy)]
+struct Question {
+    slot: Slot,
+    node: NodeId,
+    kind: Kind,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Kind {
+    String,
+    Number,
+    Word,
+}
+
+impl Question {
+    /// Unlike that of any other question: the same bytes may be a string in one record and a number in the other.
+    #[inline]
+    fn number(self) -> u64 {
+        (self.node.index() as u64) << 2 | self.kind as u64
+    }
+}
+
+impl Questions {
+    /// Forgets everything, unless it is of this matcher and numbers.
+    #[inline]
+    fn turn_to(&mut self, matcher: u64, shape: ShapeId) {
+        let of = Some((matcher, shape.shapes()));
+        if self.of != of {
+            if self.of.is_none_or(|(last, _)| last != matcher) {
+                self.unwanted.clear();
+            }
+            self.of = of;
+            self.asked.clear();
+        }
+    }
+
+    fn keep(&mut self, shape: ShapeId, asked: Asked) {
+        if self.asked.len() <= shape.number() {
+            self.asked.resize(shape.number() + 1, None);
+        }
+        if let Some(place) = self.asked.get_mut(shape.number()) {
+            *place = Some(asked);
+        }
+    }
+}
+
 /// A walk that ends as soon as the answer is known.
 struct Asking<'p> {
     probe: &'p Probe,
@@ -93,26 +284,6 @@ struct Asking<'p> {
 }
 
 impl Asking<'_> {
-    fn known_object(
-        &mut self,
-        object: Object<'_>,
-        members: &[KnownName],
-        known: &mut KnownNodes,
-        node: NodeId,
-    ) -> Result<bool, Malformed> {
-        for &member in members {
-            let Some(child) = known.node(self.trie, node, object, member) else { continue };
-            let leads = match object.string_of(member) {
-                Some(text) => self.text(text, child)?,
-                None => self.value(object.value_of(member)?, child)?,
-            };
-            if leads {
-                return Ok(true);
-            }
-        }
-        Ok(false)
-    }
-
     fn object(&mut self, object: Object<'_>, node: NodeId) -> Result<bool, Malformed> {
         let mut names = object.names();
         let mut last = Place::BEGINNING;

@@ -12,11 +12,11 @@
 //! `resources` is an empty array and so has no leaf. Filters see the record alone, and nothing of events that are not CloudTrail's.
 
 use cloudtrail::{Body, Event, Record, eventbridge};
-use json_scan::{KnownNames, Malformed, Object};
+use json_scan::{Malformed, Object, Outline};
 
 use crate::leaves::{Leaves, Scalar};
 use crate::trie::{FieldId, NodeId, Trie};
-use crate::walk::{Known, LearnedNames, Walk};
+use crate::walk::{LearnedNames, Walk};
 
 /// Where an envelope holds the record.
 pub(crate) const DETAIL: &str = "detail";
@@ -50,9 +50,10 @@ impl<'e, 'a> View<'e, 'a> {
         self.json
     }
 
-    /// The numbers of its names, where the decoder knows them.
-    pub(crate) fn names(&self) -> Option<KnownNames<'a>> {
-        self.bare.and_then(|(_, record)| record.names)
+    /// Where its values stand, if it is a bare record of a shape that the decoder knows.
+    #[inline]
+    pub(crate) fn outline(&self) -> Option<Outline<'a>> {
+        self.bare.and_then(|(_, record)| record.outline)
     }
 
     /// The record that filters see.
@@ -161,23 +162,10 @@ impl Collection {
             .object(view.json, start, None)
     }
 
-    /// [`Collection::collect`] of all nodes, by the numbers of the record's names where it has them. `matcher` is whose collection this is.
-    pub(crate) fn collect_known<'a>(
-        &self,
-        view: &View<'_, 'a>,
-        matcher: u64,
-        known: &mut Known,
-        leaves: &mut Leaves<'a>,
-    ) -> Result<(), Malformed> {
-        let Known { top, below } = known;
-        below.turn_to(matcher);
-        let names = view.names();
-        let (Some(names), Some(detail)) = (names, self.detail) else {
-            return self.collect(view, |_| true, below, leaves);
-        };
-        top.turn_to(matcher, names.vocabulary());
-        Walk { trie: &self.trie, wanted: |_| true, beside: &self.beside, learned: below, leaves }
-            .known_object(view.json, names.members(), top, detail)
+    /// Whether anything is wanted that a bare record does not have as it stands.
+    #[inline]
+    pub(crate) fn has_derived(&self) -> bool {
+        !self.derived.is_empty()
     }
 
     /// Derives the wanted members of a bare record's envelope.

@@ -4,7 +4,7 @@
 //! come twice, and then both values count.
 
 use event_pattern::Scope;
-use json_scan::{Array, Digest, KnownName, Malformed, Names, Object, Place, Step, Successors, Value};
+use json_scan::{Array, Malformed, Names, Object, Place, Step, Successors, Value};
 
 use crate::leaves::{Leaves, Scalar};
 use crate::trie::{NodeId, Trie};
@@ -46,28 +46,6 @@ impl<'a, F: Fn(NodeId) -> bool> Walk<'_, 'a, F> {
                         Some(number) => self.scalar(number, child, scope, false),
                         None => self.value(names.value()?, child, scope, false)?,
                     },
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Walks `object` by the numbers of its names, of which `known` tells the nodes below that of the object.
-    pub(crate) fn known_object(
-        &mut self,
-        object: Object<'a>,
-        members: &[KnownName],
-        known: &mut KnownNodes,
-        node: NodeId,
-    ) -> Result<(), Malformed> {
-        let number = self.leaves.begin_object();
-        for &member in members {
-            let Some(child) = known.node(self.trie, node, object, member) else { continue };
-            if (self.wanted)(child) {
-                self.leaves.enter(child, number, false);
-                match object.string_of(member) {
-                    Some(text) => self.scalar(Scalar::String(text), child, None, false),
-                    None => self.value(object.value_of(member)?, child, None, false)?,
                 }
             }
         }
@@ -118,13 +96,6 @@ impl<'a, F: Fn(NodeId) -> bool> Walk<'_, 'a, F> {
         }
         Ok(())
     }
-}
-
-/// What one walk knows of names: those at the top of records by the decoder's numbers, those below by having seen them.
-#[derive(Debug, Default)]
-pub(crate) struct Known {
-    pub(crate) top: KnownNodes,
-    pub(crate) below: LearnedNames,
 }
 
 /// How many names are remembered of the objects at one node.
@@ -204,60 +175,5 @@ impl LearnedNames {
         }
         let names = self.names.get_mut(node.index())?.get_or_insert_with(|| Successors::new(NAMES_MAX));
         names.learn(last, name, |_| child).map(|(place, _)| place)
-    }
-}
-
-/// The nodes below one node of a trie, by the numbers that a vocabulary gives names.
-#[derive(Debug, Default)]
-pub(crate) struct KnownNodes {
-    /// Which matcher's trie and which vocabulary these are of.
-    of: Option<(u64, u64)>,
-    nodes: Vec<Below>,
-}
-
-#[derive(Debug, Clone, Copy, Default)]
-enum Below {
-    #[default]
-    NotAsked,
-    Unwanted,
-    Node(NodeId),
-}
-
-impl KnownNodes {
-    /// Forgets everything, unless it is of this matcher and vocabulary.
-    #[inline]
-    pub(crate) fn turn_to(&mut self, matcher: u64, vocabulary: u64) {
-        if self.of != Some((matcher, vocabulary)) {
-            self.of = Some((matcher, vocabulary));
-            self.nodes.clear();
-        }
-    }
-
-    #[inline]
-    pub(crate) fn node(
-        &mut self,
-        trie: &Trie,
-        above: NodeId,
-        object: Object<'_>,
-        member: KnownName,
-    ) -> Option<NodeId> {
-        match self.nodes.get(member.word()) {
-            Some(Below::Unwanted) => None,
-            Some(Below::Node(node)) => Some(*node),
-            Some(Below::NotAsked) | None => self.ask(trie, above, object, member),
-        }
-    }
-
-    #[cold]
-    fn ask(&mut self, trie: &Trie, above: NodeId, object: Object<'_>, member: KnownName) -> Option<NodeId> {
-        let name = object.name_of(member);
-        let node = trie.child(above, name, Digest::of(name.raw()));
-        if self.nodes.len() <= member.word() {
-            self.nodes.resize(member.word() + 1, Below::NotAsked);
-        }
-        if let Some(known) = self.nodes.get_mut(member.word()) {
-            *known = node.map_or(Below::Unwanted, Below::Node);
-        }
-        node
     }
 }

@@ -62,8 +62,8 @@ impl Identifier {
         }
         let item = match top.shape(&mut spares.detail_names)? {
             Shape::Record(record) => {
-                let record = Record { names: spares.names.known(), ..record };
                 self.event(Body::Record(record), offset, self.delivered, sink);
+                spares.known.learn(json);
                 return Ok(Found::Event);
             }
             Shape::Envelope(envelope) => {
@@ -94,6 +94,12 @@ impl Identifier {
         };
         sink(item);
         Ok(Found::NoEvent)
+    }
+
+    /// Hands out a record that is known to be one, and begins at `offset`.
+    #[inline]
+    pub(super) fn record(&mut self, record: Record<'_>, offset: u64, sink: &mut dyn FnMut(Item<'_>)) {
+        self.event(Body::Record(record), offset, self.delivered, sink);
     }
 
     /// Hands out what an element is of a list within a list. `outer` is where the object begins that holds the inner one.
@@ -150,6 +156,7 @@ impl Identifier {
         sink(Item::Rejected { offset, error });
     }
 
+    #[inline]
     fn event(
         &mut self,
         body: Body<'_>,

@@ -21,12 +21,13 @@
 mod boundary;
 mod identify;
 mod inflate;
+mod known;
 mod resync;
 mod split;
 
 use std::io::{BufReader, Read};
 
-use json_scan::{Spare, Vocabulary};
+use json_scan::{Room, Spare, Vocabulary};
 
 use crate::digest::Digest;
 use crate::event::Event;
@@ -35,6 +36,7 @@ use crate::outcome::{RejectReason, SkipReason};
 use crate::record::vocabulary;
 
 use inflate::Members;
+use known::Known;
 use split::Splitter;
 
 /// What decoding hands out, one by one, in the order of the text.
@@ -173,6 +175,9 @@ pub struct Decoder {
 #[derive(Debug)]
 pub(crate) struct Spares {
     scanner: Spare,
+    /// The shapes of records, and for those that are looked into all the same.
+    known: Known,
+    unread: Room,
     /// The names at the top of what stands in lists and lines, and of the records in envelopes.
     names: Vocabulary,
     detail_names: Vocabulary,
@@ -185,6 +190,8 @@ impl Default for Spares {
     fn default() -> Self {
         Spares {
             scanner: Spare::default(),
+            known: Known::default(),
+            unread: Room::default(),
             names: vocabulary(),
             detail_names: vocabulary(),
             quoted_scanner: Spare::default(),

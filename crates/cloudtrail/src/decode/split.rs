@@ -281,7 +281,7 @@ impl Splitter {
             }
             // Between objects that somebody pasted one after the other.
             b',' if !fresh => {
-                scanner.bump();
+                scanner.pass_to(next + 1);
                 Step::On(next + 1)
             }
             _ if fresh && !window.last && rest.len() < FOREIGN => {
@@ -314,7 +314,7 @@ impl Splitter {
         match byte {
             b'{' => self.take(scanner, window, next, Some(list), spares, sink),
             b',' => {
-                scanner.bump();
+                scanner.pass_to(next + 1);
                 Step::On(next + 1)
             }
             // A list in a list, or a stray bracket: nothing is lost by looking inside.
@@ -378,6 +378,32 @@ impl Splitter {
         Step::More(at)
     }
 
+    /// Takes the record that begins at `at`, if it is of a known shape and nothing about it is in doubt.
+    #[inline]
+    fn take_known(
+        &mut self,
+        scanner: &mut Scanner<'_>,
+        window: Window<'_>,
+        at: usize,
+        list: Option<List>,
+        spares: &mut Spares,
+        sink: &mut dyn FnMut(Item<'_>),
+    ) -> Option<Step> {
+        let (outline, members) = spares.known.walk(window.bytes, at)?;
+        let bytes = outline.bytes();
+        let end = at + bytes.len();
+        let is_separated = is_separated(window, end, list, self.list.is_some(), &self.beginning);
+        if bytes.len() > self.max_event || is_separated != Some(true) {
+            return None;
+        }
+        let unread = outline.unread(&spares.unread);
+        self.identifier.record(members.record(outline, &unread), window.base + at as u64, sink);
+        unread.leave();
+        self.beginning.learn(bytes);
+        scanner.pass_to(end);
+        Some(Step::On(end))
+    }
+
     /// Takes the object that begins at `at`, an element of a list if there is one.
     fn take(
         &mut self,
@@ -388,6 +414,9 @@ impl Splitter {
         spares: &mut Spares,
         sink: &mut dyn FnMut(Item<'_>),
     ) -> Step {
+        if let Some(step) = self.take_known(scanner, window, at, list, spares, sink) {
+            return step;
+        }
         let Taken { object, is_usual } = match scanner.object_at(at) {
             Ok(taken) => taken,
             Err(fault) => return self.unreadable(window, at, fault),

@@ -167,9 +167,8 @@ impl Handover {
             return nothing;
         }
         // A third of all records may be AWS taking up roles by itself: nobody is behind those.
-        let Some(identity) = record.user_identity else { return nothing };
-        let is_aws = |kind: Text<'_>| kind.is("AWSService");
-        if member(identity, "type").and_then(|kind| kind.as_text()).is_some_and(is_aws) {
+        if record.user_identity.is_none() || record.identity_type().is_some_and(|kind| kind.is("AWSService"))
+        {
             return nothing;
         }
         Self::of_call(record, event.time)
