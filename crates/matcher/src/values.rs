@@ -79,8 +79,8 @@ impl Values {
         values
     }
 
-    /// A text with stars is found by one of its pieces: the one that the fewest others have as well, at an end if it can
-    /// be (that is cheaper to look for), and the longest.
+    /// A text with stars is found by one of its pieces: none of what names of calls begin with, the one that the fewest others have
+    /// as well, at an end if it can be (that is cheaper to look for), and the longest.
     fn place_pieces(&mut self, starred: &[(Box<[Box<str>]>, u32)]) {
         let mut shares: FxHashMap<&str, u32> = FxHashMap::default();
         for piece in starred.iter().flat_map(|(pieces, _)| pieces) {
@@ -93,8 +93,9 @@ impl Values {
                 |(place, piece)| {
                     let share = shares.get(&***piece).copied().unwrap_or(0);
                     let is_inner = *place != 0 && *place != last;
+                    let is_verb = VERBS.contains(&&***piece);
                     // A single letter at an end says nothing a longer piece does not say better.
-                    (share, piece.len() < 3, is_inner, std::cmp::Reverse(piece.len()))
+                    (is_verb, share, piece.len() < 3, is_inner, std::cmp::Reverse(piece.len()))
                 },
             );
             match best {
@@ -231,6 +232,9 @@ impl Values {
 fn bytes(text: Box<str>) -> Box<[u8]> {
     text.into_boxed_bytes()
 }
+
+/// What names of calls begin with.
+const VERBS: [&str; 9] = ["Create", "Delete", "Describe", "Get", "List", "Modify", "Put", "Start", "Update"];
 
 /// Up to so many bytes of literals get a table of all steps, which takes some 200 bytes for each of them.
 const TABLE_MAX: usize = 16 * 1_024;
