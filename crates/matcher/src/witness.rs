@@ -29,7 +29,7 @@
 //! Both languages file under the same fields. A filter sees a record more narrowly than a pattern does (the last of repeated keys, no
 //! look into arrays without an index), so each value it could test is among the leaves a pattern's walk picks up at that path.
 
-use event_pattern::{Alternative, Bound, Field, Term};
+use event_pattern::{Alternative, Bound, Field, NumericRange, Term};
 use filter_pattern::{Comparison, Condition, Expr, Selector, Step, Test, Value};
 
 /// Something that can be looked up with a leaf in hand.
@@ -185,6 +185,11 @@ fn of_term(term: &Term, keys: &mut Vec<Key>) {
         Term::EqualsIgnoreCase(text) if text.is_ascii() => Key::Folded(lower(text.text())),
         Term::PrefixIgnoreCase(_) | Term::SuffixIgnoreCase(_) | Term::EqualsIgnoreCase(_) => Key::AnyString,
         Term::Wildcard(wildcard) => pieces(wildcard.pieces().to_vec()),
+        Term::Numeric(NumericRange { low: Some(low), high: Some(high) })
+            if low == high && low.inclusive && high.inclusive =>
+        {
+            Key::Number(no_negative_zero(low.value))
+        }
         Term::Numeric(range) => Key::Range(
             range.low.map_or(f64::NEG_INFINITY, |Bound { value, inclusive }| {
                 if inclusive { value } else { no_negative_zero(value.next_up()) }
