@@ -4,12 +4,16 @@ A line of input is `rule|first start|from|to|zone|left out`, all times as a cloc
 starts as seconds since 1970.
 """
 
+import datetime as calendar
 import sys
 import warnings
 from datetime import datetime
 
 from dateutil import tz
 from dateutil.rrule import rruleset, rrulestr
+
+# Where it gives up looking for a start that never comes: after all that is asked for.
+calendar.MAXYEAR = 2045
 
 
 def main():

@@ -19,22 +19,22 @@
 
 mod conversation;
 mod crowd;
+mod gone;
 mod kept;
+mod quiet;
+mod turn;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use event_pattern::Pattern;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use self::conversation::{Conversation, News};
+use self::conversation::Conversation;
 use self::crowd::Crowd;
 pub use self::crowd::{Count, Standing};
 pub use self::kept::{ConversationView, Kept, KeptError, Row};
-use crate::{
-    FindingEvent, Fold, Hidden, Kind, Leg, Routes, Silence, SilenceError, State, Suppression, TargetName,
-    Telling,
-};
+use self::quiet::{SILENCE, Spoken};
+use crate::{FindingEvent, Fold, Hidden, Leg, Routes, State, Suppression, TargetName, Telling};
 
 /// What the desk goes by. A reload brings another one.
 #[derive(Debug, Clone)]
@@ -166,20 +166,7 @@ pub struct Desk {
     changed: BTreeSet<kept::Name>,
 }
 
-#[derive(Debug, Clone)]
-struct Spoken {
-    silence: Silence,
-    hidden: Hidden,
-    pattern: Pattern,
-}
-
-/// How long a silence is listed after it ended.
-const LISTED: SignedDuration = SignedDuration::from_hours(30 * 24);
-
 impl Desk {
-    /// The most silences that are remembered.
-    pub const SILENCES_MAX: usize = 1_000;
-
     /// Takes note of a policy: suppressions that are new are watched from now on, and those that are gone are forgotten.
     pub fn meet(&mut self, policy: &Policy, now: Timestamp) {
         let gone: Vec<String> = self
@@ -340,97 +327,6 @@ impl Desk {
         errands
     }
 
-    /// A message cannot show its finding, because that is no longer kept. Closes the conversation, so that whoever reads it does not wait for
-    /// more, and makes of the message a last one; with it comes what is shown in the place of the finding. `None` for a message that belongs to
-    /// no conversation.
-    pub fn without_finding(&mut self, errand: Errand, now: Timestamp) -> Option<(Errand, String)> {
-        let is_it = |one: &Conversation| {
-            one.id == errand.telling.conversation && one.target == errand.target.as_str()
-        };
-        let (key, conversation) = self.conversations.iter_mut().find(|(_, one)| is_it(one))?;
-        conversation.closed = Some(now);
-        let shown = serde_json::json!({
-            "version": "0", "id": errand.finding.id, "source": "trailhound", "detail-type": "Trailhound Finding",
-            "account": "", "region": "", "time": conversation.began.to_string(), "resources": [],
-            "detail": {
-                "rule": conversation.rule, "title": format!("{}: what it found is no longer kept", conversation.rule),
-                "severity": conversation.severity, "state": "unknown", "revision": errand.finding.revision,
-                "settled": true, "fingerprint": "", "reason": GONE, "count": conversation.findings,
-            },
-        });
-        let key = key.clone();
-        let mut errand = errand;
-        if errand.telling.kind != Kind::First {
-            errand.telling.kind = Kind::Closing;
-        }
-        let note = errand.telling.note.take().map_or(GONE.to_owned(), |note| format!("{note}; {GONE}"));
-        errand.telling.note = Some(note);
-        self.crowd.place(&key, self.conversations.get(&key));
-        let forgotten = now.checked_add(conversation::REMEMBERED).unwrap_or(Timestamp::MAX);
-        self.set_timer(&key, Some(forgotten));
-        self.changed.insert(kept::Name::Conversation(key));
-        Some((errand, shown.to_string()))
-    }
-
-    /// Adds a silence, or replaces the one of that id.
-    ///
-    /// # Errors
-    ///
-    /// If it says nothing, is over, or there are too many.
-    pub fn silence(&mut self, silence: Silence) -> Result<(), SilenceError> {
-        silence.check()?;
-        if self.silences.len() >= Self::SILENCES_MAX && !self.silences.contains_key(&silence.id) {
-            return Err(SilenceError::Pattern("there are too many silences: remove some first".to_owned()));
-        }
-        let hidden = Hidden::since(silence.since);
-        self.changed.insert(kept::Name::Silence(silence.id.clone()));
-        self.keep_silence(silence, hidden);
-        Ok(())
-    }
-
-    /// Ends a silence. Says whether there was one.
-    pub fn unsilence(&mut self, id: &str) -> bool {
-        self.changed.insert(kept::Name::Silence(id.to_owned()));
-        self.set_timer(&format!("{SILENCE}{id}"), None);
-        self.silences.remove(id).is_some()
-    }
-
-    /// Suppressions that hid nothing for long, by id.
-    #[must_use]
-    pub fn idle(&self, now: Timestamp) -> Vec<&str> {
-        let idle = self.suppressed.iter().filter(|(_, hidden)| hidden.is_idle(now));
-        idle.map(|(id, _)| id.as_str()).collect()
-    }
-
-    fn keep_silence(&mut self, silence: Silence, hidden: Hidden) {
-        let Ok(pattern) = Pattern::parse(&silence.pattern) else { return };
-        let listed = silence.until.checked_add(LISTED).unwrap_or(Timestamp::MAX);
-        self.set_timer(&format!("{SILENCE}{}", silence.id), Some(listed));
-        self.silences.insert(silence.id.clone(), Spoken { silence, hidden, pattern });
-    }
-
-    fn hide(&mut self, policy: &Policy, finding: &FindingEvent, now: Timestamp) -> Option<Taken> {
-        let hidden = |outcome, id: &str| {
-            let hidden_by = Some(id.to_owned());
-            Some(Taken { outcome, hidden_by, conversation: None, errands: Vec::new() })
-        };
-        if let Some(suppression) = policy.suppressions.iter().find(|one| one.hides(finding)) {
-            let id = suppression.id.to_string();
-            self.suppressed.entry(id.clone()).or_insert_with(|| Hidden::since(now)).one_more(now);
-            self.changed.insert(kept::Name::Suppressed(id));
-            return hidden(FindingOutcome::Suppressed, &suppression.id);
-        }
-        let spoken = self.silences.values_mut().find(|spoken| {
-            spoken.silence.since <= now
-                && now < spoken.silence.until
-                && spoken.pattern.matches(finding.event())
-        })?;
-        spoken.hidden.one_more(now);
-        let id = spoken.silence.id.clone();
-        self.changed.insert(kept::Name::Silence(id.clone()));
-        hidden(FindingOutcome::Silenced, &id)
-    }
-
     /// Who was told of a finding, or of something of its thread, and is to hear how it goes on.
     fn told(&self, thread: &str, finding: &FindingEvent) -> Vec<TargetName> {
         let resolved = finding.state() == State::Resolved;
@@ -529,36 +425,6 @@ impl Desk {
         self.wind(&key, policy, now);
     }
 
-    /// Gives conversations up until there is room for one more, and says what they had still to say.
-    fn make_room(&mut self, policy: &Policy, now: Timestamp, errands: &mut Vec<Errand>) {
-        while self.conversations.len() >= policy.fold.conversations_max.max(1) {
-            let Some(key) = self.crowd.first() else { return };
-            if let Some(mut conversation) = self.conversations.remove(&key) {
-                *self.given_up.entry(conversation.standing()).or_default() += 1;
-                errands.extend(conversation.last_word(now));
-                self.leave_word(&key, Some(&conversation));
-            }
-            self.crowd.place(&key, None);
-            self.set_timer(&key, None);
-            self.changed.insert(kept::Name::Conversation(key));
-        }
-    }
-
-    /// What was remembered under `key` is remembered no more: whoever else has that conversation keeps how far it got there, in case it is
-    /// passed on there again.
-    fn leave_word(&mut self, key: &str, gone: Option<&Conversation>) {
-        let Some(gone) = gone else { return };
-        if self.conversations.get(key).is_some_and(|now| now.id == gone.id) {
-            return;
-        }
-        for key in self.of_thread(thread_of(key)).collect::<Vec<_>>() {
-            if let Some(other) = self.conversations.get_mut(&key).filter(|other| other.id == gone.id) {
-                other.was_told(&gone.target, gone.number);
-                self.changed.insert(kept::Name::Conversation(key));
-            }
-        }
-    }
-
     fn wind(&mut self, key: &str, policy: &Policy, now: Timestamp) {
         let conversation = self.conversations.get(key);
         self.crowd.place(key, conversation);
@@ -577,106 +443,8 @@ impl Desk {
     }
 }
 
-/// What is said in the place of a finding that is gone.
-const GONE: &str = "what was found is no longer kept, so nothing more is said of it here";
-
-/// What a timer of a silence begins with; a thread is hexadecimal.
-const SILENCE: &str = "silence ";
-
 fn thread_of(key: &str) -> &str {
     key.split_once('/').map_or(key, |(thread, _)| thread)
-}
-
-/// Whom something that repeated is told, and why.
-type Others = Option<(Vec<TargetName>, String)>;
-
-impl Conversation {
-    /// Begins: says the first word, or waits for hours.
-    fn open(
-        &mut self,
-        leg: &Leg,
-        now: Timestamp,
-        errands: &mut Vec<Errand>,
-        others: &mut Others,
-    ) -> FindingOutcome {
-        if let Some(unanswered) = &leg.unanswered {
-            self.expect_answer(unanswered);
-        }
-        match &leg.held {
-            None => {
-                errands.extend(self.say(None, now));
-                FindingOutcome::Sent
-            }
-            Some(held) => {
-                self.hold(held);
-                self.repeat(now, errands, others)
-            }
-        }
-    }
-
-    /// Goes on with something that was heard.
-    fn go_on(
-        &mut self,
-        policy: &Policy,
-        leg: &Leg,
-        news: News,
-        now: Timestamp,
-        errands: &mut Vec<Errand>,
-        others: &mut Others,
-    ) -> FindingOutcome {
-        if self.is_held() {
-            return match &leg.held {
-                None => {
-                    self.hours = None;
-                    errands.extend(self.say(None, now));
-                    FindingOutcome::Sent
-                }
-                Some(held) => {
-                    self.hold(held);
-                    if news == News::None {
-                        FindingOutcome::Folded
-                    } else {
-                        self.repeat(now, errands, others)
-                    }
-                }
-            };
-        }
-        if leg.unanswered.is_some() && news == News::Graver && self.acknowledged.is_some() {
-            // What somebody has in hand has become something else.
-            self.acknowledged = None;
-            if let Some(unanswered) = &leg.unanswered {
-                self.began_waiting(unanswered, now);
-            }
-        }
-        match &leg.held {
-            Some(held) if news != News::Over => self.hours = Some(held.hours.clone()),
-            _ => self.hours = None,
-        }
-        let paced = self.hours.is_none() && self.may_speak(policy, now);
-        let at_once = match news {
-            News::Over => true,
-            News::Graver => self.hours.is_none(),
-            News::Some => paced,
-            News::None => false,
-        };
-        if at_once {
-            errands.extend(self.say(None, now));
-            return FindingOutcome::Sent;
-        }
-        self.folded += 1;
-        FindingOutcome::Folded
-    }
-
-    fn repeat(&mut self, now: Timestamp, errands: &mut Vec<Errand>, others: &mut Others) -> FindingOutcome {
-        let Some((to, note)) = self.repeated() else { return FindingOutcome::Held };
-        if to.is_empty() {
-            self.hours = None;
-            errands.extend(self.say(Some(note), now));
-            return FindingOutcome::Sent;
-        }
-        *others = Some((to, note));
-        FindingOutcome::Held
-    }
 }
 
 #[cfg(test)]

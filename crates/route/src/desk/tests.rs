@@ -1,10 +1,13 @@
 use std::time::Duration;
 
 use context::WeeklySchedule;
+use event_pattern::Pattern;
+use jiff::SignedDuration;
 use proptest::prelude::*;
 
+use super::gone::GONE;
 use super::*;
-use crate::{During, Otherwise, Repeats, RouteDefinition, Severity, Unanswered};
+use crate::{During, Otherwise, Repeats, RouteDefinition, Severity, Silence, Unanswered};
 
 /// A finding of a rule about a principal.
 #[derive(Debug, Clone)]
@@ -321,7 +324,7 @@ fn a_storm_is_a_message_with_a_count_and_little_memory() {
 #[test]
 fn a_storm_of_many_groups_is_a_message_each_for_every_target_and_pace() {
     let hold = |route: &mut RouteDefinition| {
-        held(Repeats { count: Some(1_000), severity: None, to: vec!["boss".to_owned()] })(route);
+        held(Repeats { count: Some(200), severity: None, to: vec!["boss".to_owned()] })(route);
     };
     let targets = ["slack", "oncall", "boss", "lake"].map(name);
     let (mut now_route, mut held_route) = (RouteDefinition::default(), RouteDefinition::default());
@@ -340,12 +343,12 @@ fn a_storm_of_many_groups_is_a_message_each_for_every_target_and_pace() {
         }
     };
     // Within twenty minutes of a night.
-    for number in 0..100_000_usize {
-        let now = at("02:00:00") + SignedDuration::from_millis(12 * i64::try_from(number).unwrap());
+    for number in 0..20_000_usize {
+        let now = at("02:00:00") + SignedDuration::from_millis(60 * i64::try_from(number).unwrap());
         while desk.next().is_some_and(|next| next <= now) {
             count(desk.tick(&policy, now));
         }
-        let severity = if number % 20_000 < 50 { "critical" } else { "high" };
+        let severity = if number % 4_000 < 50 { "critical" } else { "high" };
         let mut json: serde_json::Value = serde_json::from_str(FOUND.event().json()).unwrap();
         json["id"] = format!("f{number}").into();
         json["detail"]["principal"]["arn"] = format!("p{}", number % 50).into();
@@ -355,9 +358,9 @@ fn a_storm_of_many_groups_is_a_message_each_for_every_target_and_pace() {
     let at_target = |target: &str| said.get(&name(target)).copied().unwrap_or_default();
     // The first, and an update in every five minutes of twenty.
     assert!((50 * 4..=50 * 5).contains(&at_target("slack")), "{said:?}");
-    // Held all night, and told to the next when it has come a thousand times.
+    // Held all night, and told to the next when it has come two hundred times.
     assert_eq!(at_target("lake"), 0, "{said:?}");
-    // Each group came two thousand times: `boss` hears of what is held, `oncall` of what nobody answers; both go on with its pace.
+    // Each group came four hundred times: `boss` hears of what is held, `oncall` of what nobody answers; both go on with its pace.
     assert!(
         (50..=50 * 5).contains(&at_target("boss")) && (50..=50 * 3).contains(&at_target("oncall")),
         "{said:?}"
