@@ -31,12 +31,6 @@ pub(super) struct Lanes<B, E, D> {
     pub(super) digits: D,
 }
 
-/// Ones for so many bytes, at least one.
-#[inline(always)]
-pub(super) fn first(bytes: u8) -> u64 {
-    u64::MAX >> ((64 - u32::from(bytes)) % 64)
-}
-
 /// Walks with the best instructions there are.
 #[cfg(all(target_arch = "x86_64", not(feature = "plain")))]
 pub(super) mod vector {
@@ -48,7 +42,7 @@ pub(super) mod vector {
         _mm512_mask_cmpneq_epi8_mask, _mm512_set1_epi8, _mm512_sub_epi8,
     };
 
-    use super::{Ends, Lane, Lanes, Literal, first};
+    use super::{Ends, Lane, Lanes, Literal};
     use crate::block::Level;
     use crate::shapes::outline::Slots;
     use crate::shapes::trie::{Found, Trie};
@@ -74,7 +68,13 @@ pub(super) mod vector {
         }
     }
 
-    /// Beyond every digit and letter: what is less, as a signed byte, is a control character or beyond ASCII.
+    /// Ones for so many bytes, at least one.
+    #[inline(always)]
+    fn first(bytes: u8) -> u64 {
+        u64::MAX >> ((64 - u32::from(bytes)) % 64)
+    }
+
+    /// What is less, as a signed byte, is a control character or beyond ASCII.
     const BLANK: i8 = 0x20;
 
     #[target_feature(enable = "avx512f,avx512bw,pclmulqdq,bmi1")]

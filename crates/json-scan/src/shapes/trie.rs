@@ -220,14 +220,18 @@ impl Trie {
                 if (lanes.begins)(lane, literals.get(node.literal as usize)?, node.length) {
                     let value = at + usize::from(node.length);
                     let end = match node.kind {
-                        Kind::String => match usual_end(bytes, value, lanes.ends, node.usual) {
-                            Some(end) => Some(end),
-                            None => {
+                        Kind::String => match short_string(bytes, value, lanes.ends) {
+                            // Otherwise the compiler sees that this is what was found, and has it waited for.
+                            Some(length) if length == node.usual => {
+                                Some(value + usize::from(std::hint::black_box(node.usual)))
+                            }
+                            Some(length) => {
                                 if node.usual != VARIOUS {
                                     vary(nodes, number);
                                 }
-                                string_end(bytes, value, lanes.ends, odd)
+                                Some(value + usize::from(length))
                             }
+                            None => string_end(bytes, value, lanes.ends, odd),
                         },
                         Kind::Word => word_end(bytes, value),
                         Kind::Number => number_end(bytes, value, lanes.digits),
@@ -305,20 +309,16 @@ fn vary(nodes: &mut [Node], number: u32) {
     }
 }
 
-/// Where the string ends which begins at `from`, if it is as long as usual, and well formed.
+/// How long the string is that begins at `from`, if it ends within a lane and is plain and well formed.
 ///
-/// Times, identifiers and accounts are all of one length. What follows them is then looked at without waiting for the answer to where they end: the
+/// Times, identifiers and accounts are all of one length. What follows them is looked at without waiting for the answer to where they end: the
 /// processor guesses that it will be as usual, and goes on from there.
 #[inline(always)]
-fn usual_end(bytes: &[u8], from: usize, ends: impl Fn(&Lane) -> Ends, usual: u8) -> Option<usize> {
-    if usual == VARIOUS {
-        return None;
-    }
+fn short_string(bytes: &[u8], from: usize, ends: impl Fn(&Lane) -> Ends) -> Option<u8> {
     let Ends { quotes, odd } = ends(lane(bytes, from)?);
-    let is_usual =
-        (quotes & quotes.wrapping_neg()) == 1 << usual && odd & quotes.wrapping_sub(1) & !quotes == 0;
-    // Otherwise the compiler sees that this is what was found, and has it waited for.
-    is_usual.then(|| from + usize::from(std::hint::black_box(usual)))
+    let is_short = quotes != 0 && odd & quotes.wrapping_sub(1) & !quotes == 0;
+    // A lane has fewer bytes than this could lose.
+    is_short.then(|| quotes.trailing_zeros().to_le_bytes()[0])
 }
 
 /// Where the quote stands that ends the string which begins at `from`, if all of the string is well formed.
