@@ -222,3 +222,45 @@ fn a_composite_alarm_that_comes_later_knows_its_children() {
     assert_eq!(said.len(), 1, "{said:?}");
     assert_eq!((said[0].state, said[0].time), (State::Firing, at(36_320)));
 }
+
+/// Of one call in a minute the expression makes an alarm, and of two none: nothing is said of the first before the minute is known.
+#[test]
+fn an_expression_is_never_told_early() {
+    let rules = load(
+        r#"
+kind: metric-filter
+id: calls
+filter_pattern: '{ $.source = "a" }'
+metric_transformations:
+  - { metric_name: Calls, metric_namespace: N, metric_value: 1 }
+---
+kind: alarm
+id: one
+title: just one
+severity: low
+metrics:
+  - { id: m1, return_data: false, metric_stat: { metric: { namespace: N, metric_name: Calls }, period: 60, stat: Sum } }
+  - { id: e1, expression: "IF(m1 == 1, 10, 0)" }
+evaluation_periods: 1
+comparison_operator: GreaterThanThreshold
+threshold: 0.5
+treat_missing_data: notBreaching
+"#,
+    );
+    let mut engine =
+        Engine::new(&rules, &Context::empty(), Settings::live(at(0), decide::Lateness::default()));
+    for n in 1..=2 {
+        let event = Event { time: 600, n, who: 0, account: 0, what: 0, second: false };
+        engine.take(decide::Signal {
+            rule: u32::try_from(rules.index("calls").unwrap()).unwrap(),
+            time: at(event.time),
+            event: event.id(),
+            severity: rules::Severity::Low,
+            key: decide::WindowKey::of([]),
+            part: decide::Part::Sample(1.0),
+            record: decide::RecordHandle(0),
+        });
+    }
+    engine.advance_to(at(5_000));
+    assert!(engine.drain().is_empty(), "two calls are no alarm, and one never was known to be all");
+}

@@ -158,7 +158,9 @@ impl MetricAlarms {
         let at = timestamp(entry.time);
         let begin = timestamp(entry.time - entry.time.rem_euclid(60_000_000));
         let watermark = timestamp(self.watermark);
-        let early = rule.early && can_only_grow(&rule.alarm) && value >= 0.0;
+        // What an expression makes of a sum may shrink while that grows.
+        let is_plain = rule.definition.metrics.is_empty();
+        let early = rule.early && is_plain && can_only_grow(&rule.alarm) && value >= 0.0;
         let create =
             || Tracked { state: AlarmState::new(&rule.alarm, begin), recent: Vec::new(), open: None };
         self.keys.with(key.as_bytes(), create, |tracked| {
