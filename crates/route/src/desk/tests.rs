@@ -444,36 +444,23 @@ fn what_is_held_and_given_up_is_told() {
     assert_eq!(desk.given_up(), BTreeMap::from([(Standing::Held, 1)]));
 }
 
-/// Told again at an escalation target: after it was forgotten there, and after something else was told there meanwhile.
+/// What `oncall` was told is given up for want of room, and then what was acknowledged becomes graver and nobody answers.
 #[test]
 fn what_is_passed_on_again_goes_on_counting() {
-    let policy = policy(answered);
-    let stands = Found { alarm: true, ..FOUND };
-    let mut desk = Desk::default();
-    let mut said = desk.take(&policy, &stands.event(), at("10:00:00")).errands;
-    let mut now = at("10:00:00");
-    let mut on = |desk: &mut Desk, hours: i64, said: &mut Vec<Errand>| {
-        let until = now + SignedDuration::from_hours(hours);
-        while let Some(next) = desk.next().filter(|next| *next <= until) {
-            said.extend(desk.tick(&policy, next));
-        }
-        now = until;
-        now
-    };
-    on(&mut desk, 1, &mut said);
-    // More and more of it at the first target, while the others have heard the end of theirs.
-    for (revision, severity) in [(1, "critical"), (2, "low"), (3, "critical"), (4, "high")] {
-        let time = on(&mut desk, 60, &mut said);
-        let by = Acknowledged { by: "carol".to_owned(), at: time };
-        said.extend(desk.acknowledge(&policy, "f1", &by, time).unwrap_or_default());
-        let more = Found { revision, severity, count: u64::from(revision) * 7, ..stands.clone() };
-        said.extend(desk.take(&policy, &more.event(), time).errands);
-        let over = Found { revision: revision + 10, state: "resolved", ..more };
-        said.extend(desk.take(&policy, &over.event(), time + SignedDuration::from_secs(1)).errands);
-    }
-    on(&mut desk, 200, &mut said);
-    without_gaps(&said).unwrap();
-    assert!(said.iter().any(|errand| errand.target == name("boss")));
+    let mut policy = policy(answered);
+    policy.fold.conversations_max = 3;
+    let found = |id, severity| Happening::Found { id, severity, resolved: false };
+    let happenings = [
+        found(4, 0),
+        found(0, 0),
+        Happening::Minutes(30),
+        Happening::Acknowledged(0),
+        found(0, 1),
+        Happening::Minutes(15),
+    ];
+    let said = play(&policy, &happenings, false);
+    let oncall = said.iter().filter(|one| one.target == name("oncall") && one.telling.conversation == "f0");
+    assert_eq!(oncall.map(|one| one.telling.number).collect::<Vec<_>>(), [1, 2]);
 }
 
 /// Whether the messages of each conversation at each target count on; one that begins anew with a later revision counts from a thousand
