@@ -17,6 +17,7 @@ mod oauth;
 mod opsgenie;
 mod pagerduty;
 mod published;
+mod respond;
 mod secrecy;
 mod slack;
 mod slack_app;
