@@ -239,6 +239,9 @@ const VERBS: [&str; 9] = ["Create", "Delete", "Describe", "Get", "List", "Modify
 /// Up to so many bytes of literals get a table of all steps, which takes some 200 bytes for each of them.
 const TABLE_MAX: usize = 16 * 1_024;
 
+/// Up to so many literals are looked ahead for, by the bytes they begin with.
+const LOOK_AHEAD_MAX: usize = 3;
+
 /// Literals to be found anywhere in a text.
 #[derive(Debug, Default)]
 struct Pieces {
@@ -267,11 +270,11 @@ impl Pieces {
                 targets.push(*target);
             }
         }
-        // Values are short: looking ahead for where a piece could begin pays for one piece, a table of all steps nearly always.
+        // Values are short: looking ahead for where a piece could begin pays for a few pieces, a table of all steps nearly always.
         let bytes: usize = distinct.iter().map(|literal| literal.len()).sum();
         let automaton = AhoCorasick::builder()
             .kind((bytes <= TABLE_MAX).then_some(AhoCorasickKind::DFA))
-            .prefilter(distinct.len() == 1)
+            .prefilter(distinct.len() <= LOOK_AHEAD_MAX)
             .build(&distinct);
         match automaton {
             Ok(automaton) => Pieces { automaton: Some(automaton), targets, unbuilt: Vec::new() },
