@@ -1,7 +1,10 @@
 //! The first question to a record: does any of its values lead anywhere from the root of the index?
 //!
-//! It is asked of every record and mostly answered "no", so it is asked of values where they stand, without picking up leaves: nothing is
-//! remembered but the answer, and the first value that leads somewhere ends it. Then the record is walked properly.
+//! It is asked of every record and mostly answered "no", so it is asked of values where they stand, without picking up leaves: the first
+//! value that leads somewhere ends it. Then the record is walked properly.
+//!
+//! Of a record whose shape the decoder knows, it is known where those values stand, once a record of that shape was walked; and a
+//! value that led nowhere before need not be asked again.
 
 use std::sync::Arc;
 
@@ -335,5 +338,91 @@ impl Asking<'_> {
             return Ok(self.probe.leads(node, value, Some(text.raw())));
         }
         Ok(self.probe.leads(node, value, Some(text.unescape()?.as_bytes())))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use cloudtrail::{Body, Decoder, Event, Item};
+    use event_pattern::Pattern;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::{Builder, RuleId, Scratch};
+
+    const PATTERNS: [&str; 9] = [
+        r#"{"detail":{"eventName":["ab"]}}"#,
+        r#"{"detail":{"eventName":[{"prefix":"b"}],"errorCode":[{"exists":true}]}}"#,
+        r#"{"detail":{"requestParameters":{"n":[1,{"numeric":[">",7]}]}}}"#,
+        r#"{"detail":{"requestParameters":{"n":["true"]}}}"#,
+        r#"{"detail":{"requestParameters":{"n":[true]}}}"#,
+        r#"{"detail":{"requestParameters":{"n":["1"]}}}"#,
+        r#"{"detail":{"requestParameters":{"n":[null]}}}"#,
+        r#"{"detail":{"requestParameters":{"n":{"m":["a"]}}}}"#,
+        r#"{"detail":{"requestParameters":{"list":["a"]}}}"#,
+    ];
+
+    fn record() -> impl Strategy<Value = String> {
+        let value = prop::sample::select(vec![
+            "1",
+            "8",
+            "true",
+            "false",
+            "null",
+            r#""1""#,
+            r#""true""#,
+            r#""a""#,
+            r#""\u0061""#,
+            r#"{"m":"a"}"#,
+            r#"{"m":"b"}"#,
+            r#"{"m":["b","a"]}"#,
+            "{}",
+        ]);
+        (value.clone(), value, prop::sample::select(vec!["ab", "b", "c", "a\\u0062"]), any::<[bool; 3]>()).prop_map(
+            |(n, element, name, [has_error, has_list, is_dotted])| {
+                let error = if has_error { r#","errorCode":"x""# } else { "" };
+                let list = if has_list { format!(r#","list":["b",{element}]"#) } else { String::new() };
+                let dotted = if is_dotted { format!(r#","requestParameters.n":{element}"#) } else { String::new() };
+                format!(
+                    r#"{{"eventSource":"s3.amazonaws.com","eventName":"{name}"{error},"requestParameters":{{"n":{n}{list}}}{dotted}}}"#
+                )
+            },
+        )
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(300))]
+        /// The same rules match whether the shape of a record is known or not, with and without what the envelope adds.
+        #[test]
+        fn shapes_change_nothing(records in prop::collection::vec(record(), 1..30), patterns in prop::collection::vec(0..PATTERNS.len(), 1..5), has_source: bool) {
+            let mut builder = Builder::new();
+            for (number, pattern) in (0..).zip(&patterns) {
+                builder.add_pattern(RuleId(number), &Arc::new(Pattern::parse(PATTERNS[*pattern]).unwrap()));
+            }
+            if has_source {
+                builder.add_pattern(RuleId(9), &Arc::new(Pattern::parse(r#"{"source":["aws.sqs"],"account":["1"]}"#).unwrap()));
+            }
+            let matcher = builder.build();
+            let (mut decoder, mut scratch, mut general) = (Decoder::default(), Scratch::new(), Scratch::new());
+            let text = format!("[{}]", records.join(","));
+            let mut results = Vec::new();
+            for _ in 0..2 {
+                let decoded = decoder.decode(text.as_bytes(), None, |item| {
+                    let Item::Event(event) = item else { return };
+                    let Body::Record(record) = event.body else { return };
+                    let mut walked = record;
+                    walked.outline = None;
+                    let plain = Event { body: Body::Record(walked), ..event };
+                    let matched = matcher.matches(&event, &mut scratch).map(<[RuleId]>::to_vec);
+                    results.push((matched, matcher.matches(&plain, &mut general).map(<[RuleId]>::to_vec), record.outline.is_some()));
+                });
+                prop_assert!(decoded.trouble.is_none());
+            }
+            prop_assert_eq!(results.len(), records.len() * 2);
+            prop_assert!(results.iter().skip(records.len()).all(|(.., is_known)| *is_known));
+            for (with, without, _) in results {
+                prop_assert_eq!(with, without);
+            }
+        }
     }
 }
