@@ -26,13 +26,13 @@
 use std::sync::Arc;
 
 use json_scan::Malformed;
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::leaves::{Leaves, Scalar};
 use crate::stamps::Stamps;
 use crate::trie::FieldId;
 use crate::values::Values;
-use crate::witness::{Clause, Key, Needs, cost};
+use crate::witness::{Clause, Key, Needs, cost_beside};
 
 /// So many entries are rather looked at one by one than told apart further.
 const LIST_MAX: usize = 8;
@@ -143,12 +143,13 @@ impl Index {
         let mut buckets: Vec<(&str, &Key, Vec<Filed<'_>>)> = Vec::new();
         let mut places: FxHashMap<BucketName<'_>, usize> = FxHashMap::default();
         let is_short = level > 0 && entries.len() <= LIST_MAX;
+        let looked_for = if is_short { LookedFor::default() } else { LookedFor::by(&entries, level) };
         for mut filed in entries {
             if let Some(decided) = filed.decided() {
                 node.decided.push(decided);
                 continue;
             }
-            let clause = if is_short { None } else { filed.best_clause(level) };
+            let clause = if is_short { None } else { filed.best_clause(level, &looked_for) };
             let Some((number, clause)) = clause else {
                 node.entries.push(filed.candidate());
                 continue;
@@ -324,8 +325,8 @@ impl<'c> Filed<'c> {
         Candidate { entry: self.entry, answered }
     }
 
-    /// The most telling clause not used yet.
-    fn best_clause(&self, level: usize) -> Option<(usize, &'c Clause)> {
+    /// The most telling clause not used yet, where these fields are looked for in any case.
+    fn best_clause(&self, level: usize, looked_for: &LookedFor<'_>) -> Option<(usize, &'c Clause)> {
         if level > LEVELS_MAX {
             return None;
         }
@@ -334,7 +335,22 @@ impl<'c> Filed<'c> {
         let clauses = self.needs.clauses.iter().enumerate().take(64);
         clauses
             .filter(|(number, clause)| unused(number) && affordable(clause))
-            .min_by_key(|(_, clause)| cost(clause))
+            .min_by_key(|(_, clause)| cost_beside(clause, |path| looked_for.fields.contains(path)))
+    }
+}
+
+/// Fields that entries of a node would be filed by, each for itself. Whoever else files by one of them has nothing more looked for.
+#[derive(Debug, Default)]
+struct LookedFor<'c> {
+    fields: FxHashSet<&'c str>,
+}
+
+impl<'c> LookedFor<'c> {
+    fn by(entries: &[Filed<'c>], level: usize) -> Self {
+        let alone = LookedFor::default();
+        let best = entries.iter().filter(|filed| filed.decided().is_none());
+        let best = best.filter_map(|filed| filed.best_clause(level, &alone));
+        LookedFor { fields: best.flat_map(|(_, clause)| clause.iter().map(|(path, _)| &**path)).collect() }
     }
 }
 

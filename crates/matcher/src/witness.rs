@@ -323,8 +323,14 @@ fn simplify(keys: &mut Vec<Key>) {
 /// Nothing depends on it but speed. Names of CloudTrail's own fields are weighed by what real logs show: an event's name tells most,
 /// its source less, account and region hardly anything.
 pub(crate) fn cost(clause: &[(Box<str>, Key)]) -> u32 {
+    cost_beside(clause, |_| false)
+}
+
+/// The same where some fields are looked for whatever becomes of this clause.
+pub(crate) fn cost_beside(clause: &[(Box<str>, Key)], is_looked_for: impl Fn(&str) -> bool) -> u32 {
     let pair = |(path, key): &(Box<str>, Key)| {
         let depth = u32::try_from(path.matches('.').count()).unwrap_or(u32::MAX).saturating_sub(1);
+        let looking = if is_looked_for(path) { 0 } else { depth.saturating_mul(DEEPER) };
         let kind = match key {
             Key::Text(text) | Key::Lexeme(text) | Key::Folded(text) => text_cost(path, text),
             Key::Number(value) => number_cost(path, *value),
@@ -339,13 +345,16 @@ pub(crate) fn cost(clause: &[(Box<str>, Key)]) -> u32 {
             Key::True | Key::False | Key::Null => of_any(path, 300),
             Key::AnyString | Key::AnyNumber | Key::AnythingBut(_) | Key::Present => of_any(path, 600),
         };
-        // Whoever files by a field deep inside has it looked for in every record that has the object around it.
-        kind.saturating_add(depth.saturating_mul(3))
+        kind.saturating_add(looking)
     };
     // A long list rarely covers what there is: beyond some length it is no worse for being longer.
     let sum = clause.iter().map(pair).fold(0, u32::saturating_add);
     sum.min(clause.iter().map(pair).max().unwrap_or(0).saturating_mul(LONG_LIST))
 }
+
+/// Whoever files by a field deep inside has it looked for in every record that has the object around it, and in every element of an array there:
+/// a number of some length is worth less than a text further out.
+const DEEPER: u32 = 5;
 
 /// From how many entries on a list is just long. Less than a busy service weighs against a name: a rule about thirty calls of such a service
 /// still is about a small part of what it does.
