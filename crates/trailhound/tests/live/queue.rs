@@ -1,17 +1,17 @@
 //! A day of real logs, put into S3 by an independent client, told of through SNS and SQS, read by the binary as it is installed.
 
 use std::fs::{self, OpenOptions};
-use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::aws::Aws;
 use crate::{RULES, counter, kit, scanned, stored};
 
 /// S3, SNS and SQS on a port of their own, and what is put into them: each line of standard input is a file, a tab and how often its
 /// notification comes. The server goes when standard input ends.
-const AWS: &str = "
+const BUCKET: &str = "
 import json, os, sys, boto3
 from moto.server import ThreadedMotoServer
 server = ThreadedMotoServer('127.0.0.1', 0, verbose=False)
@@ -39,41 +39,23 @@ for line in sys.stdin:
 os._exit(0)
 ";
 
-struct Aws {
-    server: Child,
-    said: BufReader<std::process::ChildStdout>,
+/// S3 behind a queue, and where they are.
+struct Bucket {
+    aws: Aws,
     endpoint: String,
     queue: String,
 }
 
-impl Aws {
-    fn start() -> Option<Aws> {
-        let python = std::env::var("TRAILHOUND_PYTHON").unwrap_or_else(|_| "python3".to_owned());
-        let mut command = Command::new(python);
-        command.args(["-c", AWS]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
-        let mut server = command.spawn().ok()?;
-        let mut said = BufReader::new(server.stdout.take()?);
-        let mut line = String::new();
-        said.read_line(&mut line).ok()?;
-        let (endpoint, queue) = line.trim().split_once(' ')?;
-        let (endpoint, queue) = (endpoint.to_owned(), queue.to_owned());
-        Some(Aws { server, said, endpoint, queue })
+impl Bucket {
+    fn start() -> Option<Bucket> {
+        let (aws, places) = Aws::start(BUCKET)?;
+        let (endpoint, queue) = places.split_once(' ').unwrap();
+        Some(Bucket { aws, endpoint: endpoint.to_owned(), queue: queue.to_owned() })
     }
 
     /// Puts a file into the bucket, and says how many messages wait.
     fn put(&mut self, file: &Path, notifications: usize) -> u64 {
-        let mut line = String::new();
-        writeln!(self.server.stdin.as_mut().unwrap(), "{}\t{notifications}", file.display()).unwrap();
-        self.said.read_line(&mut line).unwrap();
-        line.trim().parse().unwrap()
-    }
-}
-
-impl Drop for Aws {
-    fn drop(&mut self) {
-        drop(self.server.stdin.take());
-        // It ends by itself with its standard input.
-        let _ = self.server.wait();
+        self.aws.step(&format!("{}\t{notifications}", file.display())).parse().unwrap()
     }
 }
 
@@ -111,13 +93,7 @@ fn a_day(data: &Path) -> (PathBuf, Vec<PathBuf>) {
 #[test]
 fn a_day_of_real_logs_through_s3_sns_and_sqs_is_decided_as_a_scan_decides_it() {
     let Some(data) = kit::shared_data("corpus_real") else { return };
-    let Some(mut aws) = Aws::start() else {
-        assert!(
-            std::env::var_os("TRAILHOUND_REQUIRE_DATA").is_none(),
-            "no moto: run `cargo xtask test`, which installs it"
-        );
-        return eprintln!("no Python with moto[server] and boto3: left out a day of logs through a queue");
-    };
+    let Some(mut bucket) = Bucket::start() else { return };
     let (day, files) = a_day(&data);
     assert!(files.len() > 50, "{} has {} files", day.display(), files.len());
     let configuration = format!(
@@ -127,7 +103,7 @@ fn a_day_of_real_logs_through_s3_sns_and_sqs_is_decided_as_a_scan_decides_it() {
          lateness: {{ idle: 20s }}\n\
          targets: {{ out: {{ file: {{ path: out.ndjson }} }} }}\n\
          routes: [{{ to: [out] }}]\n",
-        aws.queue, aws.endpoint
+        bucket.queue, bucket.endpoint
     );
     let folder =
         kit::folder(&[("trailhound.yaml", configuration.as_bytes()), ("rules.yaml", RULES.as_bytes())]);
@@ -145,7 +121,7 @@ fn a_day_of_real_logs_through_s3_sns_and_sqs_is_decided_as_a_scan_decides_it() {
         for file in pair.iter().rev() {
             let times = 1 + usize::from(number % 10 == 0);
             notified += times;
-            aws.put(file, times);
+            bucket.put(file, times);
         }
     }
     let state = folder.path().join("state");

@@ -40,6 +40,7 @@ impl Site {
     }
 
     /// With a configuration and rules of a test's own, which names the two addresses.
+    #[cfg(feature = "aws")]
     pub(crate) fn of(configuration: impl Fn(SocketAddr, SocketAddr) -> String, rules: &str) -> Self {
         let free = || TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let (push, operations) = (free(), free());
@@ -95,6 +96,7 @@ impl Site {
     }
 
     /// Ends it as a machine that loses power does.
+    #[cfg(feature = "aws")]
     pub(crate) fn kill(&mut self) {
         let mut child = self.child.take().unwrap();
         child.kill().unwrap();

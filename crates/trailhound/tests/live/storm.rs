@@ -4,18 +4,18 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
 
 use serde_json::{Value, json};
 
+use crate::aws::Aws;
 use crate::kit;
 use crate::site::Site;
 
 /// CloudTrail on a port of its own, with a trail that is on, whose home is Ireland. Each line of standard input is a step; the server goes when
 /// it ends.
-const AWS: &str = "
+const CLOUDTRAIL: &str = "
 import os, sys, boto3
 from moto.server import ThreadedMotoServer
 server = ThreadedMotoServer('127.0.0.1', 0, verbose=False)
@@ -34,39 +34,21 @@ for line in sys.stdin:
 os._exit(0)
 ";
 
-struct Aws {
-    server: Child,
-    said: BufReader<std::process::ChildStdout>,
+/// CloudTrail, and the port that it listens on.
+struct CloudTrail {
+    aws: Aws,
     port: u16,
 }
 
-impl Aws {
-    fn start() -> Option<Aws> {
-        let python = std::env::var("TRAILHOUND_PYTHON").unwrap_or_else(|_| "python3".to_owned());
-        let mut command = Command::new(python);
-        command.args(["-c", AWS]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
-        let mut server = command.spawn().ok()?;
-        let mut said = BufReader::new(server.stdout.take()?);
-        let mut line = String::new();
-        said.read_line(&mut line).ok()?;
-        let port = line.trim().parse().ok()?;
-        Some(Aws { server, said, port })
+impl CloudTrail {
+    fn start() -> Option<CloudTrail> {
+        let (aws, port) = Aws::start(CLOUDTRAIL)?;
+        Some(CloudTrail { aws, port: port.parse().unwrap() })
     }
 
     /// Does a step, and says whether the trail is on after it.
     fn is_on_after(&mut self, step: &str) -> bool {
-        let mut line = String::new();
-        writeln!(self.server.stdin.as_mut().unwrap(), "{step}").unwrap();
-        self.said.read_line(&mut line).unwrap();
-        line.trim() == "True"
-    }
-}
-
-impl Drop for Aws {
-    fn drop(&mut self) {
-        drop(self.server.stdin.take());
-        // It ends by itself with its standard input.
-        let _ = self.server.wait();
+        self.aws.step(step) == "True"
     }
 }
 
@@ -214,7 +196,7 @@ struct Row {
 }
 
 struct Storm {
-    aws: Aws,
+    cloudtrail: CloudTrail,
     proxy: Arc<Proxy>,
     told: Told,
     site: Site,
@@ -222,16 +204,9 @@ struct Storm {
 
 impl Storm {
     fn new() -> Option<Storm> {
-        let Some(aws) = Aws::start() else {
-            assert!(
-                std::env::var_os("TRAILHOUND_REQUIRE_DATA").is_none(),
-                "no moto: run `cargo xtask test`, which installs it"
-            );
-            println!("no Python with moto[server] and boto3: left out");
-            return None;
-        };
+        let cloudtrail = CloudTrail::start()?;
         let (proxy, told) = (Arc::new(Proxy::default()), Told::default());
-        let (cloudtrail, slack) = (proxy.start(aws.port), slack(&told));
+        let (proxied, slack) = (proxy.start(cloudtrail.port), slack(&told));
         let configuration = |push, operations| {
             format!(
                 "state: {{ folder: state, durability: crash }}\n\
@@ -241,10 +216,10 @@ impl Storm {
                  targets:\n  people:\n    slack: {{ bot_token: xoxb-0123456789-0123456789, channel: C0123456789, url: \"http://{slack}/api/\" }}\n    \
                    network: {{ allow: [127.0.0.0/8], plain_http: true }}\n\
                  routes: [{{ to: [people] }}]\n\
-                 respond:\n  - name: trail-on\n    dry_run: false\n    cool_down: 2s\n    start-logging: {{ endpoint: \"http://{cloudtrail}\" }}\n"
+                 respond:\n  - name: trail-on\n    dry_run: false\n    cool_down: 2s\n    start-logging: {{ endpoint: \"http://{proxied}\" }}\n"
             )
         };
-        Some(Storm { aws, proxy, told, site: Site::of(configuration, RULES) })
+        Some(Storm { cloudtrail, proxy, told, site: Site::of(configuration, RULES) })
     }
 
     fn start(&mut self) {
@@ -311,11 +286,11 @@ impl Storm {
 #[test]
 fn a_storm_is_answered_with_a_few_calls_and_told_in_one_thread() {
     let Some(mut storm) = Storm::new() else { return };
-    assert!(!storm.aws.is_on_after("stop"));
+    assert!(!storm.cloudtrail.is_on_after("stop"));
     storm.start();
     storm.push(0..1_000, "StopLogging");
     let (posts, answers) = storm.told("audit was off and is on again", 1_000);
-    assert!(storm.aws.is_on_after("look"));
+    assert!(storm.cloudtrail.is_on_after("look"));
     let calls = (storm.proxy.calls("startlogging"), storm.proxy.calls("gettrailstatus"));
     assert!(calls.0 == 1 && calls.1 <= 4, "{calls:?}");
     assert_eq!(storm.proxy.calls.lock().unwrap().len(), calls.0 + calls.1, "all where the trail is at home");
@@ -336,7 +311,7 @@ fn a_storm_is_answered_with_a_few_calls_and_told_in_one_thread() {
 fn a_kill_while_it_acts_leaves_the_trail_on_and_an_end_in_the_list() {
     for (hold, intended) in [(Hold::Answer, 1), (Hold::Call, 2)] {
         let Some(mut storm) = Storm::new() else { return };
-        assert!(!storm.aws.is_on_after("stop"));
+        assert!(!storm.cloudtrail.is_on_after("stop"));
         storm.proxy.hold(Some(hold));
         storm.start();
         storm.push(0..1_000, "StopLogging");
@@ -348,7 +323,7 @@ fn a_kill_while_it_acts_leaves_the_trail_on_and_an_end_in_the_list() {
         storm.proxy.hold(None);
         storm.start();
         let (posts, answers) = storm.told("start-logging: audit", 1_000);
-        assert!(storm.aws.is_on_after("look"), "{hold:?}");
+        assert!(storm.cloudtrail.is_on_after("look"), "{hold:?}");
         let calls = (storm.proxy.calls("startlogging"), storm.proxy.calls("gettrailstatus"));
         assert!(calls.0 == intended && calls.1 <= 5, "{hold:?}: {calls:?}");
         assert!(posts == 1 && (1..=5).contains(&answers), "{hold:?}: {posts} posts and {answers} answers");
