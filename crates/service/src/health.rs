@@ -34,7 +34,7 @@ impl State {
 }
 
 /// How all parts are. Cheap to clone; clones share.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Health {
     parts: Arc<Mutex<Parts>>,
 }
@@ -51,6 +51,13 @@ struct Parts {
 }
 
 impl Health {
+    /// Of a service that is about to begin these sources. They are known before anything runs: whoever asks while the store already writes
+    /// and a source does not listen yet is told to wait.
+    pub(crate) fn starting<'a>(sources: impl IntoIterator<Item = &'a str>) -> Self {
+        let sources = sources.into_iter().map(|name| (name.to_owned(), State::Starting)).collect();
+        Health { parts: Arc::new(Mutex::new(Parts { sources, ..Parts::default() })) }
+    }
+
     fn with<R>(&self, act: impl FnOnce(&mut Parts) -> R) -> R {
         act(&mut self.parts.lock().unwrap_or_else(PoisonError::into_inner))
     }
@@ -104,5 +111,24 @@ impl Health {
             told.extend(parts.reload.clone().map(|state| ("reload".to_owned(), state)));
             (ready, told)
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_is_not_ready_before_each_source_was_heard_of() {
+        let health = Health::starting(["queue", "push"]);
+        assert!(!health.told().0, "nothing works yet");
+        health.store(State::Healthy);
+        assert!(!health.told().0, "it could write, but nobody listens");
+        health.source("push", State::Healthy);
+        assert!(!health.told().0, "the queue has not been asked");
+        health.source("queue", State::Healthy);
+        assert!(health.told().0);
+        let parts: Vec<String> = health.told().1.into_iter().map(|(name, _)| name).collect();
+        assert_eq!(parts, ["store", "source push", "source queue"]);
     }
 }

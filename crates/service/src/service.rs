@@ -185,7 +185,7 @@ impl Service {
         let store = Arc::new(Store::open(&settings.state, &settings.store)?);
         let guard = runtime.enter();
         let (commands, received) = mpsc::channel(64);
-        let health = Health::default();
+        let health = Health::starting(plan.sources.iter().map(|supervised| supervised.source.name()));
         let latencies = Latencies::default();
         let standings = Standings::default();
         let sight = Sight {

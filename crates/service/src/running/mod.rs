@@ -207,8 +207,6 @@ impl Running {
     fn begin_source(&mut self, supervised: Supervised) {
         let name = supervised.source.name().to_owned();
         let definition = supervised.definition.clone();
-        // Known before it runs: nobody is ready while a source has not been heard of.
-        self.health.source(&name, State::Starting);
         let (stop, stopped) = watch::channel(false);
         let task = tokio::spawn(supervise(supervised, self.around.clone(), stopped));
         self.sources.insert(name, RunningSource { definition, stop, task });
@@ -303,18 +301,20 @@ impl Running {
             .filter(|(name, running)| !wanted.contains(&((*name).clone(), running.definition.clone())))
             .map(|(name, _)| name.clone())
             .collect();
-        let ending: Vec<RunningSource> = gone
-            .iter()
-            .filter_map(|name| {
-                self.health.forget_source(name);
-                self.sources.remove(name)
-            })
-            .collect();
+        let ending: Vec<RunningSource> = gone.iter().filter_map(|name| self.sources.remove(name)).collect();
+        let new: Vec<Supervised> =
+            sources.into_iter().filter(|one| !self.sources.contains_key(one.source.name())).collect();
         end_sources(ending).await;
-        for source in sources {
-            if !self.sources.contains_key(source.source.name()) {
-                self.begin_source(source);
-            }
+        // Nobody is ready while a source has not been heard of: the new ones are known before the old ones are forgotten.
+        for supervised in &new {
+            self.health.source(supervised.source.name(), State::Starting);
+        }
+        let begun: BTreeSet<&str> = new.iter().map(|supervised| supervised.source.name()).collect();
+        for name in gone.iter().filter(|name| !begun.contains(name.as_str())) {
+            self.health.forget_source(name);
+        }
+        for supervised in new {
+            self.begin_source(supervised);
         }
     }
 

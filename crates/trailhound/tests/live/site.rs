@@ -25,8 +25,7 @@ const RULES: &str = "id: logging-stopped\ntitle: stopped\nseverity: high\npatter
 impl Site {
     /// With these sources beside the one that is pushed to.
     pub(crate) fn new(sources: &[String]) -> Self {
-        let free = || TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        let (push, operations) = (free(), free());
+        let (push, operations) = free();
         let more: String = sources.iter().map(|source| format!("  - {source}\n")).collect();
         let configuration = format!(
             "state: {{ folder: state, durability: crash }}\n\
@@ -42,8 +41,7 @@ impl Site {
     /// With a configuration and rules of a test's own, which names the two addresses.
     #[cfg(feature = "aws")]
     pub(crate) fn of(configuration: impl Fn(SocketAddr, SocketAddr) -> String, rules: &str) -> Self {
-        let free = || TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        let (push, operations) = (free(), free());
+        let (push, operations) = free();
         Self::configured(push, operations, &configuration(push, operations), rules)
     }
 
@@ -164,6 +162,13 @@ impl Drop for Site {
             let _ = child.wait();
         }
     }
+}
+
+/// Two addresses that nothing listens on. They are held together, so that they are two.
+fn free() -> (SocketAddr, SocketAddr) {
+    let listeners = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
+    let [push, operations] = listeners.map(|listener| listener.local_addr().unwrap());
+    (push, operations)
 }
 
 fn ask(address: SocketAddr, method: &str, path: &str, body: &str) -> Option<(u16, String)> {
