@@ -1,5 +1,5 @@
 //! Every recorded verdict there is, and cases of our own beside them in `cases`, which follow from what was recorded or documented: rules and their refusals,
-//! the order of suppression, statistics worked out from the bins by another program. The recorded ones are kept outside of the
+//! the order of suppression; statistics worked out from the bins, and evaluations, by programs that share nothing with this crate. The recorded ones are kept outside of the
 //! project: without them this says so and passes.
 
 use std::io;
@@ -57,6 +57,11 @@ fn recorded_statistics() -> io::Result<()> {
 #[test]
 fn recorded_composite_alarms() -> io::Result<()> {
     check("composite-alarm.jsonl", composite_alarm_cases::run)
+}
+
+#[test]
+fn evaluations_worked_out_apart() -> io::Result<()> {
+    check_own("alarm.jsonl", alarm_cases::run)
 }
 
 #[test]

@@ -215,13 +215,9 @@ impl Run<'_> {
     }
 
     fn binary(&self, operator: Operator, left: &Value, right: &Value) -> Result<Value, MathError> {
-        // Of two series the one that has no point counts as 0 where the other has one; a number fills no gap.
+        // What is missing in one operand is missing in the result.
         let pair = |a: &Points, b: &Points| -> Points {
-            let apply = |(a, b): (&Option<f64>, &Option<f64>)| {
-                a.or(*b)?;
-                apply(operator, a.unwrap_or(0.0), b.unwrap_or(0.0))
-            };
-            a.iter().zip(b).map(apply).collect()
+            a.iter().zip(b).map(|(a, b)| apply(operator, (*a)?, (*b)?)).collect()
         };
         let with_right = |a: &Points, b: Option<f64>| a.iter().map(|a| apply(operator, (*a)?, b?)).collect();
         let with_left = |a: Option<f64>, b: &Points| b.iter().map(|b| apply(operator, a?, (*b)?)).collect();

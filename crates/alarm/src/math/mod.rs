@@ -1,11 +1,12 @@
 //! Metric math: the expressions of a `Metrics` alarm.
 //!
 //! An expression is parsed once against the ids it may use ([`Program`]), and then evaluated over the buckets of a window.
-//! What becomes of missing points is as the CloudWatch user guide says it (*Using math expressions*): between two series the one without a
-//! point counts as 0 where the other has one, in arithmetic and in comparisons; an average divides by all points there could be; `IF` gives 0 for
-//! a series without a point where its condition holds; times of day are of every bucket. With a number, and in all other functions, what is
-//! missing stays missing (recorded on the service of `m1+1`, September 2026), and so is a result that is not a finite number. What CloudWatch offers but this crate cannot know (searches, quotas, anomaly bands, queries) is
-//! refused by name.
+//!
+//! What is missing in one operand of an operator is missing in the result (recorded on the service of `m1+1`, September 2026; of two series it
+//! is assumed: the user guide, *Using math expressions*, takes the one without a point for 0). `FILL` says what to take instead. Functions
+//! go by the user guide: an average divides by all points there could be, `IF` gives 0 for a series without a point where its condition
+//! holds, times of day are of every bucket. A result that is not a finite number is missing. What CloudWatch offers but this crate cannot
+//! know (searches, quotas, anomaly bands, queries) is refused by name.
 
 mod evaluate;
 mod functions;
