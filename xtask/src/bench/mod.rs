@@ -5,6 +5,7 @@
 mod bucket;
 mod budget;
 mod over_time;
+mod pack;
 mod peers;
 mod serve;
 
@@ -13,6 +14,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
+
+use pack::Pack;
 
 use crate::{Outcome, data};
 
@@ -92,9 +95,9 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
         );
     };
     row("inflate only (libdeflate, 1 thread)", &inflate);
-    for threads in [1, 2] {
-        let scan = median(runs, || scan(&logs, threads))?;
-        row(&format!("scan, full pack, {threads} thread(s)"), &scan);
+    for (pack, threads) in SCANS {
+        let scan = median(runs, || scan(&logs, pack, threads))?;
+        row(&format!("scan with {}, {threads} thread(s)", pack.name()), &scan);
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -166,10 +169,15 @@ fn inflate(files: &[PathBuf]) -> io::Result<Run> {
     Ok(Run { wall: begun.elapsed(), cpu: own_cpu()?.saturating_sub(cpu), peak: 0, bytes })
 }
 
-fn scan(logs: &Path, threads: usize) -> io::Result<Run> {
+/// The scans that are measured: rules and threads.
+const SCANS: [(Pack, usize); 3] = [(Pack::Single, 1), (Pack::Default, 1), (Pack::Default, 2)];
+
+fn scan(logs: &Path, pack: Pack, threads: usize) -> io::Result<Run> {
+    let rules = pack.arguments()?;
     let begun = Instant::now();
     let child = Command::new(data::target().join("release/trailhound"))
         .args(["scan", "--format", "ndjson", "--threads", &threads.to_string()])
+        .args(rules)
         .arg(logs)
         .stdout(Stdio::null())
         .stderr(Stdio::null())

@@ -5,6 +5,7 @@
 
 use std::fmt::Write as _;
 use std::fs;
+use std::iter;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -196,21 +197,23 @@ fn scan(events: u64, runs: usize) -> Result<Vec<Line>, Box<dyn std::error::Error
     let logs = super::corpus(events)?;
     must(Command::new(env!("CARGO")).args(["build", "--release", "--locked"]).current_dir(data::root()))?;
     let files = super::files(&logs)?;
-    let mut taken: [Vec<u64>; 3] = [const { Vec::new() }; 3];
+    let mut taken: [Vec<u64>; 1 + super::SCANS.len()] = [const { Vec::new() }; _];
     let mut bytes = 0;
     let ns = |run: &super::Run| u64::try_from(run.cpu.as_nanos()).unwrap_or(u64::MAX);
     for _ in 0..runs {
         let inflated = super::inflate(&files)?;
         bytes = inflated.bytes;
-        let [inflate, one, two] = &mut taken;
+        let [inflate, scans @ ..] = &mut taken;
         inflate.push(ns(&inflated));
-        one.push(ns(&super::scan(&logs, 1)?));
-        two.push(ns(&super::scan(&logs, 2)?));
+        for (taken, (pack, threads)) in scans.iter_mut().zip(super::SCANS) {
+            taken.push(ns(&super::scan(&logs, pack, threads)?));
+        }
     }
-    let names = ["libdeflate, inflating alone", "Trailhound", "Trailhound, two threads"];
-    let line = |(tool, cpu_ns): (&str, Vec<u64>)| {
-        let work = "scan of compressed files with the rules of the pack".to_owned();
-        let tool = tool.to_owned();
+    let scans =
+        super::SCANS.map(|(pack, threads)| format!("Trailhound, {}, {threads} thread(s)", pack.name()));
+    let names = iter::once("libdeflate, inflating alone".to_owned()).chain(scans);
+    let line = |(tool, cpu_ns): (String, Vec<u64>)| {
+        let work = "scan of compressed files".to_owned();
         let part = Some(Part::Scan);
         Line::Measured(Measured {
             part,
@@ -223,7 +226,7 @@ fn scan(events: u64, runs: usize) -> Result<Vec<Line>, Box<dyn std::error::Error
             ..Measured::default()
         })
     };
-    Ok(names.into_iter().zip(taken).map(line).collect())
+    Ok(names.zip(taken).map(line).collect())
 }
 
 fn must(command: &mut Command) -> Result<(), Box<dyn std::error::Error>> {

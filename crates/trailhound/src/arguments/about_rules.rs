@@ -1,6 +1,6 @@
 //! Commands about rules, with no logs or a single event: `check`, `test`, `match`, `explain`, `rules`, `schema`.
 
-use super::{CheckFormat, Known, RuleChoice, severity};
+use super::{Known, RuleChoice, TextOrJson, severity};
 use clap::{Args, Subcommand, ValueEnum};
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -31,7 +31,7 @@ pub(crate) struct Check {
 
     /// How to print what is wrong
     #[arg(short, long, default_value = "text")]
-    pub(crate) format: CheckFormat,
+    pub(crate) format: TextOrJson,
 
     #[command(flatten)]
     pub(crate) known: Known,
@@ -104,7 +104,7 @@ pub(crate) struct Explain {
 
     /// How to print the explanation
     #[arg(short, long, default_value = "text")]
-    pub(crate) format: CheckFormat,
+    pub(crate) format: TextOrJson,
 }
 
 #[derive(Debug, Subcommand)]
@@ -128,7 +128,7 @@ pub(crate) enum Rules {
 
         /// How to print them
         #[arg(short, long, default_value = "text")]
-        format: CheckFormat,
+        format: TextOrJson,
     },
     /// What the rules are about, and what they are not: ATT&CK techniques, CIS controls, AWS services
     #[command(after_help = "Examples:
@@ -145,7 +145,7 @@ pub(crate) enum Rules {
 
         /// How to print it
         #[arg(short, long, default_value = "text")]
-        format: CheckFormat,
+        format: TextOrJson,
     },
     /// One rule: what it is for, what it costs, what to check first, and its document
     #[command(after_help = "Example:

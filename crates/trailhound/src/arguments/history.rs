@@ -1,6 +1,6 @@
 //! Commands that read what is already there: `scan`, `rehearse`, `learn`.
 
-use super::{CheckFormat, RuleChoice, severity, threads, time};
+use super::{RuleChoice, TextOrJson, severity, threads, time};
 use clap::{Args, ValueEnum};
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -56,7 +56,7 @@ pub(crate) struct Learn {
 
     /// How to print what was learned
     #[arg(short, long, default_value = "text")]
-    pub(crate) format: CheckFormat,
+    pub(crate) format: TextOrJson,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]

@@ -223,10 +223,10 @@ pub(crate) struct Known {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum CheckFormat {
-    /// For people: the line, underlined
+pub(crate) enum TextOrJson {
+    /// For people
     Text,
-    /// One diagnostic a line
+    /// For programs
     Json,
 }
 

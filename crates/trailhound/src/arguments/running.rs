@@ -1,6 +1,6 @@
 //! The service and what it keeps: `serve`, `status`, `findings`, `deliveries`, `audit`, `backup`, `restore`.
 
-use super::{CheckFormat, delivery_state, severity, threads, time};
+use super::{TextOrJson, delivery_state, severity, threads, time};
 use clap::{Args, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
@@ -35,7 +35,7 @@ pub(crate) struct Status {
 
     /// How to print it
     #[arg(short, long, default_value = "text")]
-    pub(crate) format: CheckFormat,
+    pub(crate) format: TextOrJson,
 }
 
 #[derive(Debug, Args)]
@@ -114,7 +114,7 @@ pub(crate) enum Deliveries {
 
         /// How to print them
         #[arg(short, long, default_value = "text")]
-        format: CheckFormat,
+        format: TextOrJson,
     },
     /// Send dead letters again: by key, or all of a target; works while the service runs
     #[command(after_help = "Examples:
@@ -152,7 +152,7 @@ pub(crate) enum Audit {
 
         /// How to print them
         #[arg(short, long, default_value = "text")]
-        format: CheckFormat,
+        format: TextOrJson,
     },
     /// Follow the chain of hashes, and print its end to be noted elsewhere
     #[command(after_help = "Exits 1 if a link is broken.

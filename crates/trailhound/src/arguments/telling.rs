@@ -1,6 +1,6 @@
 //! Whom the service tells, and whom it spares: `route`, `suppressions`, `silence`, `ack`, `drill`.
 
-use super::{CheckFormat, time};
+use super::{TextOrJson, time};
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
 
@@ -31,7 +31,7 @@ pub(crate) struct RouteTest {
 
     /// How to print it
     #[arg(short, long, default_value = "text")]
-    pub(crate) format: CheckFormat,
+    pub(crate) format: TextOrJson,
 }
 
 #[derive(Debug, Args)]
@@ -50,7 +50,7 @@ pub(crate) struct Suppressions {
 
     /// How to print them
     #[arg(short, long, default_value = "text")]
-    pub(crate) format: CheckFormat,
+    pub(crate) format: TextOrJson,
 }
 
 #[derive(Debug, Subcommand)]
@@ -71,7 +71,7 @@ pub(crate) enum Silences {
 
         /// How to print them
         #[arg(short, long, default_value = "text")]
-        format: CheckFormat,
+        format: TextOrJson,
     },
     /// End a silence now
     #[command(after_help = "Example:
@@ -185,5 +185,5 @@ pub(crate) struct Drill {
 
     /// How to print it
     #[arg(short, long, default_value = "text")]
-    pub(crate) format: CheckFormat,
+    pub(crate) format: TextOrJson,
 }

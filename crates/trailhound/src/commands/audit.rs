@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use store::{AuditCheck, AuditHead, AuditRow};
 
 use super::status::{open, store_failure};
-use crate::arguments::{Audit, CheckFormat};
+use crate::arguments::{Audit, TextOrJson};
 use crate::exit_code::{Exit, Failure, Outcome};
 use crate::output::{Styles, plain, print};
 use crate::talk::Talk;
@@ -21,7 +21,7 @@ pub(crate) fn run(arguments: &Audit, talk: Talk) -> Outcome {
 /// How many rows are read at once.
 const PAGE: u32 = 500;
 
-fn list(folder: &Path, limit: u32, format: CheckFormat, talk: Talk) -> Outcome {
+fn list(folder: &Path, limit: u32, format: TextOrJson, talk: Talk) -> Outcome {
     let mut reader = open(folder)?;
     let snapshot = reader.snapshot().map_err(store_failure)?;
     let last = snapshot.audit_head().map_err(store_failure)?.seq;
@@ -39,7 +39,7 @@ fn list(folder: &Path, limit: u32, format: CheckFormat, talk: Talk) -> Outcome {
             let AuditRow { seq, entry, .. } = row;
             let at = jiff::Timestamp::from_millisecond(entry.at_ms).unwrap_or_default();
             let detail = String::from_utf8_lossy(&entry.detail);
-            if format == CheckFormat::Json {
+            if format == TextOrJson::Json {
                 // What responses note is JSON, and what others note is text.
                 let detail: Value = serde_json::from_str(&detail).unwrap_or_else(|_| detail.as_ref().into());
                 let line = json!({

@@ -7,7 +7,7 @@ use configuration::Secrets;
 use rules::{Diagnostic, Files, RuleSet};
 
 use super::serve::Environment;
-use crate::arguments::{Check, CheckFormat};
+use crate::arguments::{Check, TextOrJson};
 use crate::clock;
 use crate::exit_code::{Exit, Failure, Outcome};
 use crate::loading::{Knowledge, RuleFiles};
@@ -53,8 +53,8 @@ pub(crate) fn run(arguments: &Check, talk: Talk) -> Outcome {
     print(talk, |out| {
         for diagnostic in &diagnostics {
             match arguments.format {
-                CheckFormat::Text => writeln!(out, "{}\n", diagnostic.render(shown, talk.out_colour()))?,
-                CheckFormat::Json => {
+                TextOrJson::Text => writeln!(out, "{}\n", diagnostic.render(shown, talk.out_colour()))?,
+                TextOrJson::Json => {
                     serde_json::to_writer(&mut *out, diagnostic)?;
                     writeln!(out)?;
                 }

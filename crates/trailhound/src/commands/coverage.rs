@@ -6,7 +6,7 @@ use std::io;
 use rules::{Matrix, Rule};
 use serde::Serialize;
 
-use crate::arguments::{CheckFormat, CoverageBy, RuleChoice};
+use crate::arguments::{CoverageBy, RuleChoice, TextOrJson};
 use crate::exit_code::{Exit, Outcome};
 use crate::loading::{self, Knowledge};
 use crate::output::{Styles, print};
@@ -27,7 +27,7 @@ struct Row<'r> {
     rules: Vec<&'r str>,
 }
 
-pub(crate) fn run(by: CoverageBy, choice: &RuleChoice, format: CheckFormat, talk: Talk) -> Outcome {
+pub(crate) fn run(by: CoverageBy, choice: &RuleChoice, format: TextOrJson, talk: Talk) -> Outcome {
     let knowledge = Knowledge::of(&choice.known, talk)?;
     let (rules, _) = loading::rule_set(&choice.rules, &knowledge, talk)?;
     let mut rules: Vec<&Rule> = rules.iter().map(|rule| &**rule).collect();
@@ -38,8 +38,8 @@ pub(crate) fn run(by: CoverageBy, choice: &RuleChoice, format: CheckFormat, talk
         CoverageBy::Service => by_service(&rules),
     };
     print(talk, |out| match format {
-        CheckFormat::Text => text(out, &rows),
-        CheckFormat::Json => rows.iter().try_for_each(|row| {
+        TextOrJson::Text => text(out, &rows),
+        TextOrJson::Json => rows.iter().try_for_each(|row| {
             serde_json::to_writer(&mut *out, row)?;
             writeln!(out)
         }),

@@ -8,7 +8,7 @@ use service::dead_letters;
 use store::{Delivery, DeliveryState, Options, Store};
 
 use super::status::{open, store_failure};
-use crate::arguments::{CheckFormat, Deliveries};
+use crate::arguments::{Deliveries, TextOrJson};
 use crate::exit_code::{Exit, Failure, Outcome};
 use crate::output::{Styles, plain, print};
 use crate::talk::Talk;
@@ -29,7 +29,7 @@ fn list(
     only: Option<DeliveryState>,
     target: Option<&str>,
     limit: u32,
-    format: CheckFormat,
+    format: TextOrJson,
     talk: Talk,
 ) -> Outcome {
     let mut reader = open(folder)?;
@@ -59,7 +59,7 @@ fn list(
             };
             let said = entry.error.clone().or_else(|| text(&entry.receipt)).unwrap_or_default();
             let due = jiff::Timestamp::from_millisecond(entry.due_ms).unwrap_or_default();
-            if format == CheckFormat::Json {
+            if format == TextOrJson::Json {
                 let line = json!({
                     "key": entry.key.to_string(), "finding": entry.key.finding(), "revision": entry.key.revision(),
                     "target": entry.key.target(), "state": entry.state.name(), "attempts": entry.attempts,

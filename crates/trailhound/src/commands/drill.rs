@@ -8,7 +8,7 @@ use service::control::{self, Request, Response};
 use service::{DrillLeg, DrillOrder, DrillOutcome, Drilled};
 
 use super::orders::actor;
-use crate::arguments::{CheckFormat, Drill};
+use crate::arguments::{Drill, TextOrJson};
 use crate::exit_code::{Exit, Failure, Outcome};
 use crate::output::{Styles, plain, print};
 use crate::talk::Talk;
@@ -55,7 +55,7 @@ fn show(drilled: &Drilled, arguments: &Drill, talk: Talk) -> Result<bool, Failur
         .iter()
         .any(|leg| matches!(leg.outcome, Some(DrillOutcome::Failed(_) | DrillOutcome::Refused(_))));
     print(talk, |out| {
-        if arguments.format == CheckFormat::Json {
+        if arguments.format == TextOrJson::Json {
             let legs = drilled.legs.iter().map(|leg| {
                 json!({
                     "target": leg.target, "held_for": leg.held_for, "until": leg.until.map(|until| until.to_string()),
@@ -98,7 +98,7 @@ fn show(drilled: &Drilled, arguments: &Drill, talk: Talk) -> Result<bool, Failur
 }
 
 /// Waits until it is over where it stays open, and prints what came of that.
-fn show_end(drilled: &Drilled, folder: &Path, format: CheckFormat, talk: Talk) -> Result<bool, Failure> {
+fn show_end(drilled: &Drilled, folder: &Path, format: TextOrJson, talk: Talk) -> Result<bool, Failure> {
     let closed = match ask(folder, &Request::DrillEnd { id: drilled.id.clone() })? {
         Response::DrillOver { closed } => closed,
         Response::Refused { reason } => return Err(Failure::input(reason)),
@@ -107,7 +107,7 @@ fn show_end(drilled: &Drilled, folder: &Path, format: CheckFormat, talk: Talk) -
     print(talk, |out| {
         for (target, outcome) in &closed {
             let (name, said) = told(outcome);
-            if format == CheckFormat::Json {
+            if format == TextOrJson::Json {
                 let line = json!({ "drill": drilled.id, "target": target, "closed": name, "said": said });
                 writeln!(out, "{line}")?;
                 continue;

@@ -6,7 +6,7 @@ use matcher::Scratch;
 use route::{FindingEvent, Suppression};
 use rules::{EventView, Rule, RuleSet};
 
-use crate::arguments::{CheckFormat, Explain};
+use crate::arguments::{Explain, TextOrJson};
 use crate::exit_code::{Exit, Failure, Outcome};
 use crate::inputs;
 use crate::loading::{self, Knowledge};
@@ -26,7 +26,7 @@ pub(crate) fn run(arguments: &Explain, talk: Talk) -> Outcome {
     let events = history.len();
     let suppressed = suppressed(&knowledge, &rules, rule, history);
     print(talk, |out| match arguments.format {
-        CheckFormat::Text => {
+        TextOrJson::Text => {
             writeln!(out, "{place}\n{}", plain_lines(&explanation.to_string()))?;
             if let Some(over_time) = &over_time {
                 let events = if events == 1 { "1 event".to_owned() } else { format!("{events} events") };
@@ -45,7 +45,7 @@ pub(crate) fn run(arguments: &Explain, talk: Talk) -> Outcome {
             }
             Ok(())
         }
-        CheckFormat::Json => {
+        TextOrJson::Json => {
             let mut json = serde_json::to_value(&explanation)?;
             if let Some(members) = json.as_object_mut() {
                 members.extend(over_time.as_deref().map(|text| ("over_time".to_owned(), text.into())));

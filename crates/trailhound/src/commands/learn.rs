@@ -5,7 +5,7 @@ use serde_json::json;
 use service::{LearnError, Learned, Learning};
 
 use super::scan;
-use crate::arguments::{CheckFormat, Learn};
+use crate::arguments::{Learn, TextOrJson};
 use crate::clock;
 use crate::exit_code::{Failure, Outcome};
 use crate::loading::{Knowledge, Loaded, rule_set};
@@ -40,8 +40,8 @@ pub(crate) fn run(arguments: &Learn, talk: Talk) -> Outcome {
         ));
     }
     match arguments.format {
-        CheckFormat::Text => table(&learned, talk)?,
-        CheckFormat::Json => print(talk, |out| {
+        TextOrJson::Text => table(&learned, talk)?,
+        TextOrJson::Json => print(talk, |out| {
             let rules: Vec<_> = learned.iter().map(document).collect();
             writeln!(out, "{:#}", json!({ "state": folder.display().to_string(), "rules": rules }))
         })?,

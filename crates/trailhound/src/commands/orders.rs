@@ -9,7 +9,7 @@ use service::control::{self, Request, Response};
 use store::{Options, Store};
 
 use super::status::{open, store_failure};
-use crate::arguments::{Acknowledge, CheckFormat, Silences};
+use crate::arguments::{Acknowledge, Silences, TextOrJson};
 use crate::clock;
 use crate::exit_code::{Exit, Failure, Outcome};
 use crate::output::{Styles, plain, print};
@@ -85,7 +85,7 @@ fn remove(folder: &Path, id: &str, by: Option<&str>, talk: Talk) -> Outcome {
     Ok(Exit::Fine)
 }
 
-fn list(folder: &Path, format: CheckFormat, talk: Talk) -> Outcome {
+fn list(folder: &Path, format: TextOrJson, talk: Talk) -> Outcome {
     let mut reader = open(folder)?;
     let mut kept = service::kept(&reader.snapshot().map_err(store_failure)?).map_err(Failure::input)?;
     kept.silences.sort_by_key(|(silence, _)| (silence.until, silence.id.clone()));
@@ -93,7 +93,7 @@ fn list(folder: &Path, format: CheckFormat, talk: Talk) -> Outcome {
     print(talk, |out| {
         for (silence, hidden) in &kept.silences {
             let over = silence.until <= now;
-            if format == CheckFormat::Json {
+            if format == TextOrJson::Json {
                 let line = json!({
                     "id": silence.id, "who": silence.who, "why": silence.why, "since": silence.since.to_string(),
                     "until": silence.until.to_string(), "over": over, "pattern": silence.pattern,

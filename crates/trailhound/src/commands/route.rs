@@ -7,7 +7,7 @@ use route::{FindingEvent, Leg};
 use serde_json::json;
 
 use super::explain::unknown_rule;
-use crate::arguments::{CheckFormat, RouteTest};
+use crate::arguments::{RouteTest, TextOrJson};
 use crate::clock;
 use crate::exit_code::{Exit, Failure, Outcome};
 use crate::loading::{self, Knowledge, RuleFiles};
@@ -26,7 +26,7 @@ pub(crate) fn test(arguments: &RouteTest, talk: Talk) -> Outcome {
         for finding in &findings {
             let hidden = policy.suppressions.iter().find(|one| one.hides(finding));
             let explanation = policy.routes.explain(finding, now);
-            if arguments.format == CheckFormat::Json {
+            if arguments.format == TextOrJson::Json {
                 let leg = |(leg, opens): (&Leg, &Option<Timestamp>)| {
                     json!({
                         "target": leg.target.as_str(),

@@ -8,7 +8,7 @@ use rules::{BuiltIn, Cost, Files, Rule, Severity};
 use unicode_width::UnicodeWidthStr;
 
 use super::explain::unknown_rule;
-use crate::arguments::{CheckFormat, RuleChoice};
+use crate::arguments::{RuleChoice, TextOrJson};
 use crate::exit_code::{Exit, Failure, Outcome};
 use crate::loading::{self, Knowledge};
 use crate::output::{Styles, filled, line_width, print};
@@ -18,7 +18,7 @@ pub(crate) fn list(
     choice: &RuleChoice,
     tag: Option<&str>,
     severity: Option<Severity>,
-    format: CheckFormat,
+    format: TextOrJson,
     talk: Talk,
 ) -> Outcome {
     let knowledge = Knowledge::of(&choice.known, talk)?;
@@ -37,8 +37,8 @@ pub(crate) fn list(
     print(talk, |out| {
         for rule in &listed {
             match format {
-                CheckFormat::Text => line(out, rule, widest)?,
-                CheckFormat::Json => {
+                TextOrJson::Text => line(out, rule, widest)?,
+                TextOrJson::Json => {
                     serde_json::to_writer(&mut *out, &Summary::of(rule))?;
                     writeln!(out)?;
                 }

@@ -8,7 +8,7 @@ use service::control::{self, Request, Response};
 use service::{severity_name, unbalanced};
 use store::{Reader, Severity, Snapshot};
 
-use crate::arguments::{CheckFormat, Status};
+use crate::arguments::{Status, TextOrJson};
 use crate::exit_code::{Exit, Failure, Outcome};
 use crate::output::{Styles, plain, print};
 use crate::talk::Talk;
@@ -31,7 +31,7 @@ pub(crate) fn run(arguments: &Status, talk: Talk) -> Outcome {
     let deliveries = status.deliveries;
     let undelivered = snapshot.undelivered().map_err(store_failure)?;
     let conversations = Conversations::of(&snapshot, &counters)?;
-    if arguments.format == CheckFormat::Json {
+    if arguments.format == TextOrJson::Json {
         let service = match &live {
             Some(Response::Health { ready, parts, since, version }) => json!({
                 "running": true, "ready": ready, "since": since, "version": version,

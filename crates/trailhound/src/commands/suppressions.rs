@@ -8,7 +8,7 @@ use store::FindingFilter;
 
 use super::orders::counted;
 use super::status::{open, store_failure};
-use crate::arguments::{CheckFormat, Suppressions};
+use crate::arguments::{Suppressions, TextOrJson};
 use crate::clock;
 use crate::exit_code::{Exit, Failure, Outcome};
 use crate::loading::Knowledge;
@@ -45,7 +45,7 @@ pub(crate) fn run(arguments: &Suppressions, talk: Talk) -> Outcome {
             if is_idle {
                 idle.push(one.id.clone());
             }
-            if arguments.format == CheckFormat::Json {
+            if arguments.format == TextOrJson::Json {
                 writeln!(out, "{}", line(one, hidden, is_idle, one.expires < today))?;
                 continue;
             }
