@@ -11,6 +11,7 @@ use proptest::prelude::*;
 use rules::RuleSet;
 
 use crate::harness::{Rows, account_id, at, lane, load, reopened, seconds};
+use crate::outages::{END, LATENESS, WITHIN, World, world};
 
 const RULE: &str = r#"
 id: quiet
@@ -19,73 +20,6 @@ severity: high
 pattern: { source: [a] }
 absent: { for: 100s, per: [account], expect: seen }
 "#;
-
-const WITHIN: i64 = 100;
-
-/// Accounts whose one lane suffers delays and outages, and what really happened.
-#[derive(Debug, Clone)]
-struct World {
-    /// By account: times of what is expected, and of other traffic.
-    sightings: Vec<BTreeSet<i64>>,
-    traffic: Vec<BTreeSet<i64>>,
-    outages: Vec<Option<(i64, i64)>>,
-    delays: Vec<i64>,
-    restarts: BTreeSet<usize>,
-}
-
-const END: i64 = 1_500;
-const LATENESS: i64 = 40;
-
-fn world() -> impl Strategy<Value = World> {
-    let times = || prop::collection::vec(prop::collection::btree_set(0_i64..END, 0..25), 3);
-    let outage = prop::option::of((0_i64..1_200, 1_i64..600).prop_map(|(from, span)| (from, from + span)));
-    let delays = prop::collection::vec(0..LATENESS, 1..40);
-    let restarts = prop::collection::btree_set(0_usize..150, 0..4);
-    (times(), times(), prop::collection::vec(outage, 3), delays, restarts).prop_map(
-        |(sightings, traffic, outages, delays, restarts)| World {
-            sightings,
-            traffic,
-            outages,
-            delays,
-            restarts,
-        },
-    )
-}
-
-impl World {
-    /// (arrival, event time, account, whether it is what is expected), in order of arrival.
-    fn arrivals(&self) -> Vec<(i64, i64, usize, bool)> {
-        let mut arrivals = Vec::new();
-        let mut delays = self.delays.iter().cycle();
-        for account in 0..3 {
-            for (times, expected) in [(&self.sightings[account], true), (&self.traffic[account], false)] {
-                for time in times {
-                    let arrival = time + delays.next().unwrap();
-                    // What an outage held back comes at its end, in order of time.
-                    let held = self.outages[account].filter(|(from, to)| (*from..*to).contains(&arrival));
-                    arrivals.push((held.map_or(arrival, |(_, to)| to), *time, account, expected));
-                }
-            }
-        }
-        arrivals.sort_unstable();
-        arrivals
-    }
-
-    /// Where nothing came for too long, from the first sighting on.
-    fn gaps(&self) -> BTreeSet<(usize, i64)> {
-        let mut gaps = BTreeSet::new();
-        for (account, times) in self.sightings.iter().enumerate() {
-            // After the last one comes nothing any more.
-            let next = times.iter().skip(1).copied().chain([i64::MAX]);
-            for (time, next) in times.iter().zip(next) {
-                if next - time >= WITHIN {
-                    gaps.insert((account, *time));
-                }
-            }
-        }
-        gaps
-    }
-}
 
 fn sighting(account: usize, time: i64) -> Signal {
     Signal {

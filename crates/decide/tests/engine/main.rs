@@ -8,4 +8,6 @@ mod bad_input;
 mod harness;
 mod known_values;
 mod lanes;
+#[path = "../outages/mod.rs"]
+mod outages;
 mod properties;

@@ -8,8 +8,7 @@ use decide::{
 use proptest::prelude::*;
 
 use crate::harness::{BOUNDS, Rows, at, last_words, signal, stored};
-
-const WITHIN: i64 = 100;
+use crate::outages::{END, LATENESS, WITHIN, World, world};
 
 fn definition() -> AbsentDefinition {
     AbsentDefinition {
@@ -90,71 +89,6 @@ fn a_listed_key_is_expected_before_it_was_seen_and_no_other() {
     assert_eq!((words(&said)[2], rule.keys()), ((State::Resolved, 1, true, 0), 1));
 }
 
-/// Accounts whose one lane suffers delays and outages, and what really happened.
-#[derive(Debug, Clone)]
-struct World {
-    /// By account: times of what is expected, and of other traffic.
-    sightings: Vec<BTreeSet<i64>>,
-    traffic: Vec<BTreeSet<i64>>,
-    outages: Vec<Option<(i64, i64)>>,
-    delays: Vec<i64>,
-    restarts: BTreeSet<usize>,
-}
-
-const END: i64 = 1_500;
-const LATENESS: i64 = 40;
-
-fn world() -> impl Strategy<Value = World> {
-    let times = || prop::collection::vec(prop::collection::btree_set(0_i64..END, 0..25), 3);
-    let outage = prop::option::of((0_i64..1_200, 1_i64..600).prop_map(|(from, span)| (from, from + span)));
-    let delays = prop::collection::vec(0..LATENESS, 1..40);
-    let restarts = prop::collection::btree_set(0_usize..150, 0..4);
-    (times(), times(), prop::collection::vec(outage, 3), delays, restarts).prop_map(
-        |(sightings, traffic, outages, delays, restarts)| World {
-            sightings,
-            traffic,
-            outages,
-            delays,
-            restarts,
-        },
-    )
-}
-
-impl World {
-    /// (arrival, event time, account, whether it is what is expected), in order of arrival.
-    fn arrivals(&self) -> Vec<(i64, i64, usize, bool)> {
-        let mut arrivals = Vec::new();
-        let mut delays = self.delays.iter().cycle();
-        for account in 0..3 {
-            for (times, expected) in [(&self.sightings[account], true), (&self.traffic[account], false)] {
-                for time in times {
-                    let arrival = time + delays.next().unwrap();
-                    // What an outage held back comes at its end, in order of time.
-                    let held = self.outages[account].filter(|(from, to)| (*from..*to).contains(&arrival));
-                    arrivals.push((held.map_or(arrival, |(_, to)| to), *time, account, expected));
-                }
-            }
-        }
-        arrivals.sort_unstable();
-        arrivals
-    }
-
-    /// Where nothing came for too long, from the first sighting on.
-    fn gaps(&self) -> BTreeSet<(usize, i64)> {
-        let mut gaps = BTreeSet::new();
-        for (account, times) in self.sightings.iter().enumerate() {
-            // After the last one comes nothing any more.
-            let next = times.iter().skip(1).copied().chain([i64::MAX]);
-            for (time, next) in times.iter().zip(next) {
-                if next - time >= WITHIN {
-                    gaps.insert((account, *time));
-                }
-            }
-        }
-        gaps
-    }
-}
-
 fn name(account: usize) -> String {
     format!("{account:012}")
 }
@@ -216,13 +150,14 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(1_000))]
 
     #[test]
-    fn no_absence_is_false_and_none_is_missed(world in world()) {
+    fn no_absence_is_false_and_none_is_missed(mut world in world()) {
         let said = live(&world);
         prop_assert_eq!(firing(&said), world.gaps());
         // Nothing stays unknown once all lanes have spoken.
         prop_assert!(last_words(&said).values().all(|one| one.state != State::Unknown));
         // And a restart changes nothing.
-        let straight = live(&World { restarts: BTreeSet::new(), ..world });
+        world.restarts.clear();
+        let straight = live(&world);
         prop_assert_eq!(said, straight);
     }
 

@@ -5,5 +5,7 @@
 mod absent;
 mod first_seen;
 mod harness;
+#[path = "../outages/mod.rs"]
+mod outages;
 mod sequence;
 mod threshold;
