@@ -39,6 +39,18 @@ pub(crate) struct Held<'a> {
     marks: OnceLock<Marks>,
     /// What marks are made of, if they are made later.
     room: Option<&'a Mutex<Marks>>,
+    pub(crate) known: Known,
+}
+
+/// What is known of a text whose brackets pair.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Known {
+    /// No more than that.
+    Brackets,
+    /// It is JSON through and through.
+    WellFormed,
+    /// It is, and has no white space outside strings.
+    Compact,
 }
 
 /// The masks of a text's blocks, and its pairs of brackets.
@@ -70,13 +82,13 @@ impl Marks {
 impl<'a> Held<'a> {
     /// Text that a scanner is about to mark, in these buffers.
     pub(crate) fn marked(bytes: &'a [u8], marks: Marks) -> Self {
-        Held { bytes, whole: NOWHERE, marks: OnceLock::from(marks), room: None }
+        Held { bytes, whole: NOWHERE, marks: OnceLock::from(marks), room: None, known: Known::Brackets }
     }
 
     /// Text that ends with a well-formed object which begins at `from`; it is marked in that room if need be.
-    pub(crate) fn unmarked(bytes: &'a [u8], from: usize, room: &'a Mutex<Marks>) -> Self {
+    pub(crate) fn unmarked(bytes: &'a [u8], from: usize, known: Known, room: &'a Mutex<Marks>) -> Self {
         let whole = Pair { open: place(from), close: place(bytes.len().saturating_sub(1)), next: 0 };
-        Held { bytes, whole, marks: OnceLock::new(), room: Some(room) }
+        Held { bytes, whole, marks: OnceLock::new(), room: Some(room), known }
     }
 
     #[inline]

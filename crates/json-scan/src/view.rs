@@ -6,7 +6,7 @@
 use crate::check;
 use crate::malformed::{Malformed, Reason};
 use crate::names::{Names, Steps};
-use crate::structure::{Held, Next, Span, Structure, is_blank};
+use crate::structure::{Held, Known, Next, Span, Structure, is_blank};
 use crate::text::Text;
 use crate::vocabulary::KnownMember;
 
@@ -184,6 +184,9 @@ impl<'a> Object<'a> {
     ///
     /// The first fault, bytes that are not UTF-8 before any other.
     pub fn check(&self) -> Result<(), Malformed> {
+        if self.held.known != Known::Brackets {
+            return Ok(());
+        }
         let whole = self.bytes();
         match simdutf8::compat::from_utf8(whole) {
             Ok(_) => check::check(Value::Object(*self)),
@@ -193,13 +196,18 @@ impl<'a> Object<'a> {
 
     /// Whether [`Object::write_compact`] would write the text as it stands.
     pub fn is_compact(&self) -> bool {
-        self.outside_strings().all(|(outside, _)| !outside.iter().any(is_blank))
+        self.held.known == Known::Compact
+            || self.outside_strings().all(|(outside, _)| !outside.iter().any(is_blank))
     }
 
     /// Appends the text without insignificant white space, which is how CloudTrail hands a record to CloudWatch Logs.
     ///
     /// Of text that is not JSON between its brackets everything else is written as it stands, so that it does not become any.
     pub fn write_compact(&self, out: &mut Vec<u8>) {
+        if self.held.known == Known::Compact {
+            out.extend_from_slice(self.bytes());
+            return;
+        }
         let is_mark = |byte: &&u8| matches!(byte, b'{' | b'}' | b'[' | b']' | b':' | b',');
         for (outside, string) in self.outside_strings() {
             let mut rest = outside;

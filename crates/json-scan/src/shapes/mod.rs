@@ -30,6 +30,7 @@ mod trie;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::structure::Known;
 use crate::view::Object;
 use outline::Slots;
 use trie::Trie;
@@ -85,6 +86,8 @@ impl ShapeId {
 pub struct Shapes {
     id: u64,
     trie: Trie,
+    /// By number of the shape: what is known of its objects.
+    known: Vec<Known>,
     slots: Slots,
     #[cfg(all(target_arch = "x86_64", not(feature = "plain")))]
     level: crate::block::Level,
@@ -100,6 +103,7 @@ impl Default for Shapes {
         Shapes {
             id: next_id(),
             trie: Trie::default(),
+            known: Vec::new(),
             slots: Slots::default(),
             #[cfg(all(target_arch = "x86_64", not(feature = "plain")))]
             level: crate::block::Level::best(),
@@ -130,7 +134,8 @@ impl Shapes {
         let found = self.along(bytes, from)?;
         self.found += 1;
         let shape = ShapeId { shapes: self.id, number: found.shape };
-        Some(Outline::new(bytes, from, shape, &self.slots, found))
+        let known = self.known.get(shape.number()).copied()?;
+        Some(Outline::new(bytes, from, (shape, known), &self.slots, found))
     }
 
     #[cfg(all(target_arch = "x86_64", not(feature = "plain")))]
@@ -153,6 +158,9 @@ impl Shapes {
         }
         let pieces = pieces::pieces(bytes, outline::SLOTS)?;
         let number = self.trie.add(bytes, &pieces)?;
+        if number as usize == self.known.len() {
+            self.known.push(if object.is_compact() { Known::Compact } else { Known::WellFormed });
+        }
         Some(ShapeId { shapes: self.id, number })
     }
 
@@ -163,6 +171,7 @@ impl Shapes {
             self.pause = PAUSE;
             if self.trie.is_full() {
                 (self.id, self.trie) = (next_id(), Trie::default());
+                self.known.clear();
             }
         }
         (self.tried, self.found) = (0, 0);
@@ -200,13 +209,14 @@ mod tests {
         #[test]
         fn all_processors_find_the_same(
             name in "[a-zé]{1,150}", string in "[a-zé{}\\[\\], ]{0,150}", number in any::<u128>(), exponent in "(\\.[0-9])?([eE][-+]?[0-9]{1,2})?",
-            at in any::<prop::sample::Index>(), byte in any::<u8>(), behind in "[,\\]} ]{0,80}",
+            at in any::<prop::sample::Index>(), byte in any::<u8>(), behind in "[,\\]} ]{0,80}", far in prop::sample::select(vec![0_usize, 100, 150, 200, 400]),
         ) {
             let text = format!("{{\"{name}\":\"{string}\",\"0\":[{number}{exponent},true,{{\"m\":null}}]}}");
             let mut shapes = Shapes::default();
             let mut scanner = Scanner::new(text.as_bytes()).unwrap();
             prop_assert!(shapes.learn(scanner.object().unwrap()).is_some());
-            let mut broken = format!("{text}{behind}").into_bytes();
+            // The end of the text is near for all of the object, for none of it, or for a part.
+            let mut broken = format!("{text}{behind}{}", " ".repeat(far)).into_bytes();
             for is_broken in [false, true] {
                 if is_broken {
                     let at = at.index(text.len());
@@ -218,6 +228,42 @@ mod tests {
                     // Slots that a walk filled before it failed are nobody's.
                     prop_assert!(other.0 == all[0].0 && (other.0.is_none() || other.1 == all[0].1));
                 }
+            }
+        }
+
+        /// What is known of an object by its shape is what looking at it shows.
+        #[test]
+        fn shapes_tell_no_lies(
+            blanks in prop::collection::vec("[ \n]?", 6), string in "[a-zé\\\\\"ud8 ]{0,70}", number in "-?(0|[1-9][0-9]{0,2})(\\.[0-9])?",
+            at in any::<prop::sample::Index>(), byte in prop_oneof![prop::sample::select(b"\"\\ \n\x1f\xc3,:".to_vec()), any::<u8>()],
+            behind in prop::sample::select(vec![0_usize, 300]),
+        ) {
+            let [a, b, c, d, e, f] = blanks.as_slice() else { return Ok(()) };
+            let text = |string: &str| format!("{{{a}\"a\"{b}:{c}\"{string}\"{d},\"b\":{e}[{number},true]{f}}}");
+            let mut shapes = Shapes::default();
+            let taught = text("x");
+            prop_assert!(shapes.learn(Scanner::new(taught.as_bytes()).unwrap().object().unwrap()).is_some());
+            for is_broken in [false, true] {
+                let mut text = text(&string).into_bytes();
+                if is_broken {
+                    let at = at.index(text.len());
+                    text[at] = byte;
+                }
+                text.extend(std::iter::repeat_n(b' ', behind));
+                let Some(outline) = shapes.walk(&text, 0) else { continue };
+                let mut scanner = Scanner::new(outline.bytes()).unwrap();
+                let looked_at = scanner.object().unwrap();
+                prop_assert_eq!(looked_at.check(), Ok(()));
+                let room = Room::default();
+                let unread = outline.unread(&room);
+                let object = unread.object();
+                prop_assert_eq!(object.check(), Ok(()));
+                prop_assert_eq!(object.bytes(), looked_at.bytes());
+                prop_assert_eq!(object.is_compact(), looked_at.is_compact());
+                let (mut compact, mut expected) = (Vec::new(), Vec::new());
+                object.write_compact(&mut compact);
+                looked_at.write_compact(&mut expected);
+                prop_assert_eq!(compact, expected);
             }
         }
     }

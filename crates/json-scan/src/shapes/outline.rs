@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use super::ShapeId;
 use super::trie::Found;
 use crate::malformed::Malformed;
-use crate::structure::{Held, Marks, place};
+use crate::structure::{Held, Known, Marks, place};
 use crate::text::Text;
 use crate::view::{Object, Value};
 
@@ -48,18 +48,26 @@ pub struct Outline<'a> {
     shape: ShapeId,
     slots: &'a [Place],
     is_plain: bool,
+    known: Known,
 }
 
 impl<'a> Outline<'a> {
     /// Of the object from `from` on that was found in `bytes`.
     #[inline]
-    pub(super) fn new(bytes: &'a [u8], from: usize, shape: ShapeId, slots: &'a Slots, found: Found) -> Self {
+    pub(super) fn new(
+        bytes: &'a [u8],
+        from: usize,
+        (shape, known): (ShapeId, Known),
+        slots: &'a Slots,
+        found: Found,
+    ) -> Self {
         Outline {
             bytes: bytes.get(..found.end).unwrap_or_default(),
             from: place(from),
             shape,
             slots: slots.0.get(..found.slots).unwrap_or_default(),
             is_plain: found.is_plain,
+            known,
         }
     }
 
@@ -109,7 +117,7 @@ impl<'a> Outline<'a> {
     /// The object, to be looked into.
     #[inline]
     pub fn unread(&self, room: &'a Room) -> Unread<'a> {
-        Unread(Held::unmarked(self.bytes, self.from as usize, &room.0))
+        Unread(Held::unmarked(self.bytes, self.from as usize, self.known, &room.0))
     }
 }
 
