@@ -49,6 +49,7 @@ mod check;
 mod malformed;
 mod name_table;
 mod names;
+mod pairing;
 mod scanner;
 mod shapes;
 mod structure;

@@ -94,22 +94,64 @@ impl<'a> Names<'a> {
         self.pass_value(colon + 1)
     }
 
-    /// Steps to a member that is expected, if that is the next.
+    /// Steps past members that are expected and not wanted, to one that is wanted, or not expected.
     #[inline]
-    pub(crate) fn advance_to<V: Clone>(&mut self, known: &Successors<V>, last: Place) -> Step<V> {
-        if !self.has_more {
-            return Step::End;
-        }
-        let at = self.steps.at;
-        let is_there = match known.expected_at(last, self.steps.within.bytes, at) {
-            Some((place, length, value)) => {
-                // Without the quotes and the colon.
-                self.name = (at + 1, at + length - 2);
-                return if self.pass_value(at + length) { Step::Expected(place, value) } else { Step::End };
+    pub(crate) fn advance_to<V: Clone>(
+        &mut self,
+        known: &Successors<V>,
+        last: &mut Place,
+        is_wanted: impl Fn(&V) -> bool,
+    ) -> Step<V> {
+        // Nearly every member is passed here: what changes stays in registers, and nothing else is copied.
+        let Steps { within, close, at, next } = &self.steps;
+        let (mut at, mut next, mut place) = (*at, *next, *last);
+        while self.has_more {
+            let Some((expected, length, value)) = known.expected_at(place, within.bytes, at) else {
+                (self.steps.at, self.steps.next, *last) = (at, next, place);
+                return if self.advance() { Step::Other } else { Step::End };
+            };
+            place = expected;
+            let behind = at + length;
+            let is_passed = !is_wanted(value);
+            let (span, end) = if is_passed && within.byte(behind) == Some(b'"') {
+                let end = within.quote(behind + 1) + 1;
+                let quote = |from| within.quote(from);
+                let (end, last) = known.pass_strings(within.bytes, (end, place), &is_wanted, quote);
+                place = last;
+                (None, end)
+            } else {
+                match within.value(behind, &mut next) {
+                    Ok(span) => (Some(span), span.to as usize),
+                    Err(fault) => return self.end(fault),
+                }
+            };
+            // Without the quotes and the colon.
+            let name = (at + 1, behind - 2);
+            let has_more = match within.follow(end, *close) {
+                Ok(Next::At(following)) => {
+                    at = following;
+                    true
+                }
+                Ok(Next::End) => false,
+                Err(fault) => return self.end(fault),
+            };
+            if !is_passed {
+                (self.steps.at, self.steps.next, *last) = (at, next, place);
+                (self.name, self.value, self.has_more) = (name, span, has_more);
+                return Step::Expected(value.clone());
             }
-            None => self.advance(),
-        };
-        if is_there { Step::Other } else { Step::End }
+            if !has_more {
+                break;
+            }
+        }
+        self.has_more = false;
+        Step::End
+    }
+
+    #[cold]
+    fn end<V>(&mut self, fault: Malformed) -> Step<V> {
+        self.stop(fault);
+        Step::End
     }
 
     #[inline]

@@ -1,12 +1,13 @@
 //! Takes containers off the front of a buffer, one after the other.
 //!
 //! Masks are made a window at a time, so that they are still in the nearest cache when they are walked, and a
-//! buffer of any size costs the same few kilobytes. Taking a container pairs its brackets: for each opening one it is
-//! noted where it closes and which pair comes behind it, which is what makes stepping over a nested container free.
+//! buffer of any size costs the same few kilobytes. Taking a container pairs its brackets (see `pairing`), which is what makes stepping over a
+//! nested container free.
 
 use crate::block::{BLOCK, Block, Carry, Search};
 use crate::malformed::{Malformed, Reason};
-use crate::structure::{Held, Marks, Pair, place};
+use crate::pairing::Pairing;
+use crate::structure::{Held, Marks};
 use crate::view::{Array, Object};
 
 /// How deep containers may nest. AWS's own parser stops at 1,000 as well (Jackson's default).
@@ -80,6 +81,7 @@ impl<'a> Scanner<'a> {
     /// # Errors
     ///
     /// As [`Scanner::new`].
+    #[inline]
     pub fn with_spare(bytes: &'a [u8], spare: Spare) -> Result<Self, Malformed> {
         if u32::try_from(bytes.len()).is_err() {
             return Err(Malformed::at(0, Reason::TooLong));
@@ -95,6 +97,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// Gives the buffers back.
+    #[inline]
     pub fn into_spare(self) -> Spare {
         Spare(self.held.into_marks())
     }
@@ -175,6 +178,7 @@ impl<'a> Scanner<'a> {
     ///
     /// [`Reason::NotAnObject`] if the next mark is no `{`; otherwise as [`Scanner::array`]. After an error the
     /// scanner stands where it stood.
+    #[inline]
     pub fn object(&mut self) -> Result<Object<'_>, Malformed> {
         match self.peek() {
             Some(Mark { byte: b'{', .. }) => self.container().map(|_| Object::new(&self.held, 0)),
@@ -231,8 +235,7 @@ impl<'a> Scanner<'a> {
     /// Pairs the brackets from the one at `at` up to the one that closes it, and uses them up. Whether nothing about the text is odd.
     fn container(&mut self) -> Result<bool, Malformed> {
         let pairs = self.held.marks_mut().map(|marks| std::mem::take(&mut marks.pairs));
-        let mut pairing = Pairing { pairs: pairs.unwrap_or_default(), innermost: 0, depth: 0, odd: 0 };
-        pairing.pairs.clear();
+        let mut pairing = Pairing::new(pairs.unwrap_or_default());
         let mut from = self.at;
         let end = loop {
             let marks = self.held.marks();
@@ -277,7 +280,9 @@ impl<'a> Scanner<'a> {
         self.search.blocks(&mut self.carry, window, found);
         if !rest.is_empty() {
             let mut block = [b' '; BLOCK];
-            block.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
+            if let Some(beginning) = block.get_mut(..rest.len()) {
+                beginning.copy_from_slice(rest);
+            }
             self.search.blocks(&mut self.carry, &[block], last);
         }
         *blocks += more;
@@ -294,67 +299,4 @@ pub(crate) fn mark(bytes: &[u8], from: usize, spare: Marks) -> Marks {
     let is_there = scanner.object_at(from).is_ok();
     let marks = scanner.held.into_marks();
     if is_there { marks } else { marks.cleared() }
-}
-
-/// Brackets that are being paired.
-struct Pairing {
-    /// Of a pair that is open, `close` is the number of the one around it.
-    pairs: Vec<Pair>,
-    innermost: u32,
-    depth: usize,
-    odd: u64,
-}
-
-impl Pairing {
-    /// Pairs the brackets at and behind `from`, as far as there are blocks, of which the first begins at `base`. Where the outermost
-    /// closes, if it does.
-    #[inline]
-    fn go_on(
-        &mut self,
-        bytes: &[u8],
-        blocks: &[Block],
-        base: usize,
-        from: usize,
-    ) -> Result<Option<usize>, Malformed> {
-        let Pairing { pairs, innermost, depth, odd } = self;
-        let mut at = from - (from - base) % BLOCK;
-        let mut ahead = u64::MAX << ((from - base) % BLOCK);
-        for block in blocks.get((from - base) / BLOCK..).unwrap_or_default() {
-            *odd |= block.odd;
-            let mut brackets = (block.opens | block.closes) & ahead;
-            ahead = u64::MAX;
-            while brackets != 0 {
-                let offset = at + brackets.trailing_zeros() as usize;
-                let is_opening = block.opens & brackets & brackets.wrapping_neg() != 0;
-                brackets &= brackets - 1;
-                if is_opening {
-                    if *depth == MAX_DEPTH {
-                        return Err(Malformed::at(offset, Reason::TooDeep));
-                    }
-                    *depth += 1;
-                    let number = place(pairs.len());
-                    pairs.push(Pair { open: place(offset), close: *innermost, next: 0 });
-                    *innermost = number;
-                    continue;
-                }
-                let next = place(pairs.len());
-                let Some(pair) = pairs.get_mut(*innermost as usize) else {
-                    return Err(Malformed::at(offset, Reason::Unbalanced));
-                };
-                // `{` and `}`, `[` and `]` are two apart in ASCII.
-                let opened = bytes.get(pair.open as usize).map_or(0, |opened| opened + 2);
-                if bytes.get(offset) != Some(&opened) {
-                    return Err(Malformed::at(offset, Reason::Unbalanced));
-                }
-                *innermost = std::mem::replace(&mut pair.close, place(offset));
-                pair.next = next;
-                *depth -= 1;
-                if *depth == 0 {
-                    return Ok(Some(offset));
-                }
-            }
-            at += BLOCK;
-        }
-        Ok(None)
-    }
 }

@@ -35,11 +35,17 @@ pub(crate) struct Held<'a> {
     pub(crate) bytes: &'a [u8],
     /// The brackets of the container, as far as they are known before there are marks.
     whole: Pair,
-    /// There from the beginning, or made by [`Held::marks`].
-    marks: OnceLock<Marks>,
-    /// What marks are made of, if they are made later.
-    room: Option<&'a Mutex<Marks>>,
+    marks: Made<'a>,
     pub(crate) known: Known,
+}
+
+/// When marks are made. A lock that is born full is not as quick to make as none, and scanners are made for every line of some inputs.
+#[derive(Debug)]
+enum Made<'a> {
+    /// They are there from the beginning.
+    Now(Marks),
+    /// [`Held::marks`] makes them, in that room.
+    Later(OnceLock<Marks>, &'a Mutex<Marks>),
 }
 
 /// What is known of a text whose brackets pair.
@@ -68,6 +74,7 @@ pub(crate) struct Marks {
 
 impl Marks {
     /// None, with the same buffers.
+    #[inline]
     pub(crate) fn cleared(mut self) -> Self {
         self.pairs.clear();
         Marks { base: 0, blocks: 0, ..self }
@@ -81,41 +88,52 @@ impl Marks {
 
 impl<'a> Held<'a> {
     /// Text that a scanner is about to mark, in these buffers.
+    #[inline]
     pub(crate) fn marked(bytes: &'a [u8], marks: Marks) -> Self {
-        Held { bytes, whole: NOWHERE, marks: OnceLock::from(marks), room: None, known: Known::Brackets }
+        Held { bytes, whole: NOWHERE, marks: Made::Now(marks), known: Known::Brackets }
     }
 
     /// Text that ends with a well-formed object which begins at `from`; it is marked in that room if need be.
     pub(crate) fn unmarked(bytes: &'a [u8], from: usize, known: Known, room: &'a Mutex<Marks>) -> Self {
         let whole = Pair { open: place(from), close: place(bytes.len().saturating_sub(1)), next: 0 };
-        Held { bytes, whole, marks: OnceLock::new(), room: Some(room), known }
+        Held { bytes, whole, marks: Made::Later(OnceLock::new(), room), known }
     }
 
     #[inline]
     pub(crate) fn marks(&self) -> &Marks {
-        self.marks.get_or_init(|| {
-            let spare = self
-                .room
-                .map(|room| std::mem::take(&mut *room.lock().unwrap_or_else(PoisonError::into_inner)));
-            scanner::mark(self.bytes, self.whole.open as usize, spare.unwrap_or_default())
-        })
+        match &self.marks {
+            Made::Now(marks) => marks,
+            Made::Later(marks, room) => marks.get_or_init(|| {
+                let spare = std::mem::take(&mut *room.lock().unwrap_or_else(PoisonError::into_inner));
+                scanner::mark(self.bytes, self.whole.open as usize, spare)
+            }),
+        }
     }
 
     /// The marks of a scanner, which are there from the beginning.
     #[inline]
     pub(crate) fn marks_mut(&mut self) -> Option<&mut Marks> {
-        self.marks.get_mut()
+        match &mut self.marks {
+            Made::Now(marks) => Some(marks),
+            Made::Later(marks, _) => marks.get_mut(),
+        }
     }
 
     /// The buffers, for other text.
+    #[inline]
     pub(crate) fn into_marks(self) -> Marks {
-        self.marks.into_inner().unwrap_or_default()
+        match self.marks {
+            Made::Now(marks) => marks,
+            Made::Later(marks, _) => marks.into_inner().unwrap_or_default(),
+        }
     }
 
     /// Puts the buffers back, if they were used.
     #[inline]
     pub(crate) fn leave_room(self) {
-        if let (Some(marks), Some(room)) = (self.marks.into_inner(), self.room) {
+        if let Made::Later(marks, room) = self.marks
+            && let Some(marks) = marks.into_inner()
+        {
             *room.lock().unwrap_or_else(PoisonError::into_inner) = marks.cleared();
         }
     }
@@ -148,7 +166,11 @@ impl<'a> Held<'a> {
     /// The outermost brackets, of which nothing is told but where they stand.
     #[inline]
     fn whole(&self) -> Pair {
-        self.marks.get().map_or(self.whole, |marks| pair(&marks.pairs, 0))
+        let marks = match &self.marks {
+            Made::Now(marks) => Some(marks),
+            Made::Later(marks, _) => marks.get(),
+        };
+        marks.map_or(self.whole, |marks| pair(&marks.pairs, 0))
     }
 }
 

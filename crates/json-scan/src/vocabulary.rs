@@ -67,7 +67,7 @@ impl Vocabulary {
         let (mut steps, mut has_more) = object.steps();
         while has_more {
             let at = steps.at;
-            let Some((place, length, kind)) = self.names.expected_at(last, steps.within.bytes, at) else {
+            let Some((place, length, &kind)) = self.names.expected_at(last, steps.within.bytes, at) else {
                 (last, steps, has_more) = self.other(object, steps, last)?;
                 continue;
             };

@@ -265,12 +265,22 @@ impl Matcher {
             return Ok(&scratch.matched);
         }
         scratch.usual.turn_to(self.id);
+        let mut is_known_to_lead_on = leads_on.is_some();
+        // Without leaves, if it can be: most events have none that anybody wants.
+        if !is_known_to_lead_on && !scratch.usual.leads_on() && self.probe.is_of_text(view) {
+            let Scratch { questions, probe_names, .. } = scratch;
+            if !self.probe.leads_on_as_it_stands(view, self.id, questions, probe_names)? {
+                scratch.usual.note(false);
+                return Ok(&scratch.matched);
+            }
+            is_known_to_lead_on = true;
+        }
         // Taken out, because they borrow from the record while it is looked at.
         let mut leaves: Leaves<'_> = std::mem::take(&mut scratch.leaves);
         leaves.track(self.has_expressions);
-        let result = match leads_on {
-            Some(_) => self.look(view, &mut leaves, scratch),
-            None => self.find(view, &mut leaves, scratch),
+        let result = match is_known_to_lead_on {
+            true => self.look(view, &mut leaves, scratch),
+            false => self.find(view, &mut leaves, scratch),
         };
         scratch.leaves = leaves.recycle();
         result?;

@@ -86,6 +86,27 @@ impl Probe {
                 return Ok(true);
             }
         }
+        self.leads_on_as_it_stands(view, matcher, questions, learned)
+    }
+
+    /// Whether [`Probe::leads_on_as_it_stands`] is the whole answer.
+    pub(crate) fn is_of_text(&self, view: &View<'_, '_>) -> bool {
+        let has_derived = view.is_bare() && self.fields.has_derived();
+        !self.is_open && !has_derived
+    }
+
+    /// The answer of [`Probe::leads_on`], as far as it follows from the event's own text.
+    ///
+    /// # Errors
+    ///
+    /// As [`Probe::leads_on`].
+    pub(crate) fn leads_on_as_it_stands(
+        &self,
+        view: &View<'_, '_>,
+        matcher: u64,
+        questions: &mut Questions,
+        learned: &mut LearnedNames,
+    ) -> Result<bool, Malformed> {
         let Some(start) = self.fields.start(view) else { return Ok(false) };
         if let Some(outline) = view.outline() {
             questions.turn_to(matcher, outline.shape());

@@ -56,6 +56,12 @@ impl<'e, 'a> View<'e, 'a> {
         self.bare.and_then(|(_, record)| record.outline)
     }
 
+    /// Whether it is a bare record, around which an envelope has to be derived.
+    #[inline]
+    pub(crate) fn is_bare(&self) -> bool {
+        self.bare.is_some()
+    }
+
     /// The record that filters see.
     pub(crate) fn record(&self) -> Option<Object<'a>> {
         self.record

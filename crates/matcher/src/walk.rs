@@ -120,8 +120,8 @@ impl LearnedNames {
         }
     }
 
-    /// Steps to the next member of an object at `node`, behind the one at `last`: the node below of that name, and whether the name is several
-    /// parts of a path at once. None behind the last member.
+    /// Steps to the next member of an object at `node`, behind the one at `last`: the node below of that name, if there is one, and whether the
+    /// name is several parts of a path at once. None behind the last member. Members that lead nowhere are passed where they are expected.
     ///
     /// # Errors
     ///
@@ -135,15 +135,12 @@ impl LearnedNames {
         names: &mut Names<'_>,
     ) -> Result<Option<(Option<NodeId>, bool)>, Malformed> {
         let step = match self.names.get(node.index()) {
-            Some(Some(known)) => known.advance(*last, names),
+            Some(Some(known)) => known.advance(last, names, Option::is_some),
             _ if names.advance() => Step::Other,
             _ => Step::End,
         };
         match step {
-            Step::Expected(place, child) => {
-                *last = place;
-                Ok(Some((child, false)))
-            }
+            Step::Expected(child) => Ok(Some((child, false))),
             Step::Other => self.look_up(trie, node, last, names).map(Some),
             Step::End => names.check().map(|()| None),
         }
