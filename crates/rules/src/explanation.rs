@@ -166,6 +166,9 @@ impl RuleExplanation {
     }
 }
 
+/// What is said of a rule without a selector, which is fed by other rules.
+const LOOKS_AT_NONE: &str = "it looks at no event by itself";
+
 impl Rule {
     /// Explains what the rule makes of an event: of a sequence, the first step that takes it, or else the one that is stopped by
     /// the least.
@@ -178,7 +181,7 @@ impl Rule {
 
     fn explain_step(&self, step: u8, view: &EventView, context: &Context) -> RuleExplanation {
         let selector = self.selector_of(step).map_or_else(
-            || SelectorExplanation::Inapplicable("it looks at no event by itself".to_owned()),
+            || SelectorExplanation::Inapplicable(LOOKS_AT_NONE.to_owned()),
             |selector| SelectorExplanation::of(selector, view),
         );
         let evaluation = Evaluation::new(self, view, context);
@@ -271,6 +274,9 @@ impl fmt::Display for RuleExplanation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mark = |holds: bool| if holds { '✓' } else { '✗' };
         let (rule, stopped_by) = (&self.rule, self.stopped_by.join(", "));
+        if matches!(&self.selector, SelectorExplanation::Inapplicable(reason) if reason == LOOKS_AT_NONE) {
+            return writeln!(f, "{rule} ({}): {LOOKS_AT_NONE}", self.decision);
+        }
         let step = self.step.map_or(String::new(), |step| format!(" as step {}", step + 1));
         match (&self.title, self.severity) {
             (Some(title), Some(severity)) if self.decision == DecisionKind::Each => {

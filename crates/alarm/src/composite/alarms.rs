@@ -70,6 +70,12 @@ impl CompositeAlarms {
         self.composites.get(&self.home.arn(reference))
     }
 
+    /// State of an alarm, metric or composite, by name or ARN, and since when it is in that.
+    pub fn state(&self, reference: &str) -> Option<(StateValue, Timestamp)> {
+        let arn = self.home.arn(reference);
+        self.exists(&arn).then(|| self.state_of(&arn))
+    }
+
     /// Whether there is an alarm, metric or composite, of that name or ARN.
     pub fn contains(&self, reference: &str) -> bool {
         self.exists(&self.home.arn(reference))

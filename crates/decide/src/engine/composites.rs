@@ -1,6 +1,7 @@
 //! Composite alarms: fed with every change of state of the metric alarms, in the order of time.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use alarm::composite::{CompositeAlarms, CompositeChange, CompositeDefinition, Home};
 use alarm::{StateValue, Timestamp};
@@ -189,11 +190,24 @@ impl Composites {
 
     /// The state of a composite alarm and why; none for a rule that is none.
     pub(crate) fn explain(&self, rule: u32) -> Option<String> {
-        let (arn, _) = self.of.iter().find(|(_, composite)| composite.rule == rule)?;
-        Some(match self.state.alarms.get(arn) {
+        let (arn, composite) = self.of.iter().find(|(_, composite)| composite.rule == rule)?;
+        let alarms = &self.state.alarms;
+        Some(match alarms.get(arn) {
             Some(alarm) => {
-                let held = alarm.suppression().reason().map(|reason| format!("; {reason}"));
-                format!("{}: {}{}", alarm.state(), alarm.reason(), held.unwrap_or_default())
+                let since = time(alarm.transitioned_at());
+                let mut text = format!("{} since {since}: {}", alarm.state(), alarm.reason());
+                // Writing to a String cannot fail.
+                let _ = write!(text, "\n{}", composite.definition.alarm_rule);
+                let suppressor = composite.definition.actions_suppressor.as_deref();
+                for name in alarm.rule().references().iter().map(String::as_str).chain(suppressor) {
+                    if let Some((state, since)) = alarms.state(name) {
+                        let _ = write!(text, "\n{name} is in {state} since {}", time(since));
+                    }
+                }
+                if let Some(held) = alarm.suppression().reason() {
+                    let _ = write!(text, "\n{held}");
+                }
+                text
             }
             None => "it is created when all up to the first event is known".to_owned(),
         })
@@ -231,6 +245,10 @@ impl Composites {
             }
         }
     }
+}
+
+fn time(at: Timestamp) -> EventTime {
+    EventTime::from_micros(at.as_millis().saturating_mul(1_000))
 }
 
 impl Composite {

@@ -28,12 +28,7 @@ impl Engine {
             Decider::Sequence(windows) => {
                 windows.get(key.text()).map_or_else(nothing, |attempts| windows.kind().explain(attempts))
             }
-            Decider::FirstSeen(windows) if windows.is_known(key.text()) => {
-                "the value was seen, and is not forgotten".to_owned()
-            }
-            Decider::FirstSeen(_) => {
-                "the value was never seen, or is forgotten: its next sighting is new".to_owned()
-            }
+            Decider::FirstSeen(windows) => windows.explain(key.text()),
             Decider::Absent(absences) => absences.windows.explain(key).unwrap_or_else(nothing),
             Decider::Alarm(alarms) => alarms.explain(key.text()).unwrap_or_else(nothing),
             Decider::Nothing => match self.composites.as_ref().and_then(|all| all.explain(rule)) {

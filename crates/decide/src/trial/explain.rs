@@ -8,6 +8,7 @@ use rules::{EventView, Rule, RuleSet};
 
 use crate::engine::{Engine, Settings};
 use crate::finding::State;
+use crate::incident::Incident;
 use crate::judge::{Judgement, judge};
 use crate::progress::Lateness;
 use crate::signal::{RecordHandle, WindowKey};
@@ -38,19 +39,41 @@ pub fn explain_over_time(
         offer(&mut engine, &involved, view, view.time(), RecordHandle(number), context);
         engine.advance_to(view.time());
     }
-    let mut text = engine.explain(place, &key)?.to_string();
-    for said in engine.drain().iter().filter(|said| said.rule == place && said.key == key) {
-        let state = match said.state {
+    // Writing to a String cannot fail.
+    let mut text = String::new();
+    for (path, value) in rule.key_paths(0).iter().zip(key.values()) {
+        let _ = write!(text, "{}{path} \"{value}\"", if text.is_empty() { "of " } else { ", " });
+    }
+    if !text.is_empty() {
+        text.push_str(":\n");
+    }
+    let _ = write!(text, "{}", engine.explain(place, &key)?);
+    let said = engine.drain();
+    let said: Vec<&Incident> = said.iter().filter(|said| said.rule == place && said.key == key).collect();
+    for (at, one) in said.iter().enumerate() {
+        // What was said again is told as it was said last.
+        let again = |later: &&Incident| (&later.id, later.state) == (&one.id, one.state);
+        if said.get(at + 1..).is_some_and(|later| later.iter().any(again)) {
+            continue;
+        }
+        let state = match one.state {
             State::Firing => "it fired",
             State::Resolved => "it was resolved",
             State::Unknown => "it could not be decided",
         };
-        // Writing to a String cannot fail.
-        let _ = write!(
-            text,
-            "\n{state}, from {} to {}, with {} events",
-            said.window_from, said.window_end, said.count
-        );
+        let _ = write!(text, "\n{state}");
+        let _ = match (one.window_from, one.window_end) {
+            (from, end) if from == end => write!(text, ", at {from}"),
+            (from, end) => write!(text, ", from {from} to {end}"),
+        };
+        let _ = match one.count {
+            0 => Ok(()),
+            1 => write!(text, ", with 1 event"),
+            count => write!(text, ", with {count} events"),
+        };
+        if !one.settled {
+            text.push_str(", not settled yet");
+        }
     }
     Some(text)
 }

@@ -286,9 +286,22 @@ impl Windows<FirstSeen> {
         EventTime::from_micros(self.kind().learnt)
     }
 
-    /// Whether the value was seen and is not forgotten.
-    pub(crate) fn is_known(&self, key: &str) -> bool {
-        self.kind().known.seen(&name_of(key)).is_some() || self.get(key).is_some()
+    /// When the value was seen last, until when it is known, and whether it was learnt.
+    pub(crate) fn explain(&self, key: &str) -> String {
+        let kind = self.kind();
+        let open = self.get(key).and_then(|value| value.open.as_ref());
+        let open = open.and_then(|open| open.sightings.last()).map(|last| last.entry.time);
+        let Some(last) = kind.known.seen(&name_of(key)).max(open) else {
+            return "the value was never seen, or is forgotten: its next sighting is new".to_owned();
+        };
+        let time = EventTime::from_micros;
+        let until = time(last.saturating_add(kind.forget));
+        let learns = if last < kind.learnt {
+            format!("; what is seen before {} is learnt, and nothing is said of it", time(kind.learnt))
+        } else {
+            String::new()
+        };
+        format!("the value was last seen at {}, and is known until {until}{learns}", time(last))
     }
 }
 

@@ -160,27 +160,36 @@ impl Threshold {
 
     /// What is counted so far, and what is missing.
     pub(crate) fn explain(&self, window: &Window) -> String {
-        let last = window.entries.last().map_or(i64::MIN, |last| last.time);
-        let first = window.entries.partition_point(|one| last.saturating_sub(one.time) >= self.within);
-        let recent = window.entries.get(first..).unwrap_or_default();
-        let (count, what) = if self.definition.distinct {
-            (distinct(recent), "distinct values")
-        } else {
-            (recent.len(), "events")
+        let distinct_values = self.definition.distinct;
+        let what = if distinct_values { "distinct values" } else { "events" };
+        let counted = |entries: &[Entry]| if distinct_values { distinct(entries) } else { entries.len() };
+        let time = EventTime::from_micros;
+        let Some(last) = window.entries.last().map(|last| last.time) else {
+            return format!("0 of {} {what}", self.count);
         };
-        let until = EventTime::from_micros(last);
-        let missing = self.count.saturating_sub(count);
-        if missing == 0 {
-            format!(
-                "{count} {what} in the span that ends with the last one, at {until}: enough ({})",
+        if let Some(told) = window.told_of(self, last).and_then(|at| window.told.get(at)) {
+            let first = window.entries.partition_point(|entry| entry.time < told.from);
+            let count = counted(window.entries.get(first..).unwrap_or_default());
+            let (from, end) = (time(told.from), time(told.end));
+            return format!(
+                "{count} {what} since {from}: enough, {} are wanted; what follows before {end} is of the same finding",
                 self.count
-            )
-        } else {
-            format!(
-                "{count} of {} {what} in the span that ends with the last one, at {until}: {missing} more are missing",
-                self.count
-            )
+            );
         }
+        // What a finding has taken does not count for another.
+        let end = window.told_before(self, last, self.within).map(|(_, told)| told.end).max();
+        let begin = last.saturating_sub(self.within).saturating_add(1).max(end.unwrap_or(i64::MIN));
+        let first = window.entries.partition_point(|entry| entry.time < begin);
+        let open = window.entries.get(first..).unwrap_or_default();
+        let (count, from) = (counted(open), open.first().map_or(last, |first| first.time));
+        let missing = self.count.saturating_sub(count);
+        let are = if missing == 1 { "is" } else { "are" };
+        format!(
+            "{count} of {} {what} since {}: {missing} more {are} missing, and must come before {}",
+            self.count,
+            time(from),
+            time(from.saturating_add(self.within)),
+        )
     }
 
     fn subject<'a>(&'a self, key: &'a str) -> Subject<'a> {

@@ -16,8 +16,8 @@ mod early;
 mod stay;
 
 use alarm::{
-    Alarm, AlarmDefinition, AlarmState, Limits, Measure, Pushed, Sample, StateValue, Timestamp, Verdict,
-    Workspace,
+    Alarm, AlarmDefinition, AlarmState, Datapoint, Limits, Measure, Pushed, Sample, StateValue, Timestamp,
+    Verdict, Workspace,
 };
 use cloudtrail::EventTime;
 use rules::{MetricTime, Severity};
@@ -331,21 +331,45 @@ impl MetricAlarms {
         let tracked = self.keys.get(if rule.each_value { key } else { "" }.as_bytes())?;
         let Tracked { state, recent, .. } = tracked;
         let last = recent.last().map_or(state.evaluated_at(), |last| timestamp(last.time));
-        let (_, seen) = alarm.preview(state, alarm.first_evaluation_to_see(last).max(state.evaluated_at()));
+        let at = alarm.first_evaluation_to_see(last).max(state.evaluated_at());
+        let (to, seen) = alarm.preview(state, at);
         let breaching = seen.points.iter().filter(|point| point.verdict == Verdict::Breaching).count();
-        let newest = seen.points.first().map_or_else(
-            || "there is no datapoint".to_owned(),
-            |point| format!("the newest datapoint is {}", point.value),
-        );
-        let (wanted, periods) = (alarm.datapoints_to_alarm(), alarm.evaluation_periods());
-        let (how, threshold) = (alarm.comparison_operator().in_words(), alarm.threshold());
+        let (wanted, periods) = (alarm.datapoints_to_alarm() as usize, alarm.evaluation_periods());
+        let points: Vec<String> = seen.points.iter().take(POINTS_EXPLAINED).map(in_words).collect();
+        let more = match seen.points.len().saturating_sub(POINTS_EXPLAINED) {
+            0 => String::new(),
+            more => format!(", and {more} more"),
+        };
+        let listed = if points.is_empty() { "none".to_owned() } else { points.join(", ") };
+        let next = match to {
+            Some(to) if to != state.state() => format!("it enters {to}"),
+            _ => format!("it stays in {}", state.state()),
+        };
         Some(format!(
-            "{}: {}; {} samples are in sight and {newest}; {how} {threshold}: {breaching}, and ALARM takes {wanted} of {periods}",
+            "{} since {}: {}\ndatapoints of {} s at the evaluation of {}, newest first: {listed}{more}\n\
+             {breaching} of {wanted} are {} {}, of the last {periods}: {next}",
             state.state(),
+            time(state.updated_at()),
             state.reason(alarm).trim_end_matches('.'),
-            recent.len(),
+            alarm.period().as_secs(),
+            time(at),
+            alarm.comparison_operator().in_words(),
+            alarm.threshold(),
         ))
     }
+}
+
+/// How many datapoints are named one by one.
+const POINTS_EXPLAINED: usize = 6;
+
+/// A datapoint as it is explained.
+fn in_words(point: &Datapoint) -> String {
+    let low = if point.verdict == Verdict::Undecided { ", of too few samples" } else { "" };
+    format!("{} ({}{low})", point.value, time(point.timestamp))
+}
+
+fn time(at: Timestamp) -> EventTime {
+    EventTime::from_micros(at.as_millis().saturating_mul(1_000))
 }
 
 impl Watched {

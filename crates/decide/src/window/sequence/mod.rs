@@ -22,6 +22,7 @@ mod told;
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use cloudtrail::EventTime;
 use serde::{Deserialize, Serialize};
 
 use crate::identity::{FindingId, Parts};
@@ -178,22 +179,26 @@ impl Sequence {
         if self.definition.then_not { self.steps } else { self.steps - 1 }
     }
 
-    /// Which steps were seen, and which is missing.
+    /// Which steps were seen, which is missing, and until when it may come: of the sequence under way that came farthest.
     pub(crate) fn explain(&self, attempts: &Attempts) -> String {
         let events = &attempts.events;
-        let last = events.times().last().copied().unwrap_or(i64::MIN);
-        let recent = events.marks().get(events.first_from(self.since(last))..).unwrap_or_default();
-        let seen = |step: u8| recent.iter().any(|mark| mark.step() == step && mark.is_free());
-        let listed = |wanted: bool| {
-            let steps = (0..self.steps).filter(|step| seen(*step) == wanted);
-            steps.map(|step| (step + 1).to_string()).collect::<Vec<_>>().join(", ")
+        let Some((begin, found)) = events.farthest(self) else {
+            return "no sequence is under way: step 1 is missing".to_owned();
         };
-        match (listed(true), listed(false)) {
-            (_, missing) if missing.is_empty() => {
-                format!("all {} steps are there, but not in their order within the span", self.steps)
+        let time = |at: usize| EventTime::from_micros(events.time(at).unwrap_or(begin));
+        let seen = |(step, at): (usize, &usize)| format!("step {} at {}", step + 1, time(*at));
+        let steps: Vec<String> = found.iter().enumerate().take(usize::from(self.steps)).map(seen).collect();
+        let (there, next) = (steps.join(", "), found.len() + 1);
+        let end = EventTime::from_micros(begin.saturating_add(self.within));
+        match found.get(usize::from(self.steps)) {
+            Some(at) => format!("{there}; step {}, which must not follow, did at {}", next - 1, time(*at)),
+            None if found.len() < usize::from(self.steps) => {
+                format!("{there}; step {next} is missing, and must come before {end}")
             }
-            (there, missing) if there.is_empty() => format!("no step is there; missing: {missing}"),
-            (there, missing) => format!("of {} steps there: {there}; missing: {missing}", self.steps),
+            None if self.definition.then_not => {
+                format!("{there}; it fires unless step {next}, which must not follow, comes before {end}")
+            }
+            None => format!("{there}: all steps are there"),
         }
     }
 

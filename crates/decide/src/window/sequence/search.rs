@@ -69,28 +69,63 @@ impl Events {
     /// The events of the sequence that begins with `start`, if it comes to its end without those that are `taken`.
     pub(super) fn complete(&self, terms: &Sequence, start: usize, taken: u16) -> Option<Vec<usize>> {
         let begin = self.time(start)?;
-        let second = begin.div_euclid(SECOND).saturating_mul(SECOND);
-        let end = begin.saturating_add(terms.within);
         let mut found = Vec::new();
-        let (mut last, mut before) = (start, begin);
+        let mut before = (start, begin);
         for step in 1..=terms.last_step() {
-            // A step may stand before the one it follows only within its second.
-            let earliest = second.max(before.div_euclid(SECOND).saturating_mul(SECOND));
-            let first = self.first_from_near(earliest, last);
-            let next = self.marks().get(first..)?.iter().enumerate().map(|(at, mark)| (first + at, mark));
-            let next = next.filter(|(_, mark)| mark.step() == step && !mark.is(taken | Mark::USED));
-            let next = next
-                .filter_map(|(at, _)| Some((at, self.time(at)?)))
-                .take_while(|(_, time)| *time < end)
-                .find(|(at, time)| !self.shares(start, &found, *at) && terms.follows(before, *time));
+            let next = self.next(terms, step, (start, begin), &found, before, taken);
             if step == terms.steps {
                 return next.is_none().then(|| in_all(start, found));
             }
-            let (at, time) = next?;
-            found.push(at);
-            (last, before) = (at, time);
+            before = next?;
+            found.push(before.0);
         }
         Some(in_all(start, found))
+    }
+
+    /// Of those that are under way at the last event, and that no sequence has, the one that came farthest, the latest among equals: when
+    /// it began, and its events, with the one that must not follow if that did.
+    pub(super) fn farthest(&self, terms: &Sequence) -> Option<(i64, Vec<usize>)> {
+        let last = self.times().last()?;
+        let first = self.first_from(last.saturating_sub(terms.within).saturating_add(1));
+        let starts = (first..self.len()).rev();
+        let starts =
+            starts.filter(|at| self.marks().get(*at).is_some_and(|mark| mark.step() == 0 && mark.is_free()));
+        let mut best: Option<(i64, Vec<usize>)> = None;
+        for start in starts.take(TRIED_MAX) {
+            let Some(begin) = self.time(start) else { continue };
+            let (mut found, mut before) = (Vec::new(), (start, begin));
+            for step in 1..=terms.last_step() {
+                let taken = Mark::USED | Mark::CLAIMED;
+                let Some(next) = self.next(terms, step, (start, begin), &found, before, taken) else { break };
+                before = next;
+                found.push(next.0);
+            }
+            if best.as_ref().is_none_or(|(_, others)| found.len() + 1 > others.len()) {
+                best = Some((begin, in_all(start, found)));
+            }
+        }
+        best
+    }
+
+    /// The earliest event that may be this step of a sequence, with its time.
+    fn next(
+        &self,
+        terms: &Sequence,
+        step: u8,
+        (start, begin): (usize, i64),
+        found: &[usize],
+        (last, before): (usize, i64),
+        taken: u16,
+    ) -> Option<(usize, i64)> {
+        // A step may stand before the one it follows only within its second.
+        let second = |time: i64| time.div_euclid(SECOND).saturating_mul(SECOND);
+        let first = self.first_from_near(second(begin).max(second(before)), last);
+        let end = begin.saturating_add(terms.within);
+        let next = self.marks().get(first..)?.iter().enumerate().map(|(at, mark)| (first + at, mark));
+        let next = next.filter(|(_, mark)| mark.step() == step && !mark.is(taken | Mark::USED));
+        next.filter_map(|(at, _)| Some((at, self.time(at)?)))
+            .take_while(|(_, time)| *time < end)
+            .find(|(at, time)| !self.shares(start, found, *at) && terms.follows(before, *time))
     }
 
     /// Whether an event is in a sequence already, as another step.
