@@ -365,6 +365,47 @@ tests:
     insta::assert_snapshot!(shown.join("\n\n"));
 }
 
+/// A composite alarm, the alarm it listens to, and who publishes.
+const ALARMS: &str = r#"
+kind: composite-alarm
+id: both
+title: both
+severity: low
+alarm_rule: ALARM(calls) AND NOT ALARM("many calls")
+---
+kind: metric-filter
+id: calls-counted
+filter_pattern: '{ $.eventName = * }'
+metric_transformations: [{ metric_name: Calls, metric_namespace: N, metric_value: 1 }]
+---
+kind: alarm
+id: calls
+alarm_name: calls
+title: calls
+severity: low
+namespace: N
+metric_name: Calls
+statistic: Sum
+period: 10
+evaluation_periods: 2
+datapoints_to_alarm: 1
+comparison_operator: GreaterThanOrEqualToThreshold
+threshold: 1
+---
+kind: alarm
+id: many-calls
+alarm_name: many calls
+title: many calls
+severity: low
+namespace: N
+metric_name: Calls
+statistic: Sum
+period: 10
+evaluation_periods: 1
+comparison_operator: GreaterThanOrEqualToThreshold
+threshold: 2
+"#;
+
 #[test]
 fn how_far_a_rule_is() {
     let explain = |text: &str, calls: &[(u32, &str)]| {
@@ -410,6 +451,34 @@ fn how_far_a_rule_is() {
         explain(&format!("{RULE}{PATTERN}"), &[(1, "A")]),
     ];
     insta::assert_snapshot!(shown.join("\n\n"));
+
+    // What is left of an explanation when the event itself was explained.
+    let how_far = |text: &str, calls: &[(u32, &str)]| {
+        let said = explain(text, calls);
+        let lines =
+            said.lines().skip_while(|line| !line.starts_with("of ") && !line.contains(": it looks at no"));
+        format!("{calls:?}\n{}", lines.collect::<Vec<_>>().join("\n"))
+    };
+    let soon = threshold.replace("count: 3, within: 10m", "count: 2, within: 10s");
+    let distinct = threshold.replace("by: [principal]", "by: [principal], distinct: detail.eventName");
+    let not = sequence.replace(
+        "{ filter: '{ $.eventName = B }', where: detail.readOnly }",
+        "{ not: { filter: '{ $.eventName = B }' } }",
+    );
+    let learnt = format!("{RULE}{PATTERN}first_seen: {{ of: [principal], learn: 5s, forget: 30d }}\n");
+    let shown = [
+        how_far(&soon, &[(1, "A"), (2, "B"), (12, "C")]),
+        how_far(&distinct, &[(1, "A"), (2, "B"), (3, "B")]),
+        how_far(&sequence, &[(1, "A"), (2, "A")]),
+        how_far(&sequence, &[(1, "B")]),
+        how_far(&sequence, &[(1, "A"), (2, "B")]),
+        how_far(&not, &[(1, "A")]),
+        how_far(&not, &[(1, "A"), (2, "B")]),
+        how_far(&learnt, &[(1, "A"), (20, "B")]),
+        how_far(ALARMS, &[(1, "A"), (20, "B")]),
+        how_far(ALARMS, &[(1, "A"), (20, "B"), (30, "C")]),
+    ];
+    insta::assert_snapshot!("how_far_rules_over_time_are", shown.join("\n\n"));
 
     let said = explain(&sequence, &[(1, "A")]);
     assert!(said.starts_with("calls (sequence) counts this event as step 1, medium\n"), "{said}");

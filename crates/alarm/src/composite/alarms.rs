@@ -154,7 +154,7 @@ impl CompositeAlarms {
                 suppression: Suppression::None,
             };
             self.composites.insert(own.clone(), alarm);
-            let reason = format!("{own} was created and its alarm rule evaluates to {state}");
+            let reason = creation(&own, state);
             changes.extend(self.transition(&own, state, reason, triggering, at));
             return Ok(changes);
         };
@@ -175,6 +175,29 @@ impl CompositeAlarms {
             changes.extend(self.suppress(&own, suppression, at));
         }
         Ok(changes)
+    }
+
+    /// Lets what was there from `created` on, and is as it was then, be there from an earlier time on: for whoever hears later of what was
+    /// before. A composite alarm that has changed its state since stays as it is, and so does one with a suppressor, which it has waited
+    /// for since.
+    pub fn begin_by(&mut self, created: Timestamp, at: Timestamp) {
+        if at >= created {
+            return;
+        }
+        for child in self.children.values_mut() {
+            if child.state == StateValue::InsufficientData && child.at == created {
+                child.at = at;
+            }
+        }
+        for (arn, alarm) in &mut self.composites {
+            let is_new = alarm.transitioned_at == created && alarm.reason == creation(arn, alarm.state);
+            if is_new && alarm.suppressor.is_none() {
+                (alarm.updated_at, alarm.transitioned_at) = (at, at);
+                for child in alarm.triggering.iter_mut().filter(|child| child.timestamp == created) {
+                    child.timestamp = at;
+                }
+            }
+        }
     }
 
     /// Deletes alarms, metric and composite, all or none.
@@ -370,6 +393,11 @@ impl CompositeAlarms {
     }
 }
 
+/// Why a new alarm is in its first state.
+fn creation(arn: &str, state: StateValue) -> String {
+    format!("{arn} was created and its alarm rule evaluates to {state}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -411,6 +439,24 @@ mod tests {
         };
         alarms.put(&definition, at(0)).unwrap();
         alarms
+    }
+
+    #[test]
+    fn what_has_not_changed_since_it_was_created_may_begin_earlier() {
+        let mut alarms = with_suppressor(&["child", "s"]);
+        let mut begun = |name: &str, rule: &str| put(&mut alarms, name, rule, 10);
+        begun("new", "NOT ALARM(child)");
+        begun("changed", "ALARM(child)");
+        alarms.set_child("child", StateValue::Alarm, at(11));
+        put(&mut alarms, "later", "TRUE", 12);
+        alarms.set_child("child", StateValue::Ok, at(13));
+        put(&mut alarms, "first", "TRUE", 10);
+        alarms.begin_by(at(10), at(3));
+        alarms.begin_by(at(3), at(5));
+        let since = |name: &str| alarms.get(name).unwrap().transitioned_at();
+        assert_eq!(["first", "new", "changed", "later", "c"].map(since), [3, 13, 13, 12, 13].map(at));
+        assert_eq!(alarms.state("first"), Some((StateValue::Alarm, at(3))));
+        assert_eq!(alarms.state("nobody"), None);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use alarm::composite::{CompositeAlarms, CompositeChange, CompositeDefinition, Home};
+use alarm::composite::{CompositeAlarm, CompositeAlarms, CompositeChange, CompositeDefinition, Suppression};
 use alarm::{StateValue, Timestamp};
 use cloudtrail::EventTime;
 use rules::{Decision, RuleSet, Severity};
@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::engine::alarm_fields::composite_fields;
 use crate::engine::metric_alarms::{Transition, timestamp};
+use crate::engine::settings::Settings;
 use crate::finding::State;
 use crate::identity::Parts;
 use crate::incident::{AlarmNews, Basis, Incident};
@@ -30,6 +31,8 @@ pub(crate) struct Composites {
     state: Kept,
     /// Changes of metric alarms that were not passed on yet, with their names.
     waiting: Vec<(Timestamp, Box<str>, StateValue)>,
+    /// For how long, in microseconds, what was before may still be heard of after they were created.
+    reopen: i64,
     durable: bool,
     changed: bool,
 }
@@ -49,6 +52,9 @@ struct Kept {
     #[serde(default = "yes")]
     created: bool,
     alarms: CompositeAlarms,
+    /// When they were created, while an earlier time may still be heard of.
+    #[serde(default)]
+    begun: Option<Timestamp>,
     /// Findings that stand, by ARN.
     open: BTreeMap<String, Open>,
 }
@@ -58,6 +64,9 @@ struct Open {
     id: String,
     revision: u32,
     timeline: Vec<(i64, StateValue)>,
+    /// Whether it stands since the alarm was created, and that may turn out to have been earlier.
+    #[serde(default)]
+    begun: bool,
 }
 
 /// What was stored before this was written down had been created.
@@ -67,7 +76,8 @@ fn yes() -> bool {
 
 impl Composites {
     /// None where no rule is a composite alarm. They are not there before they are [created](Composites::create).
-    pub(crate) fn of(rules: &RuleSet, home: &Home, durable: bool) -> Option<Self> {
+    pub(crate) fn of(rules: &RuleSet, settings: &Settings) -> Option<Self> {
+        let home = &settings.home;
         let composites = (0..).zip(rules.iter()).filter_map(|(number, rule)| match &rule.decision {
             Decision::Composite(composite) => {
                 let definition = composite.definition.clone();
@@ -86,14 +96,45 @@ impl Composites {
         }
         let metric_alarms = rules.iter().filter(|rule| matches!(rule.decision, Decision::Alarm(_)));
         let children = metric_alarms.filter_map(|rule| rule.alarm_name().map(Box::from)).collect();
-        let state =
-            Kept { created: false, alarms: CompositeAlarms::new(home.clone()), open: BTreeMap::new() };
-        Some(Composites { of, children, state, waiting: Vec::new(), durable, changed: true })
+        let state = Kept {
+            created: false,
+            alarms: CompositeAlarms::new(home.clone()),
+            begun: None,
+            open: BTreeMap::new(),
+        };
+        let (reopen, durable) = (settings.reopen_micros(), settings.durable);
+        Some(Composites { of, children, state, waiting: Vec::new(), reopen, durable, changed: true })
     }
 
     /// Whether they were created.
     pub(crate) fn are_created(&self) -> bool {
         self.state.created
+    }
+
+    /// Creates the alarms live, at the earliest time that is known by now. What is true from then on is said, and settled when no earlier
+    /// time can be heard of any more, or when it ends: in which order files come must not date a finding.
+    pub(crate) fn begin<'a>(
+        &mut self,
+        at: EventTime,
+        states: impl IntoIterator<Item = (&'a str, StateValue, Timestamp)>,
+        said: &mut Vec<Incident>,
+    ) {
+        self.state.begun = Some(timestamp(at.as_micros()));
+        self.create(at, states, said);
+    }
+
+    /// Hears of an earlier time than that.
+    pub(crate) fn begin_by(&mut self, begin: EventTime) {
+        let at = timestamp(begin.as_micros());
+        let Some(begun) = self.state.begun.filter(|begun| at < *begun) else { return };
+        self.state.begun = Some(at);
+        self.state.alarms.begin_by(begun, at);
+        for open in self.state.open.values_mut().filter(|open| open.begun) {
+            if let Some(first) = open.timeline.first_mut() {
+                first.0 = at.as_millis();
+            }
+        }
+        self.changed = true;
     }
 
     /// Makes the alarms those of the rules, as of a time: creates them, or goes on from others that were there before, of which those
@@ -105,6 +146,7 @@ impl Composites {
         states: impl IntoIterator<Item = (&'a str, StateValue, Timestamp)>,
         said: &mut Vec<Incident>,
     ) {
+        let begun = self.begun();
         let (at, alarms) = (timestamp(at.as_micros()), &mut self.state.alarms);
         for name in &self.children {
             if !alarms.contains(name) {
@@ -136,7 +178,7 @@ impl Composites {
             }
         }
         (self.state.created, self.changed) = (true, true);
-        self.tell(changes, said);
+        self.tell(&begun, changes, said);
     }
 
     /// Keeps a change until all earlier ones are known.
@@ -152,6 +194,7 @@ impl Composites {
         let mut waiting = std::mem::take(&mut self.waiting);
         waiting.sort_by(|a, b| (a.0, &a.1).cmp(&(b.0, &b.1)));
         let mut changes = Vec::new();
+        let begun = self.begun();
         for (at, name, to) in waiting {
             changes.extend(self.state.alarms.set_child(&name, to, at));
             self.changed = true;
@@ -160,7 +203,37 @@ impl Composites {
             changes.extend(self.state.alarms.advance(timestamp(watermark)));
             self.changed = true;
         }
-        self.tell(changes, said);
+        let last = timestamp(watermark.saturating_sub(self.reopen));
+        if self.state.begun.take_if(|begun| *begun <= last).is_some() {
+            begun.iter().for_each(|change| self.settle(change, said));
+        }
+        self.tell(&begun, changes, said);
+    }
+
+    /// What stands since the alarms were created, and is not settled.
+    fn begun(&self) -> Vec<CompositeChange> {
+        let begun = self.state.open.iter().filter(|(_, open)| open.begun);
+        let alarms = begun.filter_map(|(arn, _)| Some((arn, self.state.alarms.get(arn)?)));
+        let change = |(arn, alarm): (&String, &CompositeAlarm)| CompositeChange {
+            arn: arn.clone(),
+            at: alarm.transitioned_at(),
+            from: StateValue::InsufficientData,
+            to: alarm.state(),
+            reason: alarm.reason().to_owned(),
+            triggering: alarm.triggering().to_vec(),
+            suppression: Suppression::None,
+            previous_suppression: Suppression::None,
+        };
+        alarms.map(change).collect()
+    }
+
+    /// When it began is known for good.
+    fn settle(&mut self, change: &CompositeChange, said: &mut Vec<Incident>) {
+        let open = self.state.open.get_mut(&change.arn).filter(|open| open.begun);
+        let (Some(composite), Some(open)) = (self.of.get(&change.arn), open) else { return };
+        (open.begun, open.revision) = (false, open.revision + 1);
+        said.push(composite.incident(open, change, State::Firing));
+        self.changed = true;
     }
 
     pub(crate) fn changes(&mut self) -> Vec<StateChange> {
@@ -215,17 +288,24 @@ impl Composites {
 
     /// Findings out of changes. While its actions are suppressed an alarm says nothing; when they are released it says
     /// the state it is in then.
-    fn tell(&mut self, changes: Vec<CompositeChange>, said: &mut Vec<Incident>) {
+    fn tell(&mut self, begun: &[CompositeChange], changes: Vec<CompositeChange>, said: &mut Vec<Incident>) {
+        // What a change ends is settled before that.
+        for change in begun.iter().filter(|one| changes.iter().any(|change| change.arn == one.arn)) {
+            self.settle(change, said);
+        }
         for change in changes.into_iter().filter(CompositeChange::runs_actions) {
             let Some(composite) = self.of.get(&change.arn) else { continue };
-            let at = EventTime::from_micros(change.at.as_millis().saturating_mul(1_000));
+            let at = time(change.at);
             let state = match (change.to, self.state.open.get_mut(&change.arn)) {
                 (StateValue::Alarm, None) => {
                     let mut parts = Parts::of("composite finding");
                     parts.text(&composite.id);
                     parts.time(at);
                     let timeline = vec![(change.at.as_millis(), StateValue::Alarm)];
-                    let open = Open { id: parts.uuid().text(), revision: 0, timeline };
+                    let begun = change.from == StateValue::InsufficientData
+                        && self.state.begun == Some(change.at)
+                        && composite.definition.actions_suppressor.is_none();
+                    let open = Open { id: parts.uuid().text(), revision: 0, timeline, begun };
                     self.state.open.insert(change.arn.clone(), open);
                     State::Firing
                 }
@@ -241,7 +321,7 @@ impl Composites {
                 State::Resolved | State::Unknown => self.state.open.remove(&change.arn),
             };
             if let Some(open) = open {
-                said.push(composite.incident(&open, &change, state, at));
+                said.push(composite.incident(&open, &change, state));
             }
         }
     }
@@ -252,7 +332,8 @@ fn time(at: Timestamp) -> EventTime {
 }
 
 impl Composite {
-    fn incident(&self, open: &Open, change: &CompositeChange, state: State, at: EventTime) -> Incident {
+    fn incident(&self, open: &Open, change: &CompositeChange, state: State) -> Incident {
+        let at = time(change.at);
         let mut parts = Parts::of("fingerprint");
         parts.text(&self.id);
         parts.time(at);
@@ -263,7 +344,7 @@ impl Composite {
             rule: self.rule,
             id: open.id.clone(),
             revision: open.revision,
-            settled: true,
+            settled: !open.begun,
             state,
             fingerprint: parts.hex(),
             key: WindowKey::default(),

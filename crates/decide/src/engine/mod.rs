@@ -125,7 +125,7 @@ impl Engine {
     /// With no event seen.
     pub fn new(rules: &RuleSet, context: &Context, settings: Settings) -> Self {
         let mut said = Vec::new();
-        let mut composites = Composites::of(rules, &settings.home, settings.durable);
+        let mut composites = Composites::of(rules, &settings);
         if let Some(composites) = composites.as_mut().filter(|_| !settings.early) {
             // A history begins with its first event. Live an earlier one than is known may still come.
             composites.create(settings.begin, [], &mut said);
@@ -176,6 +176,9 @@ impl Engine {
             if let Decider::Alarm(alarms) = &mut entry.decider {
                 alarms.begin_by(time);
             }
+        }
+        if let Some(composites) = &mut self.composites {
+            composites.begin_by(time);
         }
     }
 
@@ -385,6 +388,8 @@ impl Engine {
 
     fn settle(&mut self, mark: Watermark) {
         if mark.assumed <= self.settled.assumed && mark.firm <= self.settled.firm {
+            // The first event may have come late.
+            self.advance_composites();
             return;
         }
         self.settled = mark;
@@ -397,12 +402,15 @@ impl Engine {
                 entry.tell(number, &mut self.occurrences, &mut self.said);
             }
         }
-        if let Some(composites) = &mut self.composites {
-            if self.least <= mark.assumed && !composites.are_created() {
-                composites.create(self.least, [], &mut self.said);
-            }
-            composites.advance(mark.assumed.as_micros(), &mut self.said);
+        self.advance_composites();
+    }
+
+    fn advance_composites(&mut self) {
+        let (Some(composites), settled) = (&mut self.composites, self.settled.assumed) else { return };
+        if self.least <= settled && !composites.are_created() {
+            composites.begin(self.least, [], &mut self.said);
         }
+        composites.advance(settled.as_micros(), &mut self.said);
     }
 
     fn decide_absences(&mut self, now: EventTime) {

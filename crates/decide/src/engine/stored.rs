@@ -146,7 +146,11 @@ impl Engine {
                     Decider::Alarm(alarms) => alarms.single_state(),
                     _ => None,
                 });
-                composites.create(engine.settled.assumed, alarms, &mut engine.said);
+                if composites.are_created() {
+                    composites.create(engine.settled.assumed, alarms, &mut engine.said);
+                } else {
+                    composites.begin(engine.least, alarms, &mut engine.said);
+                }
             }
         }
         Ok(engine)

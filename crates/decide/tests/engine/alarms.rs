@@ -163,6 +163,48 @@ fn what_happened_before_the_start_counts() {
     assert_eq!(told(Settings::live(at(100_000), decide::Lateness::default())), scanned);
 }
 
+/// What is true from the beginning on is dated by the earliest event, whichever comes first.
+#[test]
+fn the_beginning_does_not_depend_on_the_order_of_arrival() {
+    let rules = load(&format!("{EXAMPLE}{NEITHER}"));
+    let neither = u32::try_from(rules.index("neither").unwrap()).unwrap();
+    let settings = Settings::live(at(900_000), decide::Lateness::default());
+    let now = at(900_000);
+    let told = |times: &[i64], stop: bool, end: i64| {
+        let mut engine = Engine::new(&rules, &Context::empty(), settings.clone());
+        let (mut said, mut rows) = (Vec::new(), Rows::new());
+        for time in times {
+            engine.hear(lane(0), at(*time), now);
+            engine.advance();
+            said.extend(engine.drain());
+            if stop {
+                engine = reopened(&mut engine, &rules, &settings, &mut rows);
+            }
+        }
+        engine.hear(lane(0), at(end), now);
+        engine.advance();
+        said.extend(engine.drain());
+        let said: Vec<_> = said.into_iter().filter(|one| one.rule == neither).collect();
+        let kept: Vec<_> = said.iter().map(|one| (one.revision, one.settled, one.state)).collect();
+        let last = said.last().map(|one| (one.time, one.window_from, one.fingerprint.clone()));
+        (kept, last.unwrap())
+    };
+    let (unsettled, settled) = ((0, false, State::Firing), (1, true, State::Firing));
+    // More than the lateness lies between them, so that it is created before the earlier one comes.
+    for stop in [false, true] {
+        let in_order = told(&[36_000, 46_000, 56_000], stop, 500_000);
+        assert_eq!(in_order.0, [unsettled, settled]);
+        assert_eq!((in_order.1.0, in_order.1.1), (at(36_000), at(36_000)));
+        assert_eq!(told(&[46_000, 56_000, 36_000], stop, 500_000), in_order);
+        assert_eq!(told(&[56_000, 46_000, 36_000], stop, 500_000), in_order);
+        assert_eq!(
+            told(&[46_000, 56_000, 36_000], stop, 100_000).0,
+            [unsettled],
+            "it may still turn out earlier"
+        );
+    }
+}
+
 /// Two minutes breach, and one between them does not. The samples of the first come last: the last was said early by then, and what
 /// was said turns out to be about the first. Neither takes the other's place in the store.
 #[test]

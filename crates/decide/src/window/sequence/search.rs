@@ -16,6 +16,27 @@ impl Events {
         steps.into_iter().any(|(at, count)| *count == 0 && at != usize::from(step))
     }
 
+    /// The first steps from a place on that no sequence has, in order; none if there are too many to try each.
+    fn free_starts(&mut self, first: usize) -> Option<Vec<usize>> {
+        // Nearly all events of a busy key are another's, and the few that are not came last: with all of them found the rest is not
+        // looked through.
+        let all = if self.len() > TRIED_MAX { usize::from(self.free_by_step()[0]) } else { TRIED_MAX };
+        let mut starts = Vec::new();
+        for (at, mark) in self.marks().iter().enumerate().skip(first).rev() {
+            if starts.len() == all {
+                break;
+            }
+            if mark.step() == 0 && mark.is_free() {
+                if starts.len() == TRIED_MAX {
+                    return None;
+                }
+                starts.push(at);
+            }
+        }
+        starts.reverse();
+        Some(starts)
+    }
+
     /// A complete sequence of events no other has, around a new event.
     pub(super) fn early_with(&mut self, terms: &Sequence, step: u8, time: i64) -> Option<Vec<usize>> {
         if self.lacks_a_step(terms, step) {
@@ -33,19 +54,18 @@ impl Events {
             return None;
         }
         let first = self.first_from(terms.since(time));
-        let recent = self.marks().get(first..).unwrap_or_default();
-        let free = |(at, mark): (usize, &Mark)| mark.is_free().then_some((first + at, mark.step()));
-        let starts = || recent.iter().enumerate().filter_map(free).filter(|(_, step)| *step == 0);
         let taken = Mark::USED | Mark::CLAIMED;
-        if starts().nth(TRIED_MAX).is_none() {
+        if let Some(starts) = self.free_starts(first) {
             let has_new = |found: &Vec<usize>| {
                 found.iter().any(|at| {
                     self.time(*at) == Some(time)
                         && self.marks().get(*at).is_some_and(|mark| mark.step() == step)
                 })
             };
-            return starts().find_map(|(at, _)| self.complete(terms, at, taken).filter(has_new));
+            return starts.into_iter().find_map(|at| self.complete(terms, at, taken).filter(has_new));
         }
+        let recent = self.marks().get(first..).unwrap_or_default();
+        let free = |(at, mark): (usize, &Mark)| mark.is_free().then_some((first + at, mark.step()));
         // One pass: the latest start from which each step was reached.
         let mut reached = vec![None; usize::from(terms.steps)];
         for (at, step) in recent.iter().enumerate().filter_map(free) {
