@@ -92,13 +92,16 @@ fn reads_by_name(record: &Record<'_>) -> bool {
 mod tests {
     use super::*;
     use crate::event::Body;
-    use crate::time::EventTime;
+    use crate::time::{EventTime, Minute};
 
     fn delivered(members: &str, delivery: Delivery, assume_role: AssumeRole) -> bool {
         let text = format!("{{{members}}}");
         let mut scanner = json_scan::Scanner::new(text.as_bytes()).unwrap();
         let record = Record::read(scanner.object().unwrap()).unwrap();
-        delivery.delivers(&Event::new(Body::Record(record), 0, EventTime::EPOCH, None), assume_role)
+        delivery.delivers(
+            &Event::new(Body::Record(record), 0, EventTime::EPOCH, None, &mut Minute::default()),
+            assume_role,
+        )
     }
 
     /// Members of a record, and whether a rule that is ENABLED, or enabled for all management events, gets it.

@@ -8,7 +8,7 @@ use crate::account::AccountId;
 use crate::id::EventId;
 use crate::record::{Envelope, Record};
 use crate::region::Region;
-use crate::time::EventTime;
+use crate::time::{EventTime, Minute};
 
 /// An event, borrowed from the text it was read from.
 #[derive(Debug, Clone, Copy)]
@@ -122,8 +122,14 @@ impl<'a> Event<'a> {
 
     /// Puts what was read in its place.
     #[inline]
-    pub(crate) fn new(body: Body<'a>, offset: u64, otherwise: EventTime, logged: Option<EventTime>) -> Self {
-        let own = stamp(&body).and_then(|text| EventTime::from_bytes(text.raw()));
+    pub(crate) fn new(
+        body: Body<'a>,
+        offset: u64,
+        otherwise: EventTime,
+        logged: Option<EventTime>,
+        minute: &mut Minute,
+    ) -> Self {
+        let own = stamp(&body).and_then(|text| minute.read(text.raw()));
         let time = own.unwrap_or(otherwise);
         let within = i64::try_from(LOGGED_WITHIN.as_micros()).unwrap_or(i64::MAX);
         let latest = EventTime::from_micros(time.as_micros().saturating_add(within));

@@ -12,7 +12,7 @@ use crate::event::{Body, Event};
 use crate::key::LogKey;
 use crate::outcome::{RejectReason, SkipReason};
 use crate::record::{BatchKind, Record, Shape, TopLevel};
-use crate::time::EventTime;
+use crate::time::{EventTime, Minute};
 
 /// How deep lists of records may stand in each other: a list of log files holds lists of records.
 const MAX_NESTING: u32 = 3;
@@ -34,11 +34,17 @@ pub(super) struct Identifier {
     max_event: usize,
     delivered: Option<EventTime>,
     previous: Option<EventTime>,
+    minute: Minute,
 }
 
 impl Identifier {
     pub(super) fn new(limits: Limits, key: Option<&LogKey>) -> Self {
-        Identifier { max_event: limits.event, delivered: key.map(|key| key.delivered), previous: None }
+        Identifier {
+            max_event: limits.event,
+            delivered: key.map(|key| key.delivered),
+            previous: None,
+            minute: Minute::default(),
+        }
     }
 
     /// Hands out what `json` is.
@@ -165,7 +171,7 @@ impl Identifier {
         sink: &mut dyn FnMut(Item<'_>),
     ) {
         let otherwise = self.delivered.or(self.previous).unwrap_or(EventTime::EPOCH);
-        let event = Event::new(body, offset, otherwise, logged);
+        let event = Event::new(body, offset, otherwise, logged, &mut self.minute);
         self.previous = Some(event.time);
         sink(Item::Event(event));
     }
