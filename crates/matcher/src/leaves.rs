@@ -167,6 +167,11 @@ impl<'a> Leaves<'a> {
         self.objects_len - 1
     }
 
+    /// The same for all objects and arrays of a record whose numbers are known already; it has none yet.
+    pub(crate) fn begin_all(&mut self, objects: u32, arrays: u32) {
+        (self.objects_len, self.arrays_len) = (objects, arrays);
+    }
+
     /// Notes that the member of an object is looked at, whose node is `child`.
     #[inline]
     pub(crate) fn enter(&mut self, child: NodeId, object: u32, is_dotted: bool) {

@@ -42,10 +42,12 @@
 //! patterns a name with dots is a path.
 
 mod affixes;
+mod by_shape;
 mod entry;
 mod index;
 mod leaves;
 mod matcher;
+mod plan;
 mod probe;
 mod ranges;
 mod selectors;

@@ -27,7 +27,7 @@ use crate::selectors::{Resolved, Selectors};
 use crate::stamps::Stamps;
 use crate::trie::{FieldId, NodeId, Trie};
 use crate::view::{Collection, DETAIL, View};
-use crate::walk::LearnedNames;
+use crate::walk::{Learned, LearnedNames};
 use crate::witness::Needs;
 
 /// A rule, by the number its owner gave it.
@@ -201,10 +201,10 @@ pub struct Scratch {
     usual: Usual,
     /// What the first question asks, by the shape of the record.
     questions: Questions,
-    /// What the walks know of names, each of those in its own trie.
+    /// What the walks know of records, each of those along its own trie.
     probe_names: LearnedNames,
-    early_names: LearnedNames,
-    all_names: LearnedNames,
+    early_learned: Learned,
+    all_learned: Learned,
     /// Entries named by the index.
     named: Stamps<()>,
     candidates: Vec<Candidate>,
@@ -321,12 +321,12 @@ impl Matcher {
         leaves: &mut Leaves<'a>,
         scratch: &mut Scratch,
     ) -> Result<(), Malformed> {
-        let Scratch { candidates, named, decided, matched, way, early_names, usual, .. } = scratch;
+        let Scratch { candidates, named, decided, matched, way, early_learned, usual, .. } = scratch;
         candidates.clear();
         named.clear();
         decided.clear();
-        early_names.turn_to(self.id);
-        self.early.collect(view, |_| true, early_names, leaves)?;
+        early_learned.turn_to(self.id);
+        self.early.collect(view, |_| true, early_learned, leaves)?;
         self.early.derive(view, |field| self.stage(field) == Stage::Indexed, leaves);
         let leads_on = self.index.candidates(leaves, way, &mut |found| match found {
             Named::Candidate(candidate) => {
@@ -443,7 +443,7 @@ impl Matcher {
         resolved: &mut Resolved<'a>,
         scratch: &mut Scratch,
     ) -> Result<(), Malformed> {
-        let Scratch { candidates, decided, matched, wanted, compact, all_names, .. } = scratch;
+        let Scratch { candidates, decided, matched, wanted, compact, all_learned, .. } = scratch;
         let entries = || {
             candidates.iter().filter_map(|&Candidate { entry, answered }| {
                 Some((self.entries.get(entry as usize)?, answered))
@@ -465,8 +465,8 @@ impl Matcher {
         if is_walk_wanted {
             leaves.clear();
             let is_wanted = |node: NodeId| wanted.get(node.index()).is_some();
-            all_names.turn_to(self.id);
-            self.all.collect(view, is_wanted, all_names, leaves)?;
+            all_learned.turn_to(self.id);
+            self.all.collect(view, is_wanted, all_learned, leaves)?;
             self.all.derive(view, |field| self.all.node(field).is_some_and(is_wanted), leaves);
         }
         let text = match view.record().filter(|_| is_text_wanted) {

@@ -8,8 +8,9 @@
 
 use std::sync::Arc;
 
-use json_scan::{Array, Extent, Malformed, Object, Outline, Place, ShapeId, Slot, Text, Value};
+use json_scan::{Array, Extent, Malformed, Object, Outline, Place, Slot, Text, Value};
 
+use crate::by_shape::ByShape;
 use crate::leaves::{Leaves, Scalar};
 use crate::trie::{FieldId, NodeId, Trie};
 use crate::unwanted::Unwanted;
@@ -56,9 +57,9 @@ impl Probe {
             return None;
         }
         let outline = view.outline()?;
-        questions.turn_to(matcher, outline.shape());
+        questions.turn_to(matcher);
         let Questions { asked, unwanted, .. } = questions;
-        let asked = asked.get(outline.shape().number())?.as_ref()?;
+        let asked = asked.get(outline.shape())?;
         self.answer(asked, outline, unwanted).ok()
     }
 
@@ -109,14 +110,14 @@ impl Probe {
     ) -> Result<bool, Malformed> {
         let Some(start) = self.fields.start(view) else { return Ok(false) };
         if let Some(outline) = view.outline() {
-            questions.turn_to(matcher, outline.shape());
+            questions.turn_to(matcher);
             let Questions { asked, unwanted, .. } = questions;
-            if let Some(Some(asked)) = asked.get(outline.shape().number()) {
+            if let Some(asked) = asked.get(outline.shape()) {
                 return self.answer(asked, outline, unwanted);
             }
             let asked = self.ask(view.json(), start)?;
             let answer = self.answer(&asked, outline, unwanted);
-            questions.keep(outline.shape(), asked);
+            questions.asked.keep(outline.shape(), asked);
             return answer;
         }
         learned.turn_to(matcher);
@@ -238,15 +239,15 @@ impl Probe {
 /// What is asked of records, by their shapes.
 #[derive(Debug, Default)]
 pub(crate) struct Questions {
-    /// Of which matcher, and whose numbers the shapes have.
-    of: Option<(u64, u64)>,
-    asked: Vec<Option<Asked>>,
+    /// Of which matcher.
+    of: Option<u64>,
+    asked: ByShape<Asked>,
     /// Values of which the answer is known to be "no".
     unwanted: Unwanted,
 }
 
 /// What is asked of the records of a shape.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Default)]
 struct Asked {
     questions: Vec<Question>,
     /// Whether they all lead somewhere, by a `null`.
@@ -277,25 +278,13 @@ impl Question {
 }
 
 impl Questions {
-    /// Forgets everything, unless it is of this matcher and numbers.
+    /// Forgets everything, unless it is of this matcher.
     #[inline]
-    fn turn_to(&mut self, matcher: u64, shape: ShapeId) {
-        let of = Some((matcher, shape.shapes()));
-        if self.of != of {
-            if self.of.is_none_or(|(last, _)| last != matcher) {
-                self.unwanted.clear();
-            }
-            self.of = of;
+    fn turn_to(&mut self, matcher: u64) {
+        if self.of != Some(matcher) {
+            self.of = Some(matcher);
             self.asked.clear();
-        }
-    }
-
-    fn keep(&mut self, shape: ShapeId, asked: Asked) {
-        if self.asked.len() <= shape.number() {
-            self.asked.resize(shape.number() + 1, None);
-        }
-        if let Some(place) = self.asked.get_mut(shape.number()) {
-            *place = Some(asked);
+            self.unwanted.clear();
         }
     }
 }
@@ -366,12 +355,13 @@ impl Asking<'_> {
 mod tests {
     use cloudtrail::{Body, Decoder, Event, Item};
     use event_pattern::Pattern;
+    use filter_pattern::Filter;
     use proptest::prelude::*;
 
     use super::*;
     use crate::{Builder, RuleId, Scratch};
 
-    const PATTERNS: [&str; 9] = [
+    const PATTERNS: [&str; 12] = [
         r#"{"detail":{"eventName":["ab"]}}"#,
         r#"{"detail":{"eventName":[{"prefix":"b"}],"errorCode":[{"exists":true}]}}"#,
         r#"{"detail":{"requestParameters":{"n":[1,{"numeric":[">",7]}]}}}"#,
@@ -381,6 +371,18 @@ mod tests {
         r#"{"detail":{"requestParameters":{"n":[null]}}}"#,
         r#"{"detail":{"requestParameters":{"n":{"m":["a"]}}}}"#,
         r#"{"detail":{"requestParameters":{"list":["a"]}}}"#,
+        // Both in one element, beside what need not be there, and what is looked at last.
+        r#"{"detail":{"requestParameters":{"list":{"m":["a"],"k":["c"]}}}}"#,
+        r#"{"detail":{"requestParameters":{"list":{"m":["a"],"k":[{"exists":false}]}}}}"#,
+        r#"{"detail":{"eventName":["b",{"prefix":"a"}],"requestParameters":{"n":{"m":[{"anything-but":"b"}]},"list":[{"wildcard":"*b*"}]}}}"#,
+    ];
+
+    const FILTERS: [&str; 5] = [
+        r#"{ $.eventName = "b" && $.requestParameters.n NOT EXISTS }"#,
+        r#"{ $.eventName = "*b" && $.requestParameters.list[1].m = "a" }"#,
+        r#"{ $.eventName = "b" && $.errorCode NOT EXISTS }"#,
+        r#"{ $.requestParameters.n IS NULL }"#,
+        r#"{ $.requestParameters.n = 1 || $.requestParameters.n IS TRUE }"#,
     ];
 
     fn record() -> impl Strategy<Value = String> {
@@ -397,6 +399,8 @@ mod tests {
             r#"{"m":"a"}"#,
             r#"{"m":"b"}"#,
             r#"{"m":["b","a"]}"#,
+            r#"{"m":"a","k":"c"}"#,
+            r#"[{"m":"a"},{"k":"c","m":["b"]}]"#,
             "{}",
         ]);
         (value.clone(), value, prop::sample::select(vec!["ab", "b", "c", "a\\u0062"]), any::<[bool; 3]>()).prop_map(
@@ -415,10 +419,13 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(300))]
         /// The same rules match whether the shape of a record is known or not, with and without what the envelope adds.
         #[test]
-        fn shapes_change_nothing(records in prop::collection::vec(record(), 1..30), patterns in prop::collection::vec(0..PATTERNS.len(), 1..5), has_source: bool) {
+        fn shapes_change_nothing(records in prop::collection::vec(record(), 1..30), patterns in prop::collection::vec(0..PATTERNS.len(), 1..5), filters in prop::collection::vec(0..FILTERS.len(), 0..3), has_source: bool) {
             let mut builder = Builder::new();
             for (number, pattern) in (0..).zip(&patterns) {
                 builder.add_pattern(RuleId(number), &Arc::new(Pattern::parse(PATTERNS[*pattern]).unwrap()));
+            }
+            for (number, filter) in (5..).zip(&filters) {
+                builder.add_filter(RuleId(number), &Arc::new(Filter::parse(FILTERS[*filter]).unwrap()));
             }
             if has_source {
                 builder.add_pattern(RuleId(9), &Arc::new(Pattern::parse(r#"{"source":["aws.sqs"],"account":["1"]}"#).unwrap()));

@@ -15,8 +15,9 @@ use cloudtrail::{Body, Event, Record, eventbridge};
 use json_scan::{Malformed, Object, Outline};
 
 use crate::leaves::{Leaves, Scalar};
+use crate::plan::Plan;
 use crate::trie::{FieldId, NodeId, Trie};
-use crate::walk::{LearnedNames, Walk};
+use crate::walk::{Learned, Walk};
 
 /// Where an envelope holds the record.
 pub(crate) const DETAIL: &str = "detail";
@@ -153,18 +154,28 @@ impl Collection {
         if view.bare.is_some() { self.detail } else { Some(Trie::ROOT) }
     }
 
-    /// Picks up the leaves at the wanted nodes, but for what has to be derived.
+    /// Picks up the leaves at the wanted nodes, but for what has to be derived. There must be none yet.
     pub(crate) fn collect<'a>(
         &self,
         view: &View<'_, 'a>,
         wanted: impl Fn(NodeId) -> bool,
-        learned: &mut LearnedNames,
+        learned: &mut Learned,
         leaves: &mut Leaves<'a>,
     ) -> Result<(), Malformed> {
         let Some(start) = self.start(view).filter(|&start| start == Trie::ROOT || wanted(start)) else {
             return Ok(());
         };
-        Walk { trie: &self.trie, wanted, beside: &self.beside, learned, leaves }
+        let Learned { names, plans } = learned;
+        if let Some(outline) = view.outline() {
+            if plans.get(outline.shape()).is_none() {
+                plans.keep(outline.shape(), Plan::new(&self.trie, start, &self.beside, view.json)?);
+            }
+            if let Some(plan) = plans.get(outline.shape()) {
+                plan.follow(outline, wanted, leaves);
+                return Ok(());
+            }
+        }
+        Walk { trie: &self.trie, wanted, beside: &self.beside, learned: names, leaves }
             .object(view.json, start, None)
     }
 

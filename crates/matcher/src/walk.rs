@@ -6,7 +6,9 @@
 use event_pattern::Scope;
 use json_scan::{Array, Malformed, Names, Object, Place, Step, Successors, Value};
 
+use crate::by_shape::ByShape;
 use crate::leaves::{Leaves, Scalar};
+use crate::plan::Plan;
 use crate::trie::{NodeId, Trie};
 
 /// Picks up the leaves at wanted paths.
@@ -95,6 +97,25 @@ impl<'a, F: Fn(NodeId) -> bool> Walk<'_, 'a, F> {
             self.value(value, node, inner, true)?;
         }
         Ok(())
+    }
+}
+
+/// What is known of records from those that were walked along the same trie.
+#[derive(Debug, Default)]
+pub(crate) struct Learned {
+    pub(crate) names: LearnedNames,
+    /// By their shapes.
+    pub(crate) plans: ByShape<Plan>,
+}
+
+impl Learned {
+    /// Forgets everything, unless it is of this matcher.
+    #[inline]
+    pub(crate) fn turn_to(&mut self, matcher: u64) {
+        if self.names.of != Some(matcher) {
+            self.plans.clear();
+        }
+        self.names.turn_to(matcher);
     }
 }
 
