@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use context::Context;
-use rules::{Evaluation, EventView, Rule};
+use rules::{Evaluation, Rule, Seen};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
@@ -54,7 +54,7 @@ impl Finding {
     pub fn new(
         incident: &Incident,
         rule: &Rule,
-        first: Option<&EventView>,
+        first: Option<Seen<'_>>,
         records: Vec<Box<RawValue>>,
         context: &Context,
     ) -> Self {
@@ -62,7 +62,7 @@ impl Finding {
             Some(first) => Self::told(incident, rule, first, records, context),
             None => {
                 let stand_in = crate::stand_in::event(incident, rule);
-                Self::told(incident, rule, &stand_in, records, context)
+                Self::told(incident, rule, Seen::from(&stand_in), records, context)
             }
         }
     }
@@ -80,17 +80,17 @@ impl Finding {
     fn told(
         incident: &Incident,
         rule: &Rule,
-        first: &EventView,
+        first: Seen<'_>,
         records: Vec<Box<RawValue>>,
         context: &Context,
     ) -> Self {
         let evaluation = Evaluation::new(rule, first, context);
-        let text = |name: &str| first.json().get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
-        let account = text("account");
+        let text =
+            |member: &str, name: Option<&str>| first.text(member, name).unwrap_or_default().into_owned();
+        let account = text("account", None);
         let owned = |text: &str| text.to_owned();
         let known = context.account(&account);
-        let source_ip = first.json().pointer("/detail/sourceIPAddress").and_then(Value::as_str);
-        let source_ip = source_ip.unwrap_or_default().to_owned();
+        let source_ip = text("detail", Some("sourceIPAddress"));
         let detail = Detail {
             rule: rule.id.to_string(),
             title: evaluation.title(),
@@ -136,7 +136,7 @@ impl Finding {
             source: SOURCE,
             detail_type: DETAIL_TYPE,
             account,
-            region: text("region"),
+            region: text("region", None),
             time: incident.time.to_string(),
             resources: Vec::new(),
             detail,
@@ -295,7 +295,7 @@ pub struct PrincipalDetail {
 }
 
 impl PrincipalDetail {
-    fn of(event: &EventView) -> Self {
+    fn of(event: Seen<'_>) -> Self {
         let principal = event.principal();
         PrincipalDetail {
             // A unit variant serializes to its name.

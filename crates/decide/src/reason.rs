@@ -1,8 +1,9 @@
 //! Why a finding is one, in a sentence a person reads.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
-use rules::{Decision, EventView, Rule};
+use rules::{Decision, Rule, Seen};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
@@ -15,12 +16,7 @@ const REASON_MAX: usize = 500;
 const ALARM_REASON_MAX: usize = 1_023;
 
 /// The reason of an incident.
-pub(crate) fn reason(
-    incident: &Incident,
-    rule: &Rule,
-    first: &EventView,
-    records: &[Box<RawValue>],
-) -> String {
+pub(crate) fn reason(incident: &Incident, rule: &Rule, first: Seen<'_>, records: &[Box<RawValue>]) -> String {
     let mut max = REASON_MAX;
     let reason = match (&incident.basis, &rule.decision) {
         (Basis::Alarm(news), _) => {
@@ -45,7 +41,7 @@ pub(crate) fn reason(
 }
 
 /// `7 events from … to … (5 within 10m are enough), the first: ConsoleLogin of …`.
-fn threshold(incident: &Incident, of: &rules::Threshold, first: &EventView) -> String {
+fn threshold(incident: &Incident, of: &rules::Threshold, first: Seen<'_>) -> String {
     let Basis::Threshold { distinct, exact } = &incident.basis else { return event(first) };
     let what = match (distinct, &of.distinct) {
         (Some(distinct), Some(path)) => {
@@ -64,12 +60,7 @@ fn threshold(incident: &Incident, of: &rules::Threshold, first: &EventView) -> S
 }
 
 /// `CreateUser, then AttachUserPolicy within 1h, the first: CreateUser of …`.
-fn sequence(
-    incident: &Incident,
-    of: &rules::Sequence,
-    first: &EventView,
-    records: &[Box<RawValue>],
-) -> String {
+fn sequence(incident: &Incident, of: &rules::Sequence, first: Seen<'_>, records: &[Box<RawValue>]) -> String {
     let names: Vec<String> = records.iter().filter_map(|record| name(record)).collect();
     let more = if incident.count > records.len() as u64 { ", …" } else { "" };
     let not = match (incident.state, of.then_not.is_some()) {
@@ -81,7 +72,7 @@ fn sequence(
 }
 
 /// `alice, prod/db: not seen in the last 90d, by GetSecretValue of …`.
-fn first_seen(incident: &Incident, of: &rules::FirstSeen, first: &EventView) -> String {
+fn first_seen(incident: &Incident, of: &rules::FirstSeen, first: Seen<'_>) -> String {
     let Basis::FirstSeen { cold, exact } = &incident.basis else { return event(first) };
     let values: Vec<&str> = incident.key.values().collect();
     let values = values.join(", ");
@@ -97,7 +88,7 @@ fn first_seen(incident: &Incident, of: &rules::FirstSeen, first: &EventView) -> 
 }
 
 /// `nothing of account 111122223333 since …, for 24h`.
-fn absent(incident: &Incident, rule: &Rule, of: &rules::Absent, first: &EventView) -> String {
+fn absent(incident: &Incident, rule: &Rule, of: &rules::Absent, first: Seen<'_>) -> String {
     let values: Vec<String> =
         key(incident, rule).into_iter().map(|(path, value)| format!("{path} {value}")).collect();
     let what = if values.is_empty() { String::new() } else { format!(" of {}", values.join(", ")) };
@@ -115,20 +106,20 @@ fn absent(incident: &Incident, rule: &Rule, of: &rules::Absent, first: &EventVie
 }
 
 /// `StopLogging of cloudtrail.amazonaws.com by alice from 203.0.113.7`.
-fn event(event: &EventView) -> String {
-    let at = |pointer: &str| event.json().pointer(pointer).and_then(Value::as_str);
-    let what = at("/detail/eventName").or_else(|| at("/detail-type")).unwrap_or("an event");
-    let of = at("/detail/eventSource").or_else(|| at("/source"));
-    let mut reason = what.to_owned();
-    let mut add = |word: &str, text: Option<&str>| {
+fn event(event: Seen<'_>) -> String {
+    let in_detail = |name: &str| event.text("detail", Some(name));
+    let what = in_detail("eventName").or_else(|| event.text("detail-type", None));
+    let of = in_detail("eventSource").or_else(|| event.text("source", None));
+    let mut reason = what.map_or_else(|| "an event".to_owned(), Cow::into_owned);
+    let mut add = |word: &str, text: Option<Cow<'_, str>>| {
         if let Some(text) = text {
-            reason.extend([" ", word, " ", text]);
+            reason.extend([" ", word, " ", &*text]);
         }
     };
     add("of", of);
-    add("by", Some(event.principal().label().as_str()));
-    add("from", at("/detail/sourceIPAddress"));
-    add("refused with", at("/detail/errorCode"));
+    add("by", Some(Cow::Owned(event.principal().label())));
+    add("from", in_detail("sourceIPAddress"));
+    add("refused with", in_detail("errorCode"));
     reason
 }
 

@@ -1,6 +1,6 @@
 //! A kept record, brought back for a finding.
 
-use cloudtrail::{Decoder, EventTime, Item};
+use cloudtrail::{Decoder, Event, EventTime, Item};
 use json_scan::{Object, Value as Raw};
 use rules::EventView;
 use serde_json::value::RawValue;
@@ -19,19 +19,31 @@ pub fn take_apart(
     text: &[u8],
     time: EventTime,
 ) -> (Option<EventView>, Option<Box<RawValue>>) {
-    let (mut view, mut record) = (None, None);
+    let taken = look_at(decoder, text, time, |event, record| (EventView::of(event).ok(), record));
+    taken.unwrap_or_default()
+}
+
+/// The same where the event stands: `look` is shown it, and is handed its record.
+pub fn look_at<R>(
+    decoder: &mut Decoder,
+    text: &[u8],
+    time: EventTime,
+    look: impl FnOnce(&Event<'_>, Option<Box<RawValue>>) -> R,
+) -> Option<R> {
+    let (mut look, mut seen) = (Some(look), None);
     let decoded = decoder.decode(text, None, |item| {
-        if let Item::Event(mut event) = item {
+        if let Item::Event(mut event) = item
+            && let Some(look) = look.take()
+        {
             if event.undated {
                 event.time = time;
             }
             let json = event.record().map_or_else(|| event.json(), |record| record.json);
-            record = told(json);
-            view = EventView::of(&event).ok();
+            seen = Some(look(&event, told(json)));
         }
     });
     debug_assert!(decoded.trouble.is_none(), "it was decoded before");
-    (view, record)
+    seen
 }
 
 fn told(json: Object<'_>) -> Option<Box<RawValue>> {

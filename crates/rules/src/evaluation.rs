@@ -6,7 +6,6 @@ use crate::condition::{Scope, Truth};
 use crate::event::{EventView, Seen};
 use crate::path::EventPath;
 use crate::rule::{Exception, Rule, Severity};
-use crate::title::Subject;
 use context::Context;
 use serde::Serialize;
 use std::borrow::Cow;
@@ -115,14 +114,7 @@ impl<'a> Evaluation<'a> {
     /// The finding's title. Never fails: what is not there is written `?`.
     #[must_use]
     pub fn title(&self) -> String {
-        match self.seen.apart() {
-            Some(view) => self.rule.title.render(Subject {
-                event: view.json(),
-                principal: view.principal(),
-                context: self.context,
-            }),
-            None => self.rule.title.source().to_owned(),
-        }
+        self.rule.title.render(self.seen, self.context)
     }
 
     /// The values of `group.by`, in its order: the path as written and the event's value there. Text stands as it is,

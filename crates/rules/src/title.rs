@@ -4,15 +4,18 @@
 //! and tickets. So a rendered title is one bounded line without control characters, a template can run only so long,
 //! and what is not there is `?` rather than a failure: a finding with a poor title beats none.
 
-use crate::event::principal_kind;
+use crate::event::{Absent, Found, Seen, principal_kind};
 use crate::nearest::nearest;
 use cloudtrail::Principal;
 use context::Context;
+use json_scan::Value as Raw;
 use minijinja::value::{Object, ObjectRepr, Value};
 use minijinja::{AutoEscape, Environment, UndefinedBehavior};
 use serde_json::Value as Json;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::io::Write;
 use std::sync::Arc;
 
 /// The longest rendered title, in characters.
@@ -33,6 +36,8 @@ pub struct Title {
     environment: Arc<Environment<'static>>,
     /// What the template names, by root: only that is handed to it.
     names: Arc<[Box<str>]>,
+    /// The template, if it is nothing but text and places.
+    pieces: Option<Arc<[Piece]>>,
 }
 
 /// What a title is rendered over: an event, who did it, and what is known of the organization.
@@ -83,7 +88,8 @@ impl Title {
         }
         // A global such as `range` is a name too, and not ours to give.
         names.retain(|name| ROOTS.contains(&name.split('.').next().unwrap_or_default()));
-        Ok(Self { source: source.into(), environment: Arc::new(environment), names: names.into() })
+        let pieces = pieces(source).map(Into::into);
+        Ok(Self { source: source.into(), environment: Arc::new(environment), names: names.into(), pieces })
     }
 
     /// The template as written.
@@ -92,14 +98,30 @@ impl Title {
         &self.source
     }
 
-    pub(crate) fn render(&self, subject: Subject<'_>) -> String {
+    /// The title over an event, taken apart only if the template asks for more than texts at places.
+    pub(crate) fn render(&self, seen: Seen<'_>, context: &Context) -> String {
+        let simply = self.pieces.as_ref().and_then(|pieces| rendered(pieces, seen, context));
+        if let Some(title) = simply {
+            return self.or_source(title);
+        }
+        match seen.apart() {
+            Some(view) => self.evaluate(Subject { event: view.json(), principal: view.principal(), context }),
+            None => self.source.to_string(),
+        }
+    }
+
+    /// The title as the template's language has it.
+    fn evaluate(&self, subject: Subject<'_>) -> String {
         let values = self.values(subject);
         let mut out = Bounded { bytes: Vec::new() };
         if let Ok(template) = self.environment.get_template(NAME) {
             // Out of fuel, out of room or a filter that failed: what was written until then has to do.
             let _ = template.render_captured_to(values, &mut out);
         }
-        let title = one_line(&String::from_utf8_lossy(&out.bytes));
+        self.or_source(one_line(&String::from_utf8_lossy(&out.bytes)))
+    }
+
+    fn or_source(&self, title: String) -> String {
         if title.is_empty() { one_line(&self.source) } else { title }
     }
 
@@ -199,6 +221,116 @@ fn value(json: &Json) -> Value {
     }
 }
 
+/// A piece of a template that is nothing but text and places.
+#[derive(Debug)]
+enum Piece {
+    Text(Box<str>),
+    /// `{{ detail.eventName }}`: what it names, and the names within.
+    Place(Box<str>, Box<[Box<str>]>),
+}
+
+/// The pieces of a template that has no other; most have not, and need no interpreter.
+fn pieces(source: &str) -> Option<Vec<Piece>> {
+    // Fewer than a template may run instructions for.
+    const MAX: usize = 100;
+    let mut pieces = Vec::new();
+    let mut rest = source;
+    while let Some((text, behind)) = rest.split_once("{{") {
+        let (place, behind) = behind.split_once("}}")?;
+        pieces.push(Piece::Text(plain(text)?));
+        let mut names = place.trim_matches(' ').split('.');
+        let root = names.next().filter(|root| ROOTS.contains(root))?;
+        let names: Vec<Box<str>> =
+            names.map(|name| is_name(name).then(|| name.into())).collect::<Option<_>>()?;
+        pieces.push(Piece::Place(root.into(), names.into()));
+        rest = behind;
+    }
+    pieces.push(Piece::Text(plain(rest)?));
+    (pieces.len() < MAX).then_some(pieces)
+}
+
+/// Text that is no statement, comment or half of anything.
+fn plain(text: &str) -> Option<Box<str>> {
+    (!text.contains(['{', '}', '#', '%', '\n', '\r'])).then(|| text.into())
+}
+
+fn is_name(text: &str) -> bool {
+    let mut letters = text.bytes();
+    let is_letter = |byte: u8| byte.is_ascii_alphabetic() || byte == b'_';
+    letters.next().is_some_and(is_letter) && letters.all(|byte| is_letter(byte) || byte.is_ascii_digit())
+}
+
+/// What the pieces give. None where something is neither text nor absent, which has a way to be written that is not known here.
+fn rendered(pieces: &[Piece], seen: Seen<'_>, context: &Context) -> Option<String> {
+    let mut out = Bounded { bytes: Vec::with_capacity(128) };
+    for piece in pieces {
+        let written = match piece {
+            Piece::Text(text) => out.write_all(text.as_bytes()),
+            Piece::Place(root, names) => {
+                let text = shown(root, names, seen, context)?;
+                out.write_all(text.as_bytes())
+            }
+        };
+        if written.is_err() {
+            break;
+        }
+    }
+    Some(one_line(&String::from_utf8_lossy(&out.bytes)))
+}
+
+/// How the value at a place is written, if it is text or nothing.
+fn shown<'a>(root: &str, names: &[Box<str>], seen: Seen<'a>, context: &'a Context) -> Option<Cow<'a, str>> {
+    const NOTHING: Cow<'_, str> = Cow::Borrowed("?");
+    let or_nothing = |text: Cow<'a, str>| if text.is_empty() { NOTHING } else { text };
+    let known = |text: Option<&'a str>| or_nothing(Cow::Borrowed(text.unwrap_or_default()));
+    let text = |found: Option<Found<'a>>| match found {
+        None | Some(Found::Tree(Json::Null) | Found::Raw(Raw::Null)) => Some(NOTHING),
+        Some(found) => found.text().map(or_nothing),
+    };
+    let Some((first, rest)) = names.split_first() else {
+        // What has fields is written as it is where it stands alone, be it empty.
+        return match root {
+            "account" => Some(seen.account()),
+            "principal" => Some(Cow::Owned(seen.principal().label())),
+            "source" => Some(seen.member("source").and_then(Found::text).unwrap_or_default()),
+            "region" | "time" | "id" => text(seen.member(root)),
+            _ => None,
+        };
+    };
+    match (root, &**first, rest) {
+        ("account", "id", []) => Some(or_nothing(seen.account())),
+        ("account", "name", []) => {
+            let id = seen.account();
+            let name = context.account(&id).and_then(|account| account.name.as_deref());
+            Some(or_nothing(name.map_or(id, Cow::Borrowed)))
+        }
+        ("principal", field, []) => {
+            let principal = seen.principal();
+            Some(match field {
+                "kind" => known(Some(principal_kind(principal.kind))),
+                "name" => known(Some(&principal.name)),
+                "arn" => known(principal.arn.as_deref()),
+                "session" => known(principal.session.as_deref()),
+                "human" => known(principal.human.as_deref()),
+                _ => return None,
+            })
+        }
+        ("detail", ..) => {
+            let names = names.iter().map(|name| &**name);
+            // A place in a list is no name: the template's language tells those apart.
+            let mut at = match seen.known("detail", first) {
+                Some(known) => Ok(known),
+                None => seen.member("detail").ok_or(Absent::Null).and_then(|detail| detail.member(first)),
+            };
+            for name in names.skip(1) {
+                at = at.and_then(|at| at.member(name));
+            }
+            text(at.ok())
+        }
+        _ => None,
+    }
+}
+
 impl fmt::Debug for Title {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Title").field(&self.source).finish()
@@ -274,7 +406,7 @@ struct Bounded {
     bytes: Vec<u8>,
 }
 
-impl std::io::Write for Bounded {
+impl Write for Bounded {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
         const BYTES_MAX: usize = TITLE_LENGTH_MAX * 8;
         let room = BYTES_MAX.saturating_sub(self.bytes.len());
@@ -322,8 +454,9 @@ impl Object for Named {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use cloudtrail::Principal;
+    use crate::event::{EventInPlace, EventView};
     use cloudtrail::principal::Kind;
+    use cloudtrail::{Decoder, Item, Principal};
     use context::{Account, Accounts, Context, Hours, Lists};
     use proptest::prelude::*;
     use serde_json::json;
@@ -342,12 +475,54 @@ mod tests {
             human_is_claimed: false,
             other_account: false,
         };
+        let context = organization();
+        Title::parse(source).unwrap().evaluate(Subject { event, principal: &principal, context: &context })
+    }
+
+    fn organization() -> Context {
         let mut accounts = Accounts::default();
         let tags = [("env".into(), "prod".into())].into_iter().collect();
         let account = Account { name: Some("pay".into()), tags, ..Account::default() };
         accounts.insert("111122223333".parse().unwrap(), account);
-        let context = Context::new(1, accounts, Lists::standard(), Hours::default());
-        Title::parse(source).unwrap().render(Subject { event, principal: &principal, context: &context })
+        Context::new(1, accounts, Lists::standard(), Hours::default())
+    }
+
+    const PLACES: [&str; 20] = [
+        "principal",
+        "principal.name",
+        "principal.kind",
+        "principal.session",
+        "principal.human",
+        "principal.arn",
+        "account",
+        "account.id",
+        "account.name",
+        "account.ou",
+        "region",
+        "time",
+        "id",
+        "source",
+        "source.country",
+        "detail.eventName",
+        "detail.errorCode",
+        "detail.a.b",
+        "detail.a.c.d",
+        "event.region",
+    ];
+
+    #[test]
+    fn most_titles_need_no_language() {
+        for (source, is_simple) in [
+            ("{{ principal.name }} called {{ detail.eventName }} in {{account.name}}, {{ region }}", true),
+            ("plain", true),
+            ("{{ detail.a | upper }}", false),
+            ("{{ detail['a'] }}", false),
+            ("{{- detail.a }}", false),
+            ("{% if true %}{{ detail.a }}{% endif %}", false),
+            ("{# said to nobody #}a", false),
+        ] {
+            assert_eq!(Title::parse(source).unwrap().pieces.is_some(), is_simple, "{source}");
+        }
     }
 
     #[test]
@@ -402,6 +577,39 @@ mod tests {
             prop_assert!(!title.is_empty() && title.chars().count() <= TITLE_LENGTH_MAX);
             let acts = |c: char| c.is_control() || ('\u{202a}'..='\u{202e}').contains(&c);
             prop_assert!(!title.contains(acts), "it acts on a terminal");
+        }
+
+        /// What is written without the template's language is what it writes.
+        #[test]
+        fn places_are_written_as_the_language_does(
+            pieces in prop::collection::vec((prop::sample::select(PLACES.to_vec()), "[a-z ,é<&]{0,9}"), 0..6),
+            value in prop_oneof![
+                "\\PC{0,20}".prop_map(Json::from), Just(json!("a\n\u{202e}\u{1}b")), Just(json!("")), Just(json!(null)), Just(json!(7)),
+                Just(json!(true)), Just(json!(1.5)), Just(json!(["a", {"b": "c"}])), Just(json!({"b": "within", "c": {"d": ""}})),
+                Just(json!("\u{1}".repeat(2_500))), Just(json!("long ".repeat(500))),
+            ],
+            account in prop::sample::select(vec!["111122223333", "444455556666", ""]),
+        ) {
+            let source: String = pieces.iter().map(|(place, text)| format!("{text}{{{{ {place} }}}}")).collect();
+            let Ok(title) = Title::parse(&source) else { return Ok(()) };
+            let record = json!({
+                "eventName": "RunInstances", "a": value, "recipientAccountId": account, "awsRegion": "us-east-1", "eventTime": "2026-07-06T07:30:00Z",
+                "eventSource": "ec2.amazonaws.com", "eventVersion": "1.11", "eventID": "e", "sourceIPAddress": "203.0.113.9",
+                "errorCode": value, "userIdentity": {"type": "IAMUser", "userName": value, "arn": "arn:aws:iam::111122223333:user/x"},
+            });
+            let envelope = json!({"version": "0", "id": "e", "detail-type": "t", "source": "my.app", "account": account, "detail": {"a": value}});
+            let context = organization();
+            for text in [record.to_string(), envelope.to_string()] {
+                let decoded = Decoder::default().decode(text.as_bytes(), None, |item| {
+                    let Item::Event(event) = item else { panic!("{item:?}") };
+                    let view = EventView::of(&event).unwrap();
+                    let subject = Subject { event: view.json(), principal: view.principal(), context: &context };
+                    let expected = title.evaluate(subject);
+                    assert_eq!(title.render((&EventInPlace::new(&event)).into(), &context), expected, "{source} {text}");
+                    assert_eq!(title.render((&view).into(), &context), expected, "{source} {text}");
+                });
+                assert!(decoded.trouble.is_none());
+            }
         }
 
         #[test]

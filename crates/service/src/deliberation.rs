@@ -15,7 +15,7 @@ use decide::{
     SignalTally, SourceClass,
 };
 use jiff::Timestamp;
-use rules::RuleSet;
+use rules::{RuleSet, Seen};
 use sources::Proof;
 use store::{Batch, Namespace, Reader, Snapshot};
 
@@ -298,7 +298,7 @@ impl Deliberation {
             }
             first.with_human(told)
         });
-        let finding = Finding::new(incident, rule, first.as_ref(), sample, &program.context);
+        let finding = Finding::new(incident, rule, first.as_ref().map(Seen::from), sample, &program.context);
         let last = records.into_iter().next_back();
         let class = last.as_ref().map_or(SourceClass::S3, |record| record.class);
         // A revision is told when the world has moved on: it was not received with its records.

@@ -13,8 +13,8 @@ use std::time::Duration;
 use cloudtrail::{AccountId, EventId, EventTime, Region};
 use context::Context;
 use rules::{
-    Action, Course, Decision, EventView, Files, KnownBy, ProgressStep, Rule, RuleSet, RuleTest, TestEvent,
-    TestOutcome, TestStep, Timeline,
+    Action, Course, Decision, EventView, Files, KnownBy, ProgressStep, Rule, RuleSet, RuleTest, Seen,
+    TestEvent, TestOutcome, TestStep, Timeline,
 };
 use rustc_hash::FxHashMap;
 use serde_json::Value;
@@ -284,7 +284,7 @@ impl<'t> Trial<'t> {
             RawValue::from_string(text).ok()
         });
         let records = records.collect();
-        Finding::new(incident, self.rule, views.first().copied(), records, self.context)
+        Finding::new(incident, self.rule, views.first().copied().map(Seen::from), records, self.context)
     }
 
     fn time(&self, offset: Duration) -> EventTime {

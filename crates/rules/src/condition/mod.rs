@@ -13,10 +13,12 @@ mod names;
 mod places;
 mod policy;
 mod scope;
+mod simple;
 
 pub(crate) use scope::Scope;
 
 use places::Place;
+use simple::Simple;
 
 use crate::event::Absent;
 use cel::common::ast::{EntryExpr, Expr, IdedEntryExpr, IdedExpr};
@@ -42,6 +44,8 @@ static ENVIRONMENT: LazyLock<Arc<Env>> = LazyLock::new(|| Arc::new(functions::en
 pub struct Condition {
     text: Arc<str>,
     expression: Arc<IdedExpr>,
+    /// What of it can be told without evaluating it.
+    simple: Arc<Simple>,
 }
 
 /// What an evaluation gives.
@@ -115,7 +119,8 @@ impl Condition {
         }
         functions::rewrite(&mut expression);
         places::rewrite(&mut expression, &mut Vec::new());
-        Ok(Self { text: text.into(), expression: Arc::new(expression) })
+        let simple = Arc::new(Simple::of(&expression));
+        Ok(Self { text: text.into(), expression: Arc::new(expression), simple })
     }
 
     /// The expression as written.
@@ -125,6 +130,15 @@ impl Condition {
     }
 
     pub(crate) fn evaluate(&self, scope: &Scope<'_>) -> Truth {
+        match self.simple.holds(scope) {
+            Some(true) => Truth::True,
+            Some(false) => Truth::False,
+            None => self.interpret(scope),
+        }
+    }
+
+    /// What CEL says.
+    fn interpret(&self, scope: &Scope<'_>) -> Truth {
         let mut context = cel::Context::with_env(Arc::clone(&ENVIRONMENT));
         context.set_variable_resolver(scope);
         match Value::resolve_val(&self.expression, &context) {

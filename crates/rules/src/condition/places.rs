@@ -36,7 +36,7 @@ impl<'n> Place<'n> {
     }
 
     /// The names after the root, at least one.
-    pub(super) fn names(self) -> impl Iterator<Item = &'n str> {
+    pub(super) fn names(self) -> impl Iterator<Item = &'n str> + Clone {
         self.rest.split(BETWEEN)
     }
 }

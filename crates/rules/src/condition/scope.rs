@@ -70,7 +70,7 @@ impl<'a> Scope<'a> {
                 let (id, known) = self.account()?;
                 let ou = known.and_then(|account| account.ou.as_deref()).unwrap_or_default();
                 Some(map([
-                    ("name", self.account_name(&id)),
+                    ("name", string(self.account_name(&id))),
                     ("id", string(id)),
                     ("ou", text(ou)),
                     ("owner", text(known.and_then(|account| account.owner.as_deref()).unwrap_or_default())),
@@ -79,7 +79,7 @@ impl<'a> Scope<'a> {
             }
             "principal" => {
                 let fields = ["kind", "name", "arn", "session", "human"];
-                Some(map(fields.into_iter().filter_map(|field| Some((field, self.principal(field)?)))))
+                Some(map(fields.into_iter().filter_map(|field| Some((field, text(self.principal(field)?))))))
             }
             "lists" => Some(map(self.context.lists().iter().map(|(name, list)| (name, globs(list))))),
             HOURS => Some(Box::new(HoursVal(self.context.hours().clone()))),
@@ -95,8 +95,66 @@ impl<'a> Scope<'a> {
         }
     }
 
-    /// What stands at a place, or why nothing does.
+    /// What stands in a variable before a value is made of it, or why nothing does; without names the variable as a whole. `None` is
+    /// for what stands nowhere in the event and is made when it is asked for.
+    pub(super) fn find<'n>(
+        &self,
+        root: &str,
+        mut names: impl Iterator<Item = &'n str> + Clone,
+    ) -> Option<Result<Found<'a>, Absent>> {
+        let mut behind = names.clone();
+        let Some(first) = behind.next() else {
+            let is_text = matches!(root, "region" | "time" | "id" | "source");
+            return is_text.then(|| self.seen.member(root).ok_or(Absent::Null));
+        };
+        let absent = || Absent::Name(first.to_owned());
+        let whole = |found: Result<Cow<'a, str>, Absent>, next: Option<&str>| match (found, next) {
+            (Ok(text), None) => Ok(Found::Text(text)),
+            (Ok(_), Some(_)) => Err(Absent::Scalar),
+            (Err(absent), _) => Err(absent),
+        };
+        Some(match root {
+            "principal" => whole(self.principal(first).map(Cow::Borrowed).ok_or_else(absent), behind.next()),
+            "account" => {
+                let Some((id, known)) = self.account() else { return Some(Err(Absent::Null)) };
+                let text = |text: Option<&'a str>| Cow::Borrowed(text.unwrap_or_default());
+                match (first, behind.next()) {
+                    ("id", next) => whole(Ok(id), next),
+                    ("name", next) => whole(Ok(self.account_name(&id)), next),
+                    ("ou", next) => whole(Ok(text(known.and_then(|account| account.ou.as_deref()))), next),
+                    ("owner", next) => {
+                        whole(Ok(text(known.and_then(|account| account.owner.as_deref()))), next)
+                    }
+                    ("tags", None) => return None,
+                    ("tags", Some(tag)) => {
+                        let value = known.and_then(|account| account.tags.get(tag));
+                        let value = value.map(|value| Cow::Borrowed(&**value));
+                        whole(value.ok_or_else(|| Absent::Name(tag.to_owned())), behind.next())
+                    }
+                    _ => Err(absent()),
+                }
+            }
+            "source" | "lists" => return None,
+            "event" => self
+                .seen
+                .member(first)
+                .ok_or_else(absent)
+                .and_then(|member| behind.try_fold(member, Found::member)),
+            root => match self.seen.known(root, first) {
+                Some(known) => behind.try_fold(known, Found::member),
+                None => {
+                    let member = self.seen.member(root).ok_or(Absent::Null);
+                    member.and_then(|member| names.try_fold(member, Found::member))
+                }
+            },
+        })
+    }
+
+    /// The value at a place, or why nothing stands there.
     fn at(&self, place: Place<'_>) -> Result<Boxed<'a>, Absent> {
+        if let Some(found) = self.find(place.root, place.names()) {
+            return found.map(self::found);
+        }
         let mut names = place.names();
         let first = names.next().unwrap_or_default();
         let absent = || Absent::Name(first.to_owned());
@@ -105,41 +163,16 @@ impl<'a> Scope<'a> {
             Some(_) => Err(Absent::Scalar),
         };
         match place.root {
-            "principal" => whole(self.principal(first).ok_or_else(absent)?, names.next()),
-            "account" => {
-                let (id, known) = self.account().ok_or(Absent::Null)?;
-                match (first, names.next()) {
-                    ("id", next) => whole(string(id), next),
-                    ("name", next) => whole(self.account_name(&id), next),
-                    ("ou", next) => {
-                        whole(text(known.and_then(|account| account.ou.as_deref()).unwrap_or_default()), next)
-                    }
-                    ("owner", next) => {
-                        let owner = known.and_then(|account| account.owner.as_deref());
-                        whole(text(owner.unwrap_or_default()), next)
-                    }
-                    ("tags", None) => Ok(tags(known)),
-                    ("tags", Some(tag)) => {
-                        let value = known.and_then(|account| account.tags.get(tag));
-                        whole(text(value.ok_or_else(|| Absent::Name(tag.to_owned()))?), names.next())
-                    }
-                    _ => Err(absent()),
-                }
-            }
             "source" => whole(self.place(first).ok_or_else(absent)?, names.next()),
-            "lists" => whole(globs(self.context.lists().get(first).ok_or_else(absent)?), names.next()),
-            "event" => {
-                let member = self.seen.member(first).ok_or_else(absent)?;
-                names.try_fold(member, Found::member).map(found)
-            }
-            root => {
-                if let Some(known) = self.seen.known(root, first) {
-                    return names.try_fold(known, Found::member).map(found);
-                }
-                let member = self.seen.member(root).ok_or(Absent::Null)?;
-                place.names().try_fold(member, Found::member).map(found)
-            }
+            "lists" => whole(globs(self.list(first).ok_or_else(absent)?), names.next()),
+            // The one part of an account that is no text.
+            _ => Ok(tags(self.account().ok_or(Absent::Null)?.1)),
         }
+    }
+
+    /// One of the configuration's lists.
+    pub(super) fn list(&self, name: &str) -> Option<&'a context::List> {
+        self.context.lists().get(name)
     }
 
     /// Why nothing stands at a place, if nothing does.
@@ -147,14 +180,14 @@ impl<'a> Scope<'a> {
         self.at(place).err()
     }
 
-    fn principal(&self, field: &str) -> Option<Boxed<'a>> {
+    fn principal(&self, field: &str) -> Option<&'a str> {
         let principal = self.seen.principal();
         match field {
-            "kind" => Some(text(principal_kind(principal.kind))),
-            "name" => Some(text(&principal.name)),
-            "arn" => principal.arn.as_deref().map(text),
-            "session" => principal.session.as_deref().map(text),
-            "human" => principal.human.as_deref().map(text),
+            "kind" => Some(principal_kind(principal.kind)),
+            "name" => Some(&principal.name),
+            "arn" => principal.arn.as_deref(),
+            "session" => principal.session.as_deref(),
+            "human" => principal.human.as_deref(),
             _ => None,
         }
     }
@@ -179,10 +212,10 @@ impl<'a> Scope<'a> {
     }
 
     /// The account's name, or its number where no name is known.
-    fn account_name(&self, id: &Cow<'a, str>) -> Boxed<'a> {
+    fn account_name(&self, id: &Cow<'a, str>) -> Cow<'a, str> {
         match self.context.account(id).and_then(|account| account.name.as_deref()) {
-            Some(name) => text(name),
-            None => string(id.clone()),
+            Some(name) => Cow::Borrowed(name),
+            None => id.clone(),
         }
     }
 }

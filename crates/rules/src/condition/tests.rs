@@ -69,10 +69,11 @@ fn evaluate_all(condition: &Condition, context: &Context) -> Vec<Truth> {
             let (apart, in_place) = (EventView::of(&event).unwrap(), EventInPlace::new(&event));
             given.push(condition.evaluate(&Scope::new((&apart).into(), context)));
             given.push(condition.evaluate(&Scope::new((&in_place).into(), context)));
+            given.push(condition.interpret(&Scope::new((&in_place).into(), context)));
         });
         assert!(decoded.trouble.is_none());
     }
-    assert_eq!(given.len(), 4);
+    assert_eq!(given.len(), 6);
     given
 }
 
@@ -332,4 +333,130 @@ proptest! {
             prop_assert!(given.iter().all(|other| *other == given[0]), "{:?}", given);
         }
     }
+
+    /// What is told without CEL is what CEL says.
+    #[test]
+    fn simple_conditions_mean_the_same(condition in simple_condition()) {
+        let context = organization();
+        // Refused are only those that say the same of every event.
+        if let Ok(condition) = Condition::compile(&condition, &context) {
+            let given = evaluate_all(&condition, &context);
+            prop_assert!(given.iter().all(|other| *other == given[0]), "{condition:?}: {given:?}");
+        }
+    }
+}
+
+#[test]
+fn most_conditions_are_told_without_cel() {
+    let (context, event) = (organization(), event());
+    let text = event.to_string();
+    let decoded = Decoder::default().decode(text.as_bytes(), None, |item| {
+        let Item::Event(event) = item else { panic!("{item:?}") };
+        let in_place = EventInPlace::new(&event);
+        let scope = Scope::new((&in_place).into(), &context);
+        for (condition, told) in [
+            ("principal.kind in ['service', 'service-linked-role']", Some(false)),
+            ("glob_any(principal.name, lists.automation_roles)", Some(true)),
+            ("principal.name.startsWith('AWSReservedSSO_')", Some(false)),
+            ("detail.userIdentity.type == 'IAMUser' || !has(detail.errorCode)", Some(true)),
+            ("has(detail.readOnly) && detail.readOnly", Some(false)),
+            ("time.matches('T(2[0-3]|0[0-4]):')", Some(false)),
+            ("detail.missing == 'x' && detail.eventName == 'y'", Some(false)),
+            ("detail.missing == 'x' || detail.eventName != 'y'", Some(true)),
+            // CEL knows how to say what is missing, or what is no text.
+            ("detail.missing == 'x'", None),
+            ("detail.requestParameters.count == 'x'", None),
+            ("detail.requestParameters.count > 3", None),
+            ("detail.requestParameters.items.exists(i, i.cidrIp == '0.0.0.0/0')", None),
+        ] {
+            let condition = Condition::compile(condition, &context).unwrap();
+            assert_eq!(condition.simple.holds(&scope), told, "{condition:?}");
+        }
+    });
+    assert!(decoded.trouble.is_none());
+}
+
+/// Conditions of the kinds that are told without CEL, over what is there, what is not, and what is no text.
+fn simple_condition() -> impl Strategy<Value = String> {
+    let place = prop::sample::select(vec![
+        "detail.eventName",
+        "detail.eventSource",
+        "detail.readOnly",
+        "detail.requestParameters.cidr",
+        "detail.requestParameters.count",
+        "detail.requestParameters.items",
+        "detail.requestParameters['a.b']",
+        "detail.responseElements",
+        "detail.responseElements.x",
+        "detail.missing",
+        "detail.missing.deeper",
+        "detail.eventName.deeper",
+        "detail.requestParameters",
+        "principal.name",
+        "principal.kind",
+        "principal.human",
+        "principal.session",
+        "account.id",
+        "account.name",
+        "account.ou",
+        "account.owner",
+        "account.tags.env",
+        "account.tags.none",
+        "event.region",
+        "event.detail.eventName",
+        "region",
+        "time",
+        "source",
+        "id",
+        "detail",
+        "account",
+        "principal",
+        "source.country",
+        "resources",
+        "detail.userIdentity.sessionContext.sessionIssuer.userName",
+    ]);
+    let text = prop::sample::select(vec![
+        "'AuthorizeSecurityGroupIngress'",
+        "'deploy-prod'",
+        "''",
+        "'play'",
+        "'ec2.amazonaws.com'",
+        "'10.0.0.0/8'",
+        "'aws.ec2'",
+        "'us-east-1'",
+        "'dotted'",
+        "'assumed-role'",
+        "'sandbox'",
+        "'e'",
+    ]);
+    let expression = prop::sample::select(vec!["'^deploy-'", "'[a-z]+-1$'", "'T(07|08):'", "'(?i)INGRESS'"]);
+    let globs = prop::sample::select(vec![
+        "lists.automation_roles",
+        "['deploy-*', '*-1']",
+        "['A*']",
+        "[]",
+        "detail.requestParameters.items",
+    ]);
+    let atom = (place, text.clone(), text, expression, globs, 0..12).prop_map(
+        |(place, text, other, expression, globs, kind)| match kind {
+            0 => format!("{place} == {text}"),
+            1 => format!("{text} != {place}"),
+            2 => format!("{place} in [{text}, {other}]"),
+            3 => format!("{place}.startsWith({text})"),
+            4 => format!("{place}.endsWith({text})"),
+            5 => format!("{place}.contains({text})"),
+            6 => format!("{place}.matches({expression})"),
+            7 => format!("glob_any({place}, {globs})"),
+            8 | 9 if place.contains('.') && !place.contains('[') => format!("has({place})"),
+            10 => "true".to_owned(),
+            _ => place.to_owned(),
+        },
+    );
+    atom.prop_recursive(4, 12, 2, |inner| {
+        (inner.clone(), inner, 0..3).prop_map(|(left, right, kind)| match kind {
+            0 => format!("({left} && {right})"),
+            1 => format!("({left} || {right})"),
+            _ => format!("!({left})"),
+        })
+    })
 }

@@ -62,8 +62,21 @@ impl<'e> EventInPlace<'e> {
         text.map(|text| Found::Raw(Raw::String(text)))
     }
 
+    /// The same event with the person behind its caller as all events together tell it, instead of what this one alone does.
+    #[must_use]
+    pub fn with_human(mut self, human: Option<&str>) -> Self {
+        let made = self.principal.take();
+        let mut principal = made.unwrap_or_else(|| self.event.record().map_or_else(nobody, Principal::of));
+        principal.human = human.map(str::to_owned);
+        Self { event: self.event, principal: OnceLock::from(principal), apart: OnceLock::new() }
+    }
+
     pub(super) fn apart(&self) -> Option<&EventView> {
-        self.apart.get_or_init(|| EventView::of(&self.event).ok().map(Box::new)).as_deref()
+        let made = || {
+            let view = EventView::of(&self.event).ok()?;
+            Some(Box::new(view.with_human(self.principal().human.as_deref())))
+        };
+        self.apart.get_or_init(made).as_deref()
     }
 
     /// A member of the event as EventBridge delivers it. The same table as [`eventbridge`]'s.

@@ -106,6 +106,12 @@ impl<'a> Seen<'a> {
         }
     }
 
+    /// The text at a member of the event as EventBridge delivers it, or at a name in that member, if text stands there.
+    #[must_use]
+    pub fn text(self, member: &str, name: Option<&str>) -> Option<Cow<'a, str>> {
+        self.find(member, name).ok()?.text()
+    }
+
     /// The account's number as the event gives it; empty where it gives none.
     pub(crate) fn account(self) -> Cow<'a, str> {
         self.member("account").and_then(Found::text).unwrap_or_default()

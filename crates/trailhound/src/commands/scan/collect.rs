@@ -26,6 +26,8 @@ const TOLD_MAX: usize = 10;
 pub(super) struct Collector<'i> {
     inputs: &'i [Input],
     seen: Seen,
+    /// Which events of a batch are the first of their id; kept for its room.
+    are_first: Vec<bool>,
     /// Who takes signals as they come; without anybody they are kept, with their records.
     taker: Option<&'i mut dyn FnMut(Signal)>,
     spool: Spool,
@@ -73,6 +75,7 @@ impl<'i> Collector<'i> {
         Collector {
             inputs,
             seen: Seen::default(),
+            are_first: Vec::new(),
             taker: None,
             spool: Spool::new(),
             signals: Vec::new(),
@@ -119,10 +122,11 @@ impl<'i> Collector<'i> {
         self.reach.add(std::mem::take(&mut batch.reach));
         self.digests.append(&mut batch.digests);
         let mut hits = batch.hits.drain(..).peekable();
-        for (number, id) in batch.events.drain(..).enumerate() {
+        self.seen.are_first(&batch.events, &mut self.are_first);
+        let are_first = std::mem::take(&mut self.are_first);
+        for (number, (id, &first)) in batch.events.drain(..).zip(&are_first).enumerate() {
             let hit = hits.next_if(|hit| hit.event == number);
             self.counts.records.received();
-            let first = self.seen.is_first(&id);
             let minutes = batch.minutes.get(number).filter(|_| first).copied();
             let minutes = minutes
                 .map(|(happened, logged)| [(MetricTime::Event, happened), (MetricTime::Ingestion, logged)]);
@@ -144,6 +148,7 @@ impl<'i> Collector<'i> {
             };
             self.counts.records.ended(outcome);
         }
+        self.are_first = are_first;
         Ok(())
     }
 

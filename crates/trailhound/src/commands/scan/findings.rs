@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufWriter, Write};
 
-use cloudtrail::Decoder;
+use cloudtrail::{Decoder, Event, EventTime};
 use context::{Context, People};
-use decide::{Basis, Finding, Holding, Incident, SignalTally};
+use decide::{Basis, Finding, Holding, Incident, RecordHandle, SignalTally};
 use route::{FindingEvent, Suppression};
-use rules::{EventView, Rule, Severity};
+use rules::{EventInPlace, Rule, Seen, Severity};
 use serde_json::value::RawValue;
 
 use super::history::History;
@@ -149,7 +149,8 @@ struct Records {
 }
 
 impl Records {
-    /// An incident as it is told, with the person behind its principal.
+    /// An incident as it is told, with the person behind its principal. The first record is looked at where it stands, of the others
+    /// nothing is wanted but the text.
     fn finding(
         &mut self,
         incident: &Incident,
@@ -157,31 +158,33 @@ impl Records {
         people: &People,
         context: &Context,
     ) -> Result<Finding, Failure> {
-        let (first, sample) = self.of(incident)?;
-        let first = first.map(|first| {
-            let person = people.behind(first.principal()).person;
-            first.with_human(person.as_deref())
-        });
-        Ok(Finding::new(incident, rule, first.as_ref(), sample, context))
+        let Some((&first, more)) = incident.records.split_first() else {
+            return Ok(Finding::new(incident, rule, None, Vec::new(), context));
+        };
+        let mut texts = Vec::with_capacity(more.len());
+        for &handle in more {
+            texts.push(self.look_at(handle, incident.first_time, |_, record| record)?);
+        }
+        self.look_at(first, incident.first_time, |event, record| {
+            let event = EventInPlace::new(event);
+            let person = people.behind(event.principal()).person;
+            let event = event.with_human(person.as_deref());
+            let sample = std::iter::once(record).chain(texts).flatten().collect();
+            Finding::new(incident, rule, Some(Seen::from(&event)), sample, context)
+        })
     }
 
-    /// The first record taken apart, and the texts of the sample; none of either where nothing happened.
-    fn of(&mut self, incident: &Incident) -> Result<(Option<EventView>, Vec<Box<RawValue>>), Failure> {
-        let mut first = None;
-        let mut sample = Vec::with_capacity(incident.records.len());
-        for &handle in &incident.records {
-            self.spool.read(handle, &mut self.text).map_err(|error| {
-                Failure::input(format!("cannot read records back from a temporary file: {error}"))
-            })?;
-            let (view, record) = decide::take_apart(&mut self.decoder, &self.text, incident.first_time);
-            first = first.or(view);
-            sample.extend(record);
-        }
-        if first.is_none() && !incident.records.is_empty() {
-            return Err(Failure::input(
-                "a record that matched cannot be read again: this is a defect, please report it",
-            ));
-        }
-        Ok((first, sample))
+    fn look_at<R>(
+        &mut self,
+        handle: RecordHandle,
+        time: EventTime,
+        look: impl FnOnce(&Event<'_>, Option<Box<RawValue>>) -> R,
+    ) -> Result<R, Failure> {
+        self.spool.read(handle, &mut self.text).map_err(|error| {
+            Failure::input(format!("cannot read records back from a temporary file: {error}"))
+        })?;
+        decide::look_at(&mut self.decoder, &self.text, time, look).ok_or_else(|| {
+            Failure::input("a record that matched cannot be read again: this is a defect, please report it")
+        })
     }
 }
