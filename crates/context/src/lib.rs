@@ -39,7 +39,7 @@ pub use geography::{Geography, NotADatabase, Place};
 pub use glob::glob_matches;
 pub use holidays::{Holiday, Holidays, NotAHoliday};
 pub use hours::{Hours, ScheduleError, WeeklySchedule};
-pub use icalendar::{CalendarError, CalendarProblem, Entry, read_icalendar};
+pub use icalendar::{CalendarError, CalendarProblem, Entry, NotAZone, read_icalendar};
 pub use lists::{List, Lists, PACK_LISTS, PackList};
 pub use people::{Answer, Behind, Caller, HANDOVERS_MAX, Handover, Handovers, Known, People, Session, Taken};
 pub use recurrence::{NotARecurrence, Recurrence};

@@ -156,6 +156,11 @@ impl FromStr for Recurrence {
 }
 
 impl Recurrence {
+    /// Whether it comes by years.
+    pub(crate) fn is_yearly(&self) -> bool {
+        self.frequency == Frequency::Yearly
+    }
+
     /// The same rule with its end as a clock of `zone` shows it.
     #[must_use]
     pub(crate) fn in_zone(mut self, zone: &jiff::tz::TimeZone) -> Self {

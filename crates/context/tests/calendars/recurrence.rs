@@ -1,15 +1,13 @@
-//! Repeating entries of calendars, held against python-dateutil: generated rules, in zones whose clocks change.
-
-#![expect(clippy::unwrap_used, reason = "a test")]
+//! Repeating entries: generated rules, in zones whose clocks change.
 
 use std::fmt::Write as _;
-use std::io::Write as _;
-use std::process::{Command, Stdio};
 
 use context::read_icalendar;
 use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp, ToSpan};
+
+use super::{Dice, asked};
 
 /// Zones that change their clocks in spring and autumn of both hemispheres, by an hour and by half an hour, that changed their rules, and
 /// that never change.
@@ -29,31 +27,6 @@ const ZONES: [&str; 10] = [
 const RULES: usize = 400;
 /// How long an entry lasts: short enough to tell neighbours apart.
 const LENGTH: SignedDuration = SignedDuration::from_mins(30);
-
-/// Numbers that are the same at every run.
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, sides: usize) -> usize {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        usize::try_from((self.0 >> 33) % sides as u64).unwrap()
-    }
-
-    fn one_in(&mut self, sides: usize) -> bool {
-        self.below(sides) == 0
-    }
-
-    fn of<'a>(&mut self, choices: &[&'a str]) -> &'a str {
-        choices[self.below(choices.len())]
-    }
-
-    fn some(&mut self, most: usize, mut one: impl FnMut(&mut Dice) -> String) -> String {
-        let count = 1 + self.below(most);
-        let mut all: Vec<String> = (0..count).map(|_| one(self)).collect();
-        all.dedup();
-        all.join(",")
-    }
-}
 
 /// A case: the rule, the first start, and starts that are left out.
 struct Case {
@@ -141,25 +114,6 @@ fn compact(at: DateTime) -> String {
     at.strftime("%Y%m%dT%H%M%S").to_string()
 }
 
-/// What python-dateutil says; `None` if it is not there.
-fn asked(input: &str) -> Option<String> {
-    let python = std::env::var("TRAILHOUND_PYTHON").unwrap_or_else(|_| "python3".to_owned());
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/recurrence.py");
-    let there = Command::new(&python).args(["-c", "import dateutil.rrule"]).output();
-    if !there.is_ok_and(|output| output.status.success()) {
-        return None;
-    }
-    let mut child =
-        Command::new(python).arg(script).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-    let mut stdin = child.stdin.take().unwrap();
-    let lines = input.to_owned();
-    let writer = std::thread::spawn(move || stdin.write_all(lines.as_bytes()).unwrap());
-    let output = child.wait_with_output().unwrap();
-    writer.join().unwrap();
-    assert!(output.status.success(), "python-dateutil cannot read a rule");
-    Some(String::from_utf8(output.stdout).unwrap())
-}
-
 #[test]
 fn entries_take_place_when_another_program_says() {
     let mut dice = Dice(20_260_921);
@@ -181,14 +135,7 @@ fn entries_take_place_when_another_program_says() {
         let left_out: Vec<String> = left_out.iter().map(DateTime::to_string).collect();
         writeln!(input, "{rule}{end}|{first}|{from}|{to}|{zone}|{}", left_out.join(" ")).unwrap();
     }
-    let Some(answers) = asked(&input) else {
-        assert!(
-            std::env::var_os("TRAILHOUND_REQUIRE_DATA").is_none(),
-            "python-dateutil is needed: name a Python that has it in TRAILHOUND_PYTHON"
-        );
-        eprintln!("left out: there is no python-dateutil");
-        return;
-    };
+    let Some(answers) = asked("recurrence.py", &input) else { return };
     assert_eq!(answers.lines().count(), cases.len());
     let (mut starts_seen, mut wrong) = (0, Vec::new());
     for (case, answer) in cases.iter().zip(answers.lines()) {
