@@ -1,9 +1,13 @@
 //! Many events in few calls, where a service takes several at once and says of each what became of it.
 //!
+//! Some services refuse a whole call for one event that they do not like, and do not say which. Such a call is halved, and each half is offered again, until
+//! what is refused stands alone: so one event keeps no others from arriving.
+//!
 //! What a service had no room for at that moment is offered again a moment later, by itself: so one throttled record does not bring five hundred
 //! again. What it refuses for good, or would for its size, is named when everything else has arrived, and all of them go to the dead letters, where
 //! a person can look.
 
+use std::collections::VecDeque;
 use std::future::Future;
 use std::time::Duration;
 
@@ -30,6 +34,10 @@ pub(super) type NotTaken = Vec<(usize, DeliveryError)>;
 const AGAIN: u32 = 3;
 const PAUSE: Duration = Duration::from_millis(250);
 
+/// How many refused calls are halved within an attempt: enough to find some twenty events among a thousand. Where more is refused it is hardly for the
+/// events, and nobody should be asked two thousand times.
+const HALVED_MAX: usize = 200;
+
 /// Sends events in calls of at most so many.
 pub(super) async fn in_batches<'e, F, C>(
     events: &'e Events,
@@ -47,13 +55,29 @@ where
     refused.extend(too_large.into_iter().map(|text| {
         format!("an event of {} bytes is larger than the service takes, {}", (limits.size)(text), limits.each)
     }));
-    let mut calls = 0_usize;
+    let (mut calls, mut halved) = (0_usize, 0_usize);
     for round in 0..=AGAIN {
         let mut again = Vec::new();
         let mut reason = None;
-        for batch in batches(&left, limits) {
+        let mut next: VecDeque<&[&str]> = batches(&left, limits).collect();
+        while let Some(batch) = next.pop_front() {
             calls += 1;
-            for (place, error) in call(batch.to_vec()).await? {
+            let not_taken = match call(batch.to_vec()).await {
+                Ok(not_taken) => not_taken,
+                Err(DeliveryError::Permanent { .. }) if batch.len() > 1 && halved < HALVED_MAX => {
+                    halved += 1;
+                    let (first, second) = batch.split_at(batch.len() / 2);
+                    next.push_front(second);
+                    next.push_front(first);
+                    continue;
+                }
+                Err(DeliveryError::Permanent { reason }) => {
+                    refused.extend(batch.iter().map(|_| reason.clone()));
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
+            for (place, error) in not_taken {
                 match error {
                     DeliveryError::Permanent { reason } => refused.push(reason),
                     error @ DeliveryError::Retryable { .. } => {
@@ -176,5 +200,44 @@ mod tests {
         let never = |_: Vec<&str>| async { Ok(vec![(0, DeliveryError::retryable("slow down"))]) };
         let error = in_batches(&all, limits(9, 100), never).await.unwrap_err();
         assert!(matches!(error, DeliveryError::Retryable { .. }), "{error}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_call_that_is_refused_for_one_event_is_halved_until_that_one_stands_alone() {
+        for (texts, calls_wanted, wanted) in [
+            (
+                &["a", "b", "c", "X", "e"][..],
+                &["abcXe", "ab", "cXe", "c", "Xe", "X", "e"][..],
+                "1 event of 5",
+            ),
+            (&["a", "X", "X", "d"], &["aXXd", "aX", "a", "X", "Xd", "X", "d"], "2 events of 4"),
+            (&["X"], &["X"], "1 event of 1"),
+        ] {
+            let calls = Mutex::new(Vec::new());
+            let call = |batch: Vec<&str>| {
+                calls.lock().unwrap().push(batch.join(""));
+                let refused = batch.contains(&"X");
+                async move {
+                    let error = DeliveryError::Permanent { reason: "malformed".to_owned() };
+                    if refused { Err(error) } else { Ok(Vec::new()) }
+                }
+            };
+            let error = in_batches(&events(texts), limits(9, 100), call).await.unwrap_err();
+            assert_eq!(error.to_string(), format!("{wanted} refused: malformed"));
+            assert_eq!(*calls.lock().unwrap(), calls_wanted);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_refuses_everything_is_not_asked_without_end() {
+        let calls = Mutex::new(0);
+        let texts = ["a"; 1_000];
+        let call = |_: Vec<&str>| {
+            *calls.lock().unwrap() += 1;
+            async { Err(DeliveryError::Permanent { reason: "no such parameter".to_owned() }) }
+        };
+        let error = in_batches(&events(&texts), limits(1_000, 10_000), call).await.unwrap_err();
+        assert_eq!(error.to_string(), "1000 events of 1000 refused: no such parameter");
+        assert_eq!(*calls.lock().unwrap(), 2 * HALVED_MAX + 1);
     }
 }

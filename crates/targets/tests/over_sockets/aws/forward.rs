@@ -1,5 +1,7 @@
 //! Events that are forwarded, against moto: all of them arrive, as many in a call as the service takes. And against a server that takes some of them only.
 
+use std::sync::{Arc, Mutex};
+
 use serde_json::{Value, json};
 use targets::{DeliveryError, Enricher, EnricherAt, LambdaEnricherSettings};
 
@@ -123,6 +125,73 @@ async fn what_a_stream_had_no_room_for_comes_again_by_itself() {
     let sizes: Vec<usize> =
         server.requests().iter().map(|request| request.json()["Records"].as_array().unwrap().len()).collect();
     assert_eq!(sizes, [3, 1]);
+}
+
+/// A service that refuses a whole call for one event of it, in its own words, and takes what is left.
+#[tokio::test]
+async fn one_event_that_a_call_is_refused_for_keeps_no_others_from_arriving() {
+    let refused = |error: &str| {
+        let body = json!({ "__type": error, "message": "an entry is not valid" }).to_string();
+        (400, vec![("x-amzn-errortype", error.to_owned())], body)
+    };
+    let at = |server: &Server| At::new(&format!("http://{}", server.address));
+    // The seventh of the events that each service is sent.
+    let is_poison = |text: &str| text.contains("e-6") || text.contains("\"number\":6");
+    let decoded = |data: &Value| {
+        use base64::Engine as _;
+        let bytes = base64::engine::general_purpose::STANDARD.decode(data.as_str().unwrap()).unwrap();
+        String::from_utf8(bytes).unwrap()
+    };
+    type Open = fn(&At) -> targets::AwsTarget;
+    let services: [(Open, &str, &str, &str, Value); 4] = [
+        (
+            |at| at.kinesis("lake"),
+            "Records",
+            "Data",
+            "InvalidArgumentException",
+            json!({ "SequenceNumber": "1", "ShardId": "s" }),
+        ),
+        (|at| at.firehose("lake"), "Records", "Data", "InvalidArgumentException", json!({ "RecordId": "1" })),
+        (|at| at.logs("lake", false), "logEvents", "message", "InvalidParameterException", Value::Null),
+        (|at| at.event_bridge("lake"), "Entries", "Detail", "ValidationException", json!({ "EventId": "1" })),
+    ];
+    for (target, list, text, error, entry) in services {
+        let taken = Arc::new(Mutex::new(0));
+        let seen = Arc::clone(&taken);
+        let server = Server::start(move |request| {
+            let json = request.json();
+            let entries = json[list].as_array().unwrap();
+            let texts = entries.iter().map(|entry| match text {
+                "Data" => decoded(&entry[text]),
+                _ => entry[text].as_str().unwrap().to_owned(),
+            });
+            if texts.into_iter().any(|text| is_poison(&text)) {
+                return refused(error);
+            }
+            *seen.lock().unwrap() += entries.len();
+            let said = vec![entry.clone(); entries.len()];
+            let body = match list {
+                "logEvents" => json!({ "nextSequenceToken": "1" }),
+                "Entries" => json!({ "FailedEntryCount": 0, "Entries": said }),
+                _ if entry.get("RecordId").is_some() => {
+                    json!({ "FailedPutCount": 0, "RequestResponses": said })
+                }
+                _ => json!({ "FailedRecordCount": 0, "Records": said }),
+            };
+            (200, vec![("content-type", "application/x-amz-json-1.1".to_owned())], body.to_string())
+        })
+        .await;
+        let target = target(&at(&server));
+        let refused = open(&target).forward(&events(10)).await.unwrap_err();
+        assert!(matches!(refused, DeliveryError::Permanent { .. }), "{}: {refused:?}", target.kind());
+        let said = refused.to_string();
+        assert!(
+            said.starts_with("1 event of 10 refused: ") && said.contains(error),
+            "{}: {said}",
+            target.kind()
+        );
+        assert_eq!(*taken.lock().unwrap(), 9, "{}", target.kind());
+    }
 }
 
 #[tokio::test]
