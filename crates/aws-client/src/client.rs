@@ -51,6 +51,10 @@ pub async fn load(settings: &AwsSettings, region: Option<&str>, repeats: Repeats
     }
     let config = loader.load().await;
     let Some(role) = &settings.role else { return config };
-    let assumed = AssumeRoleProvider::builder(role).session_name(NAME).configure(&config).build().await;
+    let mut assumed = AssumeRoleProvider::builder(&role.arn).session_name(NAME).configure(&config);
+    if let Some(id) = &role.external_id {
+        assumed = assumed.external_id(id);
+    }
+    let assumed = assumed.build().await;
     config.to_builder().credentials_provider(SharedCredentialsProvider::new(assumed)).build()
 }

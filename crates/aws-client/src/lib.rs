@@ -23,4 +23,4 @@ pub use failure::{Failure, Meaning, line};
 #[cfg(feature = "clients")]
 pub use redact::redacted;
 pub use region::{is_region, region_of_arn, region_of_queue};
-pub use settings::{AwsSettings, Keys};
+pub use settings::{AwsSettings, Keys, Role};

@@ -9,10 +9,28 @@ pub struct AwsSettings {
     pub region: Option<String>,
     /// Another endpoint than AWS's: a private one, or a test's.
     pub endpoint: Option<String>,
-    /// A role to assume, by its ARN; none acts as whoever the credentials belong to.
-    pub role: Option<String>,
+    /// A role to assume; none acts as whoever the credentials belong to.
+    pub role: Option<Role>,
     /// Fixed keys; none finds credentials as every AWS tool does.
     pub keys: Option<Keys>,
+}
+
+/// A role to assume first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Role {
+    /// Its ARN.
+    pub arn: String,
+    /// What its trust policy asks for in `sts:ExternalId`, if it asks. AWS does not treat it as a secret: who may read the role may read it.
+    pub external_id: Option<String>,
+}
+
+impl Role {
+    /// Whether a text can be an external id: as AWS STS takes it.
+    #[must_use]
+    pub fn is_external_id(text: &str) -> bool {
+        (2..=1_224).contains(&text.len())
+            && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_+=,.@:/-".contains(&byte))
+    }
 }
 
 /// Keys for an endpoint that wants others than the environment's: a store that speaks S3 but is not AWS. The secret is not shown.

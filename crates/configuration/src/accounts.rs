@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use rules::yaml::{Node, Value};
 use rules::{Check, Organization};
+use targets::aws::Role;
 
 use crate::read::Reader;
 
@@ -23,14 +24,14 @@ pub struct Organizations {
     pub refresh: Duration,
     /// The region to ask in; without it the one that the service has in AWS's ordinary partition.
     pub region: Option<String>,
-    /// The ARN of a role that is assumed to ask.
-    pub role: Option<String>,
+    /// A role that is assumed to ask.
+    pub role: Option<Role>,
     /// Another endpoint than AWS's.
     pub endpoint: Option<String>,
 }
 
 pub(crate) const KEYS: [&str; 2] = ["file", "organizations"];
-pub(crate) const ORGANIZATIONS_KEYS: [&str; 4] = ["refresh", "region", "role", "endpoint"];
+pub(crate) const ORGANIZATIONS_KEYS: [&str; 5] = ["refresh", "region", "role", "external_id", "endpoint"];
 
 /// Names of accounts change by the week; a new account should have its name within the hour.
 const REFRESH: Duration = Duration::from_secs(3600);
@@ -91,7 +92,7 @@ impl Reader<'_, '_> {
             }
             let absent = |text: Option<Option<String>>| text.map_or(Some(None), |text| text.map(Some));
             region = absent(fields.get("region").map(|node| self.region(node)));
-            role = absent(fields.get("role").map(|node| self.text(node, "`role`").map(str::to_owned)));
+            role = self.literal_role(&fields);
             endpoint = absent(fields.get("endpoint").map(|node| self.url(node, "`endpoint`")));
         } else if !self.truth(node, "organizations")? {
             return None;

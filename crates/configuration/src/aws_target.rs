@@ -5,7 +5,7 @@ use rules::{Check, Fields};
 use serde_json::{Map, Value, json};
 use targets::aws::{
     AwsSettings, AwsTarget, EventBridgeSettings, FirehoseSettings, KinesisSettings, LambdaSettings,
-    LogsSettings, SnsSettings, SqsSettings,
+    LogsSettings, Role, SnsSettings, SqsSettings,
 };
 use targets::{Format, InputPath, SetupError};
 
@@ -24,7 +24,7 @@ pub(crate) const AWS_KINDS: [(&str, &str, &[&str]); 7] = [
     ("logs", "`logs`", &["group", "stream", "create"]),
 ];
 /// The keys of every target in AWS.
-pub(crate) const AWS_KEYS: [&str; 3] = ["region", "endpoint", "role"];
+pub(crate) const AWS_KEYS: [&str; 4] = ["region", "endpoint", "role", "external_id"];
 
 impl Reader<'_, '_> {
     /// Whatever target in AWS `kind` says.
@@ -36,7 +36,7 @@ impl Reader<'_, '_> {
         let format = if matches!(kind, "lambda" | "eventbridge") { Format::Json } else { Format::Text };
         let shape = self.shape(&fields, format);
         let (region, endpoint, role) =
-            (self.given(&fields, "region"), self.given(&fields, "endpoint"), self.given(&fields, "role"));
+            (self.given(&fields, "region"), self.given(&fields, "endpoint"), self.role(&fields));
         let target = match kind {
             "sns" => {
                 let topic = self.needed(&fields, "topic");
@@ -144,7 +144,7 @@ impl Reader<'_, '_> {
     }
 }
 
-fn settings(region: Option<String>, endpoint: Option<String>, role: Option<String>) -> AwsSettings {
+fn settings(region: Option<String>, endpoint: Option<String>, role: Option<Role>) -> AwsSettings {
     AwsSettings { region, endpoint, role, keys: None }
 }
 
@@ -174,6 +174,7 @@ pub(crate) fn schema() -> Map<String, Value> {
         "region" => text("The region, where no ARN or URL says it."),
         "endpoint" => text("Another endpoint than the region's, such as that of an interface endpoint."),
         "role" => text("The ARN of a role to assume first."),
+        "external_id" => text(crate::role::EXTERNAL_ID),
         _ => text("The stream's name."),
     };
     let of_kind = |(kind, _, own): &(&str, &str, &[&str])| {

@@ -59,6 +59,7 @@ mod message_target;
 mod outside;
 mod read;
 mod respond;
+mod role;
 mod routing;
 mod scalar;
 pub mod schema;

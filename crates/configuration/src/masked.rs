@@ -51,7 +51,7 @@ const PLAIN_SECTIONS: [&str; 15] = [
 ];
 
 /// Keys of the other sections whose values are no secrets.
-const PLAIN_KEYS: [&str; 56] = [
+const PLAIN_KEYS: [&str; 57] = [
     "age",
     "allow",
     "attempts",
@@ -72,6 +72,7 @@ const PLAIN_KEYS: [&str; 56] = [
     "detail_type",
     "dry_run",
     "endpoint",
+    "external_id",
     "every",
     "fold",
     "folder",

@@ -21,7 +21,8 @@ pub struct Heartbeat {
 }
 
 pub(crate) const KINDS: [&str; 2] = ["http", "lambda"];
-pub(crate) const LAMBDA_KEYS: [&str; 6] = ["function", "timeout", "on_error", "region", "endpoint", "role"];
+pub(crate) const LAMBDA_KEYS: [&str; 7] =
+    ["function", "timeout", "on_error", "region", "endpoint", "role", "external_id"];
 pub(crate) const HTTP_KEYS: [&str; 5] = ["url", "headers", "timeout", "on_error", "network"];
 pub(crate) const HEARTBEAT_KEYS: [&str; 3] = ["url", "every", "network"];
 
@@ -73,7 +74,7 @@ impl Reader<'_, '_> {
         let (timeout, on_error) = (self.answer_within(&fields), self.on_error(&fields));
         let function = self.needed(&fields, "function");
         let (region, endpoint, role) =
-            (self.given(&fields, "region"), self.given(&fields, "endpoint"), self.given(&fields, "role"));
+            (self.given(&fields, "region"), self.given(&fields, "endpoint"), self.role(&fields));
         let aws = AwsSettings { region: region?, endpoint: endpoint?, role: role?, keys: None };
         let settings = LambdaEnricherSettings { function: function?, timeout: timeout?, aws };
         on_error?;

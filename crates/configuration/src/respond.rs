@@ -47,7 +47,7 @@ pub enum ResponseAction {
 
 pub(crate) const KINDS: [&str; 4] = ["start-logging", "invoke-lambda", "webhook", "command"];
 const BESIDE: [&str; 5] = ["name", "match", "dry_run", "cool_down", "network"];
-const START_LOGGING_KEYS: [&str; 2] = ["role", "endpoint"];
+const START_LOGGING_KEYS: [&str; 3] = ["role", "external_id", "endpoint"];
 /// In front of a response's name, it is the name of its lane.
 const LANE: &str = "respond.";
 const COOL_DOWN: Duration = Duration::from_secs(60);
@@ -138,18 +138,14 @@ impl Reader<'_, '_> {
             return Some(ResponseAction::StartLogging(AwsSettings::default()));
         }
         let fields = self.fields(node, "`start-logging`", &START_LOGGING_KEYS, &[])?;
-        let role = match fields.get("role") {
-            Some(node) => {
-                let role = self.text(node, "`role`")?.to_owned();
-                if !is_role(&role.replace("{account}", "111122223333")) {
-                    let help = "write it as `arn:aws:iam::{account}:role/trailhound-respond`, where `{account}` stands for the trail's account";
-                    self.wrong(Check::InvalidValue, node, "`role` is not the ARN of a role", help);
-                    return None;
-                }
-                Some(role)
-            }
-            None => None,
-        };
+        let role = self.role(&fields)?;
+        if let (Some(role), Some(node)) = (&role, fields.get("role"))
+            && !is_role(&role.arn.replace("{account}", "111122223333"))
+        {
+            let help = "write it as `arn:aws:iam::{account}:role/trailhound-respond`, where `{account}` stands for the trail's account";
+            self.wrong(Check::InvalidValue, node, "`role` is not the ARN of a role", help);
+            return None;
+        }
         let endpoint = match fields.get("endpoint") {
             Some(node) => Some(self.url(node, "`endpoint`")?),
             None => None,
@@ -167,6 +163,7 @@ pub(crate) fn schema(targets: &Json) -> Json {
         "additionalProperties": false,
         "properties": {
             "role": text("The ARN of a role to assume first; `{account}` in it stands for the trail's account."),
+            "external_id": text(crate::role::EXTERNAL_ID),
             "endpoint": text("Another endpoint than the region's."),
         },
     });

@@ -131,6 +131,8 @@ fn sources() -> Value {
         "queue": text("The queue's URL."),
         "region": text("The queue's region, where the URL does not say it."),
         "endpoint": text("Another endpoint than the region's."),
+        "role": text("The ARN of a role to assume first."),
+        "external_id": text(crate::role::EXTERNAL_ID),
         "visibility": duration("How long a message that was taken is hidden from others.", "5m"),
         "tries": count("How often a message that cannot be used is tried before it is set aside.", 1, 1000, 5),
     });
@@ -206,6 +208,7 @@ fn accounts() -> Value {
             "refresh": duration("How long its answer is good.", "1h"),
             "region": text("The region to ask in, outside of AWS's ordinary partition."),
             "role": text("The ARN of a role to assume, in the management account or a delegated administrator's."),
+            "external_id": text(crate::role::EXTERNAL_ID),
             "endpoint": text("Another endpoint than AWS's."),
         }),
     );
@@ -398,17 +401,21 @@ fn fold() -> Value {
 }
 
 fn suppressions() -> Value {
-    let one = object(
+    let mut one = object(
         "Findings that are known to be good.",
-        &["id", "reason", "owner", "expires", "pattern"],
+        &["id", "reason", "owner", "expires"],
         json!({
             "id": text("Its name; what it hid is counted under it."),
             "reason": text("Why it is good."),
             "owner": text("Who says so."),
             "expires": { "description": "The last day it holds, as `2027-01-31`.", "type": "string", "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}$" },
-            "pattern": { "description": "Which findings: an event pattern over the finding.", "type": ["object", "string"] },
+            "match": { "description": "Which findings: an event pattern over the finding.", "type": ["object", "string"] },
+            "pattern": { "description": "The old name of `match`.", "type": ["object", "string"], "deprecated": true },
         }),
     );
+    if let Some(one) = one.as_object_mut() {
+        one.insert("oneOf".to_owned(), json!([{ "required": ["match"] }, { "required": ["pattern"] }]));
+    }
     json!({ "description": "Findings that are kept and told to nobody.", "type": "array", "items": one })
 }
 

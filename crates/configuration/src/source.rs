@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use rules::yaml::{Node, Value};
 use rules::{Check, Fields, shown};
+use targets::aws::Role;
 
 use crate::listener::Listener;
 use crate::read::Reader;
@@ -63,6 +64,8 @@ pub struct Queue {
     pub region: String,
     /// Another endpoint than the region's.
     pub endpoint: Option<String>,
+    /// A role that is assumed to read it, and what it tells of.
+    pub role: Option<Role>,
     /// How long a message that was taken is hidden from others.
     pub visibility: Duration,
     /// How often a message that cannot be used is tried before it is set aside.
@@ -118,9 +121,20 @@ pub struct DirectorySource {
 pub(crate) const KINDS: [&str; 4] = ["s3", "sqs", "http", "directory"];
 pub(crate) const NOT_BUILT: [(&str, &str); 1] =
     [("kinesis", "send the stream to an HTTP source by Firehose, or read the log files with `s3`")];
-pub(crate) const S3_KEYS: [&str; 8] =
-    ["queue", "region", "endpoint", "visibility", "tries", "concurrency", "object_max", "buckets"];
-pub(crate) const SQS_KEYS: [&str; 6] = ["queue", "region", "endpoint", "visibility", "tries", "class"];
+pub(crate) const S3_KEYS: [&str; 10] = [
+    "queue",
+    "region",
+    "endpoint",
+    "role",
+    "external_id",
+    "visibility",
+    "tries",
+    "concurrency",
+    "object_max",
+    "buckets",
+];
+pub(crate) const SQS_KEYS: [&str; 8] =
+    ["queue", "region", "endpoint", "role", "external_id", "visibility", "tries", "class"];
 pub(crate) const HTTP_KEYS: [&str; 4] = ["listen", "keys", "body_max", "sns"];
 pub(crate) const DIRECTORY_KEYS: [&str; 4] = ["path", "watch", "poll", "settle"];
 const CLASSES: [(&str, SourceClass); 2] =
@@ -220,6 +234,7 @@ impl Reader<'_, '_> {
         let url = queue.and_then(|node| Some((node, self.url(node, "`queue`")?)));
         let endpoint = fields.get("endpoint").map(|node| self.url(node, "`endpoint`"));
         let region = fields.get("region").map(|node| self.region(node));
+        let role = self.literal_role(fields);
         let visibility = fields
             .get("visibility")
             .map_or(Some(Duration::from_secs(300)), |node| self.duration(node, "visibility", VISIBILITY_MAX));
@@ -248,6 +263,7 @@ impl Reader<'_, '_> {
                 Some(endpoint) => Some(endpoint?),
                 None => None,
             },
+            role: role?,
             visibility: visibility?,
             tries: tries?,
         })

@@ -109,9 +109,13 @@ fn configurations_that_are_wrong() {
             ),
         ),
         (
+            "roles",
+            "state: ./state\nsources:\n  - s3: { queue: \"https://sqs.us-east-1.amazonaws.com/111122223333/q\", role: admin }\n  - sqs: { queue: \"https://sqs.us-east-1.amazonaws.com/111122223333/r\", external_id: abc }\naccounts: { organizations: { role: \"arn:aws:iam::111122223333:role/r\", external_id: \"a b\" } }\ntargets:\n  lake: { kinesis: { stream: s, region: us-east-1, rol: \"arn:aws:iam::111122223333:role/r\", external_id: abc } }\nrespond:\n  - start-logging: { external_id: abc }\nroutes: [{ to: [lake] }]\n".to_owned(),
+        ),
+        (
             "suppressions",
             format!(
-                "{}suppressions:\n  - {{ id: a, reason: b, owner: c, expires: 2027-1-1, pattern: {{ detail: {{ rule: [x] }} }} }}\n  - {{ id: a b, reason: b, owner: c, expires: 2027-01-31, pattern: {{ detail: {{ rule: [x] }} }} }}\n  - {{ id: a, reason: b, expire: 2027-01-31, pattern: {{ source: [aws.ec2] }} }}\n  - {{ id: a, reason: b, owner: c, expires: 2027-01-31, pattern: {{ source: [aws.ec2] }} }}\n",
+                "{}suppressions:\n  - {{ id: a, reason: b, owner: c, expires: 2027-1-1, match: {{ detail: {{ rule: [x] }} }} }}\n  - {{ id: a b, reason: b, owner: c, expires: 2027-01-31, match: {{ detail: {{ rule: [x] }} }} }}\n  - {{ id: a, reason: b, expire: 2027-01-31, match: {{ source: [aws.ec2] }} }}\n  - {{ id: a, reason: b, owner: c, expires: 2027-01-31, match: {{ source: [aws.ec2] }} }}\n  - {{ id: d, reason: b, owner: c, expires: 2027-01-31, pattern: {{ detail: {{ rule: [x] }} }} }}\n",
                 routes("  - to: [security]\n")
             ),
         ),

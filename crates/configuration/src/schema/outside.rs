@@ -30,6 +30,7 @@ pub(super) fn enrich() -> Value {
             "region": text("The region, where no ARN says it."),
             "endpoint": text("Another endpoint than the region's, such as that of an interface endpoint."),
             "role": text("The ARN of a role to assume first."),
+            "external_id": text(crate::role::EXTERNAL_ID),
         }),
     );
     let mut entry = object("One of those who are asked.", &[], json!({ "http": http, "lambda": lambda }));

@@ -48,7 +48,7 @@ mod sqs;
 #[cfg(feature = "aws")]
 mod start_logging;
 
-pub use aws_client::{AwsSettings, Keys};
+pub use aws_client::{AwsSettings, Keys, Role};
 pub use settings::{
     AwsTarget, EventBridgeSettings, FirehoseSettings, KinesisSettings, LambdaSettings, LogsSettings,
     SnsSettings, SqsSettings, is_role,

@@ -125,7 +125,7 @@ impl AwsTarget {
             let reason = "is not an address, or one of AWS in the clear: write it as `https://vpce-1.sns.us-east-1.vpce.amazonaws.com`";
             return Err(SetupError::setting("endpoint", reason));
         }
-        if role.as_ref().is_some_and(|role| !is_role(role)) {
+        if role.as_ref().is_some_and(|role| !is_role(&role.arn)) {
             let reason = "is not the ARN of a role: write it as `arn:aws:iam::111122223333:role/trailhound`";
             return Err(SetupError::setting("role", reason));
         }
@@ -344,7 +344,8 @@ mod tests {
     #[test]
     fn roles_and_endpoints() {
         let with = |endpoint: Option<&str>, role: Option<&str>| {
-            let (endpoint, role) = (endpoint.map(str::to_owned), role.map(str::to_owned));
+            let role = role.map(|arn| aws_client::Role { arn: arn.to_owned(), external_id: None });
+            let endpoint = endpoint.map(str::to_owned);
             kinesis("findings", AwsSettings { endpoint, role, ..aws() }).check().is_ok()
         };
         assert!(with(Some("http://127.0.0.1:5000"), Some("arn:aws:iam::111122223333:role/path/trailhound")));

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use aws_client::{AwsSettings, Repeats, is_region};
+use aws_client::{AwsSettings, Repeats, Role, is_region};
 use aws_sdk_cloudtrail::Client;
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
@@ -139,7 +139,11 @@ impl StartLogging {
         if let Some(client) = clients.get(&key) {
             return client.clone();
         }
-        let role = self.aws.role.as_ref().map(|role| role.replace("{account}", &trail.account));
+        let role = self
+            .aws
+            .role
+            .clone()
+            .map(|role| Role { arn: role.arn.replace("{account}", &trail.account), ..role });
         let aws = AwsSettings { region: Some(trail.region.clone()), role, ..self.aws.clone() };
         let client = Client::new(&aws_client::load(&aws, None, Repeats::Never).await);
         clients.insert(key, client.clone());

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use serde_json::json;
-use targets::aws::{AwsSettings, Keys, StartLogging};
+use targets::aws::{AwsSettings, Keys, Role, StartLogging};
 use targets::respond::Action;
 
 use super::{At, delivery, events, open};
@@ -55,7 +55,10 @@ async fn what_a_service_repeats_of_credentials_does_not_show() {
         let server = Server::start(move |request| repeated(request, status, code)).await;
         let at = At::new(&format!("http://{}", server.address));
         let aws = AwsSettings {
-            role: Some("arn:aws:iam::111122223333:role/findings".to_owned()),
+            role: Some(Role {
+                arn: "arn:aws:iam::111122223333:role/findings".to_owned(),
+                external_id: Some("of-findings".to_owned()),
+            }),
             keys: Some(Keys::new("AKIAEXAMPLE", "5ecret-of-the-configuration")),
             ..at.aws.clone()
         };
@@ -73,6 +76,13 @@ async fn what_a_service_repeats_of_credentials_does_not_show() {
         let error = start.intend(&delivery(STOP_LOGGING)).await.unwrap_err();
         shown.push_str(&format!("{error} {error:?}\n"));
         let requests = server.requests();
+        let bodies = requests.iter().map(|request| String::from_utf8_lossy(&request.body));
+        let assumed: Vec<_> = bodies.filter(|body| body.contains("Action=AssumeRole")).collect();
+        let as_whom = |body: &str| {
+            body.contains("RoleArn=arn%3Aaws%3Aiam%3A%3A111122223333%3Arole%2Ffindings")
+                && body.contains("ExternalId=of-findings")
+        };
+        assert!(!assumed.is_empty() && assumed.iter().all(|body| as_whom(body)), "{assumed:?}");
         assert!(requests.iter().any(|request| request.header("x-amz-security-token") == TOKEN));
         let signed =
             requests.iter().filter_map(|request| request.header("authorization").split("Signature=").nth(1));

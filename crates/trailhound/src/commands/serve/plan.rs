@@ -292,6 +292,7 @@ fn queue(queue: &configuration::Queue) -> sources::QueueSettings {
         aws: sources::AwsSettings {
             region: Some(queue.region.clone()),
             endpoint: queue.endpoint.clone(),
+            role: queue.role.clone(),
             ..sources::AwsSettings::default()
         },
         visibility: queue.visibility,
