@@ -2,6 +2,7 @@
 
 mod forward;
 mod hostile;
+mod invoke_lambda;
 mod limits;
 mod moto;
 #[expect(dead_code, reason = "the tests of sources need more of it")]
