@@ -43,20 +43,28 @@ pub trait Target: Send + Sync {
     /// Sends a delivery once.
     fn deliver<'a>(&'a self, delivery: &'a Delivery) -> Delivering<'a>;
 
+    /// The target that this one tells in another way. What this one does not answer for itself is asked of it.
+    fn behind(&self) -> Option<&dyn Target> {
+        None
+    }
+
     /// Sends events once: all of them, or what is left of them comes again.
-    fn forward<'a>(&'a self, _: &'a Events) -> Delivering<'a> {
+    fn forward<'a>(&'a self, events: &'a Events) -> Delivering<'a> {
+        if let Some(behind) = self.behind() {
+            return behind.forward(events);
+        }
         let reason = "it is told of findings, and takes no events".to_owned();
         Box::pin(async { Err(DeliveryError::Permanent { reason }) })
     }
 
     /// The largest event it takes, in bytes.
     fn event_max(&self) -> usize {
-        usize::MAX
+        self.behind().map_or(usize::MAX, |behind| behind.event_max())
     }
 
     /// Whether what it is told stays open there until it is told that it is over, as an incident does.
     fn keeps_open(&self) -> bool {
-        false
+        self.behind().is_some_and(|behind| behind.keeps_open())
     }
 }
 

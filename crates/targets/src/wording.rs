@@ -9,7 +9,7 @@ use std::sync::Arc;
 use route::message::{Body, HEADLINE_MAX, Message, Section};
 use route::printable::line;
 
-use crate::{Delivering, Delivery, DeliveryError, Events, Receipt, Target, Template, TemplateError};
+use crate::{Delivering, Delivery, DeliveryError, Receipt, Target, Template, TemplateError};
 
 /// The longest text, in characters.
 const BODY_MAX: usize = 4_000;
@@ -94,16 +94,8 @@ impl Target for Worded {
         Box::pin(self.tell(delivery))
     }
 
-    fn forward<'a>(&'a self, events: &'a Events) -> Delivering<'a> {
-        self.target.forward(events)
-    }
-
-    fn event_max(&self) -> usize {
-        self.target.event_max()
-    }
-
-    fn keeps_open(&self) -> bool {
-        self.target.keeps_open()
+    fn behind(&self) -> Option<&dyn Target> {
+        Some(&*self.target)
     }
 }
 

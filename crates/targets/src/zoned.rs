@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use jiff::tz::TimeZone;
 
-use crate::{Delivering, Delivery, Events, Target};
+use crate::{Delivering, Delivery, Target};
 
 /// A target that is told times in a zone too.
 pub struct Zoned {
@@ -30,16 +30,8 @@ impl Target for Zoned {
         })
     }
 
-    fn forward<'a>(&'a self, events: &'a Events) -> Delivering<'a> {
-        self.target.forward(events)
-    }
-
-    fn event_max(&self) -> usize {
-        self.target.event_max()
-    }
-
-    fn keeps_open(&self) -> bool {
-        self.target.keeps_open()
+    fn behind(&self) -> Option<&dyn Target> {
+        Some(&*self.target)
     }
 }
 
