@@ -7,7 +7,9 @@ use rules::{Check, Source, shown};
 
 use crate::read::Reader;
 
-pub(crate) const KEYS: [&str; 5] = ["id", "reason", "owner", "expires", "pattern"];
+pub(crate) const KEYS: [&str; 5] = ["id", "reason", "owner", "expires", "match"];
+/// What `match` was called: events are chosen by a `pattern`, findings by a `match`.
+pub(crate) const OLD_MATCH: &str = "pattern";
 /// The longest id, in bytes.
 const ID_MAX: usize = 64;
 
@@ -36,9 +38,21 @@ impl Reader<'_, '_> {
     }
 
     fn suppression(&mut self, node: &Node) -> Option<Suppression> {
-        let fields = self.fields(node, "a suppression", &KEYS, &[])?;
-        let mut required = |key: &'static str| fields.required(self.complaints, key);
+        let fields = self.fields(node, "a suppression", &KEYS, &[OLD_MATCH])?;
+        let old = fields.get(OLD_MATCH);
+        let mut required = |key: &'static str| match old {
+            Some(old) if key == "match" && fields.get("match").is_none() => Some(old),
+            _ => fields.required(self.complaints, key),
+        };
         let [id, reason, owner, expires, pattern] = KEYS.map(&mut required);
+        if let Some(old) = old {
+            let (check, message) = match fields.get("match") {
+                Some(_) => (Check::DuplicateKey, "`pattern` is the old name of `match`, which is there too"),
+                None => (Check::OldName, "`pattern` of a suppression is called `match`"),
+            };
+            let help = "findings are chosen by a `match`, as in a route; events by a `pattern`";
+            self.wrong(check, old, message, help);
+        }
         let id = id.and_then(|node| self.suppression_id(node));
         let reason = reason.and_then(|node| self.text(node, "`reason`"));
         let owner = owner.and_then(|node| self.text(node, "`owner`"));

@@ -75,6 +75,11 @@ pub enum SilenceError {
     /// The pattern is none.
     #[error("the pattern cannot be read: {0}")]
     Pattern(String),
+    /// Findings are not like that.
+    #[error(
+        "no finding can match the pattern: it is one over findings, with `account`, `region`, and under `detail` `rule`, `severity`, `principal`, …"
+    )]
+    Never,
     /// It would be over before it began.
     #[error("the silence ends before it begins: give a time in the future")]
     Over,
@@ -115,7 +120,9 @@ impl Silence {
         if texts > Self::TEXT_MAX {
             return Err(SilenceError::Pattern(format!("more than {} bytes", Self::TEXT_MAX)));
         }
-        Pattern::parse(&self.pattern).map(|_| ()).map_err(|errors| SilenceError::Pattern(errors.to_string()))
+        let pattern =
+            Pattern::parse(&self.pattern).map_err(|errors| SilenceError::Pattern(errors.to_string()))?;
+        if Coverage::of(&pattern).may == Cells::NONE { Err(SilenceError::Never) } else { Ok(()) }
     }
 }
 

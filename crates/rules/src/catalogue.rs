@@ -209,6 +209,9 @@ catalogue! {
     SecretInFile: "secret-in-file", Warning,
         "A secret stands in the configuration itself, where everybody who may read the file reads it.",
         "Write `${NAME}` and set the variable where the service runs.";
+    OldName: "old-name", Warning,
+        "A key has another name by now. The old one means the same.",
+        "Write the name that the message gives.";
     Unrouted: "unrouted", Warning,
         "Some findings may match no route, and are then sent nowhere.",
         "End the routes with one that has no `match`.";
@@ -223,8 +226,8 @@ impl Check {
     pub fn is_about_configuration(self) -> bool {
         use Check::{
             CalendarEntry, ExposedListener, InvalidRoute, InvalidSecret, InvalidTarget, MissingSecret,
-            RouteWithoutRule, SecretInFile, SuppressedTest, UnknownRule, UnknownTarget, UnreachedTarget,
-            Unrouted,
+            OldName, RouteWithoutRule, SecretInFile, SuppressedTest, UnknownRule, UnknownTarget,
+            UnreachedTarget, Unrouted,
         };
         matches!(
             self,
@@ -234,6 +237,7 @@ impl Check {
                 | InvalidTarget
                 | MissingSecret
                 | CalendarEntry
+                | OldName
                 | RouteWithoutRule
                 | SecretInFile
                 | SuppressedTest

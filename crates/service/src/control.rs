@@ -30,7 +30,7 @@ pub enum Request {
         /// All of this target.
         target: Option<String>,
     },
-    /// Not to tell of something for a while.
+    /// Not to tell of something for a while. Refused if it names a rule that is not there, or an account that can be none.
     Silence {
         /// What, why and until when.
         silence: Silence,
@@ -113,6 +113,11 @@ pub enum Response {
     },
     /// It was done, and is in the store.
     Done,
+    /// The silence is kept.
+    Silenced {
+        /// What makes one doubt that it hides what is meant, a line each.
+        doubts: Vec<String>,
+    },
     /// It was not done.
     Refused {
         /// Why.

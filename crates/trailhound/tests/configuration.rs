@@ -95,7 +95,7 @@ tests:
     let event = kit::stop_logging("1", "2026-11-03T02:40:00Z");
     let suppression = |pattern: &str| {
         let about = "id: s, reason: r, owner: o, expires: 2099-01-01";
-        format!("rules: [rules]\nsuppressions: [{{ {about}, pattern: {pattern} }}]\n")
+        format!("rules: [rules]\nsuppressions: [{{ {about}, match: {pattern} }}]\n")
     };
     let targets = "state: state\nsources: [{ directory: { path: rules } }]\nrules: [rules]\ntargets: { a: { stdout: {} }, b: { stdout: {} } }\n";
     let files = [

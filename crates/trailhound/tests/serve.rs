@@ -171,7 +171,7 @@ fn people_are_told_once_and_say_what_they_know() {
     fs::write(site.path().join("rules.yaml"), rule).unwrap();
     let mut file = OpenOptions::new().append(true).open(site.path().join("trailhound.yaml")).unwrap();
     file.write_all(
-        b"rules: [rules.yaml]\nsuppressions:\n  - { id: carols-job, reason: it does, owner: ops, expires: 2099-01-31, pattern: { detail: { principal: { name: [carol] } } } }\n",
+        b"rules: [rules.yaml]\nsuppressions:\n  - { id: carols-job, reason: it does, owner: ops, expires: 2099-01-31, match: { detail: { principal: { name: [carol] } } } }\n",
     )
     .unwrap();
     let mut child = site.start();
@@ -215,6 +215,22 @@ fn people_are_told_once_and_say_what_they_know() {
     assert_eq!(run(site.path(), &["silence", "remove", "state", &silence]).code, 0);
     assert_eq!(run(site.path(), &["silence", "remove", "state", &silence]).code, 3);
 
+    // What nobody can have meant is refused; what may be right all the same is kept with a doubt.
+    let add = |state: &str, what: &[&str], (code, said): (i32, &str)| {
+        let asked = [&["silence", "add", state], what, &["--for", "1h", "--reason", "a test"]].concat();
+        let added = run(site.path(), &asked);
+        assert_eq!((added.code, added.stderr.contains(said)), (code, true), "{added}");
+    };
+    let typos = |state: &str| {
+        add(state, &["--rule", "stoped"], (3, "there is no rule `stoped`; did you mean `stopped`?"));
+        add(state, &["--account", "payments"], (3, "`payments` is no account"));
+        let pattern = r#"{"detail": {"eventName": ["StopLogging"], "severity": ["grave"]}}"#;
+        add(state, &["--match", pattern], (3, "no finding can match the pattern"));
+        let principal = ["--rule", "stopped", "--principal", "malory"];
+        add(state, &principal, (0, "no principal `malory`; did you mean `mallory`?"));
+    };
+    typos("state");
+
     site.push(&stop_logging("e-3", &now()));
     until("the third is folded", || metric("trailhound_findings_total{outcome=\"folded\"} 1"));
     assert_eq!(out().len(), 1);
@@ -244,6 +260,8 @@ fn people_are_told_once_and_say_what_they_know() {
         &["silence", "add", "state", "--rule", "stopped", "--until", "2099-01-01", "--reason", "none runs"],
     );
     assert_eq!(beside.code, 0, "{beside}");
+    typos("trailhound.yaml");
+    add("state", &["--rule", "stoped"], (0, "name the configuration instead of the state folder"));
     let mut child = site.start();
     site.push(&stop_logging("e-5", &now()));
     until("the fifth is silenced", || metric("trailhound_findings_total{outcome=\"silenced\"} 2"));

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, PoisonError};
 
-use route::TargetName;
+use route::{Silence, TargetName};
 use store::{Audit, DeadLetters};
 use targets::Lane;
 use targets::respond::AuditList;
@@ -17,9 +17,12 @@ use crate::drill::{Drill, DrillOrder};
 use crate::open_drills;
 use crate::operations::describe;
 use crate::respond::StoredList;
+use crate::silencing::Acquaintances;
 
 /// How many drills may be held at once.
 const DRILLS_MAX: usize = 8;
+/// Why there is no answer.
+const ENDED: &str = "the service ended before it was done";
 
 impl Running {
     /// Answers, at once or when it is done.
@@ -40,7 +43,7 @@ impl Running {
             Request::Retry { actor, keys, target } => {
                 return self.retry(&actor, &keys, target.as_deref(), answer);
             }
-            Request::Silence { silence } => return self.order(Order::Silence(silence), answer),
+            Request::Silence { silence } => return self.silence(silence, answer),
             Request::SilenceLike { finding, who, why, until } => {
                 return self.order(Order::SilenceLike { finding, who, why, until }, answer);
             }
@@ -84,7 +87,7 @@ impl Running {
             let _ = answer.send(match drilled.await {
                 Ok(Ok(drilled)) => Response::Drilled { drilled: Box::new(drilled) },
                 Ok(Err(reason)) => Response::Refused { reason },
-                Err(_) => Response::Refused { reason: "the service ended before it was done".to_owned() },
+                Err(_) => Response::Refused { reason: ENDED.to_owned() },
             });
         });
     }
@@ -143,7 +146,36 @@ impl Running {
             let _ = answer.send(match kept.await {
                 Ok(Ok(())) => Response::Done,
                 Ok(Err(reason)) => Response::Refused { reason },
-                Err(_) => Response::Refused { reason: "the service ended before it was done".to_owned() },
+                Err(_) => Response::Refused { reason: ENDED.to_owned() },
+            });
+        });
+    }
+
+    /// Keeps a silence, unless nobody can have meant it. Slack's button names nothing by hand and needs no such question.
+    fn silence(&self, silence: Silence, answer: oneshot::Sender<Response>) {
+        let (program, store) = (self.program(), Arc::clone(&self.store));
+        let to_decider = self.to_decider.clone();
+        tokio::spawn(async move {
+            let pattern = silence.pattern.clone();
+            let asked = tokio::task::spawn_blocking(move || {
+                let acquaintances = Acquaintances {
+                    rules: Some(program.rules()),
+                    accounts: Some(program.context.accounts()),
+                };
+                let mut reader = store.reader().map_err(|error| error.to_string())?;
+                acquaintances.doubts(&pattern, &reader.snapshot().map_err(|error| error.to_string())?)
+            });
+            let doubts = match asked.await {
+                Ok(Ok(doubts)) => doubts,
+                Ok(Err(reason)) => return drop(answer.send(Response::Refused { reason })),
+                Err(_) => return drop(answer.send(Response::Refused { reason: ENDED.to_owned() })),
+            };
+            let (done, kept) = oneshot::channel();
+            let _ = to_decider.send(Input::Order(Order::Silence(silence), done));
+            let _ = answer.send(match kept.await {
+                Ok(Ok(())) => Response::Silenced { doubts },
+                Ok(Err(reason)) => Response::Refused { reason },
+                Err(_) => Response::Refused { reason: ENDED.to_owned() },
             });
         });
     }

@@ -59,7 +59,7 @@ pub(crate) enum Silences {
     #[command(after_help = "Examples:
   trailhound silence add trailhound.yaml --finding 8f2c… --for 1h --reason 'I am on it'
   trailhound silence add /var/lib/trailhound --rule root-use --account 111122223333 --for 2d --reason 'setting up'
-  trailhound silence add trailhound.yaml --pattern '{\"detail\": {\"severity\": [\"low\"]}}' --until 2026-11-04T09:00:00Z --reason 'release night'")]
+  trailhound silence add trailhound.yaml --match '{\"detail\": {\"severity\": [\"low\"]}}' --until 2026-11-04T09:00:00Z --reason 'release night'")]
     Add(SilenceAdd),
     /// Silences, with how much they hid; those that are over for 30 days
     #[command(after_help = "Example:
@@ -113,8 +113,8 @@ pub(crate) struct SilenceAdd {
     #[arg(long, value_name = "ARN")]
     pub(crate) principal: Option<String>,
 
-    /// Findings that an event pattern matches
-    #[arg(long, value_name = "PATTERN", conflicts_with_all = ["rule", "account", "principal"])]
+    /// Findings that this event pattern over findings matches
+    #[arg(long = "match", alias = "pattern", value_name = "PATTERN", conflicts_with_all = ["rule", "account", "principal"])]
     pub(crate) pattern: Option<String>,
 
     /// How long: 30m, 1h, 2d

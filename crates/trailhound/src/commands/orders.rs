@@ -5,13 +5,15 @@ use std::path::Path;
 use jiff::{SignedDuration, Timestamp};
 use route::Silence;
 use serde_json::json;
+use service::Acquaintances;
 use service::control::{self, Request, Response};
 use store::{Options, Store};
 
 use super::status::{open, store_failure};
-use crate::arguments::{Acknowledge, Silences, TextOrJson};
+use crate::arguments::{Acknowledge, Known, SilenceAdd, Silences, TextOrJson};
 use crate::clock;
 use crate::exit_code::{Exit, Failure, Outcome};
+use crate::loading::{self, Knowledge};
 use crate::output::{Styles, plain, print};
 use crate::talk::Talk;
 
@@ -32,13 +34,13 @@ pub(crate) fn silences(arguments: &Silences, talk: Talk) -> Outcome {
             let pattern = pattern(&folder, asked)?;
             let silence = Silence::new(actor(asked.by.as_deref()), asked.reason.clone(), now, until, pattern);
             silence.check().map_err(|error| Failure::usage(error.to_string()))?;
-            add(&folder, &silence, talk)
+            add(asked, &folder, &silence, talk)
         }
     }
 }
 
 /// Which findings are meant.
-fn pattern(folder: &Path, asked: &crate::arguments::SilenceAdd) -> Result<String, Failure> {
+fn pattern(folder: &Path, asked: &SilenceAdd) -> Result<String, Failure> {
     let mut reader = open(folder)?;
     if let Some(finding) = &asked.finding {
         let snapshot = reader.snapshot().map_err(store_failure)?;
@@ -50,23 +52,47 @@ fn pattern(folder: &Path, asked: &crate::arguments::SilenceAdd) -> Result<String
     route::pattern_of(asked.rule.as_deref(), asked.account.as_deref(), asked.principal.as_deref()).map_err(
         |error| {
             Failure::usage(error.to_string())
-                .hint("give --rule, --account and --principal, or --pattern, or --finding")
+                .hint("give --rule, --account and --principal, or --match, or --finding")
         },
     )
 }
 
-fn add(folder: &Path, silence: &Silence, talk: Talk) -> Outcome {
+fn add(asked: &SilenceAdd, folder: &Path, silence: &Silence, talk: Talk) -> Outcome {
     let Silence { id, until, .. } = silence;
-    if ask(folder, &Request::Silence { silence: silence.clone() })?.is_none() {
-        let batch =
-            service::silence_beside(silence, clock::now().as_millisecond()).map_err(Failure::usage)?;
-        commit(folder, batch)?;
+    let doubts = match ask(folder, &Request::Silence { silence: silence.clone() })? {
+        Some(doubts) => doubts,
+        None => {
+            // A finding's own names are right; there is nothing to ask.
+            let doubts =
+                if asked.finding.is_some() { Vec::new() } else { doubts(asked, folder, silence, talk)? };
+            let batch =
+                service::silence_beside(silence, clock::now().as_millisecond()).map_err(Failure::usage)?;
+            commit(folder, batch)?;
+            doubts
+        }
+    };
+    for doubt in doubts {
+        talk.warn(doubt);
     }
     talk.note(format_args!(
         "silence {id} holds until {until:.0}; `trailhound silence remove` ends it sooner"
     ));
     print(talk, |out| writeln!(out, "{id}"))?;
     Ok(Exit::Fine)
+}
+
+/// What the service would doubt, where none runs: with the rules and accounts of the configuration, if that is what was named.
+fn doubts(asked: &SilenceAdd, folder: &Path, silence: &Silence, talk: Talk) -> Result<Vec<String>, Failure> {
+    let mut reader = open(folder)?;
+    let kept = reader.snapshot().map_err(store_failure)?;
+    if !asked.state.is_file() {
+        return Acquaintances::default().doubts(&silence.pattern, &kept).map_err(Failure::usage);
+    }
+    let known = Known { config: Some(asked.state.clone()), accounts: None, lists: Vec::new() };
+    let knowledge = Knowledge::of(&known, talk)?;
+    let (rules, _) = loading::rule_set(&[], &knowledge, talk)?;
+    let accounts = Some(knowledge.context.accounts());
+    Acquaintances { rules: Some(&rules), accounts }.doubts(&silence.pattern, &kept).map_err(Failure::usage)
 }
 
 fn remove(folder: &Path, id: &str, by: Option<&str>, talk: Talk) -> Outcome {
@@ -136,13 +162,14 @@ pub(crate) fn acknowledge(arguments: &Acknowledge, talk: Talk) -> Outcome {
     Ok(Exit::Fine)
 }
 
-/// Asks the service; `None` if none runs.
-fn ask(folder: &Path, request: &Request) -> Result<Option<()>, Failure> {
+/// Asks the service; `None` if none runs, else what it doubts.
+fn ask(folder: &Path, request: &Request) -> Result<Option<Vec<String>>, Failure> {
     let answered = control::ask(folder, request)
         .map_err(|error| Failure::input(format!("the service does not answer: {error}")))?;
     match answered {
         None => Ok(None),
-        Some(Response::Done) => Ok(Some(())),
+        Some(Response::Done) => Ok(Some(Vec::new())),
+        Some(Response::Silenced { doubts }) => Ok(Some(doubts)),
         Some(Response::Refused { reason }) => Err(Failure::usage(reason)),
         Some(_) => Err(Failure::input("the service gave an answer to another question")),
     }
