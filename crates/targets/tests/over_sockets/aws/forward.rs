@@ -142,7 +142,7 @@ async fn one_event_that_a_call_is_refused_for_keeps_no_others_from_arriving() {
         let bytes = base64::engine::general_purpose::STANDARD.decode(data.as_str().unwrap()).unwrap();
         String::from_utf8(bytes).unwrap()
     };
-    type Open = fn(&At) -> targets::AwsTarget;
+    type Open = fn(&At) -> targets::aws::AwsTarget;
     let services: [(Open, &str, &str, &str, Value); 4] = [
         (
             |at| at.kinesis("lake"),
