@@ -121,7 +121,7 @@ impl<'a> Event<'a> {
     }
 
     /// Puts what was read in its place.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn new(
         body: Body<'a>,
         offset: u64,

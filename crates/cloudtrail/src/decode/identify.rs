@@ -162,7 +162,8 @@ impl Identifier {
         sink(Item::Rejected { offset, error });
     }
 
-    #[inline]
+    /// Inlined wherever it is called: a body is hundreds of bytes, which would be copied to get here.
+    #[inline(always)]
     fn event(
         &mut self,
         body: Body<'_>,
