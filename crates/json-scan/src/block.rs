@@ -165,7 +165,7 @@ mod vector {
         /// What this one can. The standard library keeps the answers.
         pub(crate) fn best() -> Level {
             use std::arch::is_x86_feature_detected as has;
-            let has_avx2 = has!("avx2") && has!("pclmulqdq") && has!("bmi1");
+            let has_avx2 = has!("avx2") && has!("pclmulqdq") && has!("bmi1") && has!("bmi2");
             match has_avx2 {
                 true if has!("avx512f") && has!("avx512bw") => Level::Avx512,
                 true => Level::Avx2,

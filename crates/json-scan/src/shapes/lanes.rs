@@ -38,8 +38,8 @@ pub(super) mod vector {
         __m128i, __m256i, __m512i, _mm_cmpeq_epi8, _mm_cmplt_epi8, _mm_movemask_epi8, _mm_or_si128,
         _mm_set_epi64x, _mm_set1_epi8, _mm_sub_epi8, _mm256_cmpeq_epi8, _mm256_cmpgt_epi8,
         _mm256_loadu_si256, _mm256_movemask_epi8, _mm256_or_si256, _mm256_set1_epi8, _mm256_sub_epi8,
-        _mm512_cmpeq_epi8_mask, _mm512_cmplt_epi8_mask, _mm512_cmplt_epu8_mask, _mm512_loadu_si512,
-        _mm512_mask_cmpneq_epi8_mask, _mm512_set1_epi8, _mm512_sub_epi8,
+        _mm512_cmpeq_epi8_mask, _mm512_cmplt_epi8_mask, _mm512_cmplt_epu8_mask, _mm512_cmpneq_epi8_mask,
+        _mm512_loadu_si512, _mm512_set1_epi8, _mm512_sub_epi8,
     };
 
     use super::{Ends, Lane, Lanes, Literal};
@@ -68,20 +68,20 @@ pub(super) mod vector {
         }
     }
 
-    /// Ones for so many bytes, at least one.
+    /// The first bits of a mask, so many, at least one, in the place of the last.
     #[inline(always)]
-    fn first(bytes: u8) -> u64 {
-        u64::MAX >> ((64 - u32::from(bytes)) % 64)
+    fn first(mask: u64, count: u8) -> u64 {
+        mask.wrapping_shl(u32::from(count).wrapping_neg())
     }
 
     /// What is less, as a signed byte, is a control character or beyond ASCII.
     const BLANK: i8 = 0x20;
 
-    #[target_feature(enable = "avx512f,avx512bw,pclmulqdq,bmi1")]
+    #[target_feature(enable = "avx512f,avx512bw,pclmulqdq,bmi1,bmi2")]
     fn avx512(trie: &mut Trie, bytes: &[u8], from: usize, slots: &mut Slots) -> Option<Found> {
         let lanes = Lanes {
             begins: |lane: &Lane, literal: &Literal, length| {
-                _mm512_mask_cmpneq_epi8_mask(first(length), load512(lane), load512(&literal.0)) == 0
+                first(_mm512_cmpneq_epi8_mask(load512(lane), load512(&literal.0)), length) == 0
             },
             ends: |lane: &Lane| {
                 let bytes = load512(lane);
@@ -110,7 +110,7 @@ pub(super) mod vector {
         unsafe { _mm512_loadu_si512(bytes.as_ptr().cast()) }
     }
 
-    #[target_feature(enable = "avx2,pclmulqdq,bmi1")]
+    #[target_feature(enable = "avx2,pclmulqdq,bmi1,bmi2")]
     fn avx2(trie: &mut Trie, bytes: &[u8], from: usize, slots: &mut Slots) -> Option<Found> {
         let is = |bytes: __m256i, byte: u8| _mm256_cmpeq_epi8(bytes, _mm256_set1_epi8(byte.cast_signed()));
         let bits = |lanes: __m256i| u64::from(_mm256_movemask_epi8(lanes).cast_unsigned());
@@ -118,7 +118,7 @@ pub(super) mod vector {
         let lanes = Lanes {
             begins: |lane: &Lane, literal: &Literal, length| {
                 let ([a, b], [c, d]) = (load256(lane), load256(&literal.0));
-                !both(_mm256_cmpeq_epi8(a, c), _mm256_cmpeq_epi8(b, d)) & first(length) == 0
+                first(!both(_mm256_cmpeq_epi8(a, c), _mm256_cmpeq_epi8(b, d)), length) == 0
             },
             ends: |lane: &Lane| {
                 let [low, high] = load256(lane);
@@ -163,7 +163,7 @@ pub(super) mod vector {
             begins: |lane: &Lane, literal: &Literal, length| {
                 let (text, wanted) = (load128(lane), load128(&literal.0));
                 let same = std::array::from_fn(|i| _mm_cmpeq_epi8(text[i], wanted[i]));
-                !all(same) & first(length) == 0
+                first(!all(same), length) == 0
             },
             ends: |lane: &Lane| {
                 let bytes = load128(lane);

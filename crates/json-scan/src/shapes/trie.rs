@@ -203,9 +203,9 @@ impl Trie {
         odd.seen = false;
         let mut at = from;
         let mut above = 0;
+        let mut first = nodes.first()?.next;
         let mut filled = 0;
         loop {
-            let first = nodes.get(above as usize)?.next;
             let mut number = first;
             let padded;
             let lane = match lane(bytes, at) {
@@ -215,7 +215,7 @@ impl Trie {
                     &padded
                 }
             };
-            let (kind, end) = loop {
+            let (kind, end, next) = loop {
                 let node = *nodes.get(number as usize)?;
                 if (lanes.begins)(lane, literals.get(node.literal as usize)?, node.length) {
                     let value = at + usize::from(node.length);
@@ -242,7 +242,7 @@ impl Trie {
                             slots.put(filled, value, end);
                             filled += 1;
                         }
-                        break (node.kind, end);
+                        break (node.kind, end, node.next);
                     }
                 }
                 number = node.other;
@@ -252,10 +252,9 @@ impl Trie {
             }
             at = end;
             if kind == Kind::End {
-                let shape = nodes.get(number as usize)?.next;
-                return Some(Found { shape, end, slots: filled, is_plain: !odd.seen });
+                return Some(Found { shape: next, end, slots: filled, is_plain: !odd.seen });
             }
-            above = number;
+            (above, first) = (number, next);
         }
     }
 }
@@ -316,9 +315,9 @@ fn vary(nodes: &mut [Node], number: u32) {
 #[inline(always)]
 fn short_string(bytes: &[u8], from: usize, ends: impl Fn(&Lane) -> Ends) -> Option<u8> {
     let Ends { quotes, odd } = ends(lane(bytes, from)?);
-    let is_short = quotes != 0 && odd & quotes.wrapping_sub(1) & !quotes == 0;
-    // A lane has fewer bytes than this could lose.
-    is_short.then(|| quotes.trailing_zeros().to_le_bytes()[0])
+    let length = quotes.trailing_zeros();
+    // Also where there is neither a quote nor anything odd, the string is not short. A lane has fewer bytes than this could lose.
+    (length < odd.trailing_zeros()).then(|| length.to_le_bytes()[0])
 }
 
 /// Where the quote stands that ends the string which begins at `from`, if all of the string is well formed.
@@ -327,12 +326,12 @@ fn string_end(bytes: &[u8], from: usize, ends: impl Fn(&Lane) -> Ends, strange: 
     let mut at = from;
     while let Some(lane) = lane(bytes, at) {
         let Ends { quotes, odd } = ends(lane);
-        // Those that stand before the first quote.
-        if odd & quotes.wrapping_sub(1) & !quotes != 0 {
+        let quote = quotes.trailing_zeros();
+        if odd.trailing_zeros() < quote {
             return odd_string_end(bytes, from, strange);
         }
         if quotes != 0 {
-            return Some(at + quotes.trailing_zeros() as usize);
+            return Some(at + quote as usize);
         }
         at += LANE;
     }
