@@ -10,7 +10,7 @@ use rules::{Decision, RuleSet, Severity};
 use serde::{Deserialize, Serialize};
 
 use crate::engine::alarm_fields::composite_fields;
-use crate::engine::metric_alarms::{Transition, timestamp};
+use crate::engine::metric_alarms::{Transition, event_time, timestamp};
 use crate::engine::settings::Settings;
 use crate::finding::State;
 use crate::identity::Parts;
@@ -267,14 +267,14 @@ impl Composites {
         let alarms = &self.state.alarms;
         Some(match alarms.get(arn) {
             Some(alarm) => {
-                let since = time(alarm.transitioned_at());
+                let since = event_time(alarm.transitioned_at());
                 let mut text = format!("{} since {since}: {}", alarm.state(), alarm.reason());
                 // Writing to a String cannot fail.
                 let _ = write!(text, "\n{}", composite.definition.alarm_rule);
                 let suppressor = composite.definition.actions_suppressor.as_deref();
                 for name in alarm.rule().references().iter().map(String::as_str).chain(suppressor) {
                     if let Some((state, since)) = alarms.state(name) {
-                        let _ = write!(text, "\n{name} is in {state} since {}", time(since));
+                        let _ = write!(text, "\n{name} is in {state} since {}", event_time(since));
                     }
                 }
                 if let Some(held) = alarm.suppression().reason() {
@@ -295,7 +295,7 @@ impl Composites {
         }
         for change in changes.into_iter().filter(CompositeChange::runs_actions) {
             let Some(composite) = self.of.get(&change.arn) else { continue };
-            let at = time(change.at);
+            let at = event_time(change.at);
             let state = match (change.to, self.state.open.get_mut(&change.arn)) {
                 (StateValue::Alarm, None) => {
                     let mut parts = Parts::of("composite finding");
@@ -327,13 +327,9 @@ impl Composites {
     }
 }
 
-fn time(at: Timestamp) -> EventTime {
-    EventTime::from_micros(at.as_millis().saturating_mul(1_000))
-}
-
 impl Composite {
     fn incident(&self, open: &Open, change: &CompositeChange, state: State) -> Incident {
-        let at = time(change.at);
+        let at = event_time(change.at);
         let mut parts = Parts::of("fingerprint");
         parts.text(&self.id);
         parts.time(at);

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use context::Context;
-use rules::{EventView, Rule, RuleSet};
+use rules::{Decision, EventView, Rule, RuleSet};
 
 use crate::engine::{Engine, Settings};
 use crate::finding::State;
@@ -41,8 +41,8 @@ pub fn explain_over_time(
     }
     // Writing to a String cannot fail.
     let mut text = String::new();
-    for (path, value) in rule.key_paths(0).iter().zip(key.values()) {
-        let _ = write!(text, "{}{path} \"{value}\"", if text.is_empty() { "of " } else { ", " });
+    for (name, value) in key_names(rule).iter().zip(key.values()) {
+        let _ = write!(text, "{}{name} \"{value}\"", if text.is_empty() { "of " } else { ", " });
     }
     if !text.is_empty() {
         text.push_str(":\n");
@@ -76,6 +76,17 @@ pub fn explain_over_time(
         }
     }
     Some(text)
+}
+
+/// What the values of a key are called: by their paths, or as dimensions of a metric.
+fn key_names(rule: &Rule) -> Vec<String> {
+    match &rule.decision {
+        Decision::Alarm(alarm) if alarm.is_for_each_value() => {
+            let published = alarm.publishes.iter();
+            published.flat_map(|published| published.definition.dimensions.keys().cloned()).collect()
+        }
+        _ => rule.key_paths(0).iter().map(ToString::to_string).collect(),
+    }
 }
 
 /// The key by which the event counts. Alarms and composite alarms look at no event, and have one key for all.

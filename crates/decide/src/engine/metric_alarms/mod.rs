@@ -349,10 +349,10 @@ impl MetricAlarms {
             "{} since {}: {}\ndatapoints of {} s at the evaluation of {}, newest first: {listed}{more}\n\
              {breaching} of {wanted} are {} {}, of the last {periods}: {next}",
             state.state(),
-            time(state.updated_at()),
+            event_time(state.updated_at()),
             state.reason(alarm).trim_end_matches('.'),
             alarm.period().as_secs(),
-            time(at),
+            event_time(at),
             alarm.comparison_operator().in_words(),
             alarm.threshold(),
         ))
@@ -365,11 +365,7 @@ const POINTS_EXPLAINED: usize = 6;
 /// A datapoint as it is explained.
 fn in_words(point: &Datapoint) -> String {
     let low = if point.verdict == Verdict::Undecided { ", of too few samples" } else { "" };
-    format!("{} ({}{low})", point.value, time(point.timestamp))
-}
-
-fn time(at: Timestamp) -> EventTime {
-    EventTime::from_micros(at.as_millis().saturating_mul(1_000))
+    format!("{} ({}{low})", point.value, event_time(point.timestamp))
 }
 
 impl Watched {
@@ -435,4 +431,8 @@ fn due(alarm: &Alarm, state: &AlarmState, forgets: bool) -> Due {
 
 pub(crate) fn timestamp(micros: i64) -> Timestamp {
     Timestamp::from_millis(micros.div_euclid(1_000))
+}
+
+pub(crate) fn event_time(at: Timestamp) -> EventTime {
+    EventTime::from_micros(at.as_millis().saturating_mul(1_000))
 }

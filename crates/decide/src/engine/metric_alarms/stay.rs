@@ -7,7 +7,7 @@ use cloudtrail::{EventId, EventTime};
 use rules::Severity;
 use serde::{Deserialize, Serialize};
 
-use super::Watched;
+use super::{Watched, event_time};
 use crate::engine::alarm_fields::{Told, fields};
 use crate::finding::{EVENT_IDS_MAX, RECORDS_MAX, State};
 use crate::identity::Parts;
@@ -108,7 +108,7 @@ impl Watched {
         let mut parts = Parts::of("alarm finding");
         parts.text(&self.id);
         parts.key(named(&self.dimensions, key));
-        parts.time(EventTime::from_micros(change.at.as_millis().saturating_mul(1_000)));
+        parts.time(event_time(change.at));
         Open {
             id: parts.uuid().text(),
             revision: 0,
@@ -135,7 +135,7 @@ impl Watched {
         state: State,
         settled: bool,
     ) -> Incident {
-        let at = EventTime::from_micros(change.at.as_millis().saturating_mul(1_000));
+        let at = event_time(change.at);
         let (from, end) = (EventTime::from_micros(open.from), EventTime::from_micros(open.end));
         let mut parts = Parts::of("fingerprint");
         parts.text(&self.id);

@@ -16,17 +16,20 @@ impl Events {
         steps.into_iter().any(|(at, count)| *count == 0 && at != usize::from(step))
     }
 
-    /// The first steps from a place on that no sequence has, in order; none if there are too many to try each.
-    fn free_starts(&mut self, first: usize) -> Option<Vec<usize>> {
+    /// The first steps since a time that no sequence has, in order; none if there are too many to try each.
+    fn free_starts(&mut self, since: i64) -> Option<Vec<usize>> {
         // Nearly all events of a busy key are another's, and the few that are not came last: with all of them found the rest is not
         // looked through.
         let all = if self.len() > TRIED_MAX { usize::from(self.free_by_step()[0]) } else { TRIED_MAX };
         let mut starts = Vec::new();
-        for (at, mark) in self.marks().iter().enumerate().skip(first).rev() {
-            if starts.len() == all {
+        for (at, mark) in self.marks().iter().enumerate().rev() {
+            let is_start = mark.step() == 0 && mark.is_free();
+            // Times are far away in memory, and one in many tells when to stop.
+            let is_old = || self.time(at).is_none_or(|one| one < since);
+            if starts.len() == all || ((is_start || at % TRIED_MAX == 0) && is_old()) {
                 break;
             }
-            if mark.step() == 0 && mark.is_free() {
+            if is_start {
                 if starts.len() == TRIED_MAX {
                     return None;
                 }
@@ -50,12 +53,12 @@ impl Events {
             }
             seen & wanted == wanted
         })?;
-        if self.time(complete).is_none_or(|one| one < terms.since(time)) {
+        let since = terms.since(time);
+        if self.time(complete).is_none_or(|one| one < since) {
             return None;
         }
-        let first = self.first_from(terms.since(time));
         let taken = Mark::USED | Mark::CLAIMED;
-        if let Some(starts) = self.free_starts(first) {
+        if let Some(starts) = self.free_starts(since) {
             let has_new = |found: &Vec<usize>| {
                 found.iter().any(|at| {
                     self.time(*at) == Some(time)
@@ -64,6 +67,7 @@ impl Events {
             };
             return starts.into_iter().find_map(|at| self.complete(terms, at, taken).filter(has_new));
         }
+        let first = self.first_from(since);
         let recent = self.marks().get(first..).unwrap_or_default();
         let free = |(at, mark): (usize, &Mark)| mark.is_free().then_some((first + at, mark.step()));
         // One pass: the latest start from which each step was reached.
