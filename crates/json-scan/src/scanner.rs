@@ -54,7 +54,7 @@ pub struct Scanner<'a> {
 /// # Ok::<(), json_scan::Malformed>(())
 /// ```
 #[derive(Debug, Default)]
-pub struct Spare(pub(crate) Marks);
+pub struct Spare(pub(crate) Option<Box<Marks>>);
 
 /// An object, and what taking it found out by the way.
 #[derive(Debug, Clone, Copy)]
@@ -86,8 +86,10 @@ impl<'a> Scanner<'a> {
         if u32::try_from(bytes.len()).is_err() {
             return Err(Malformed::at(0, Reason::TooLong));
         }
+        let mut marks = spare.0.unwrap_or_default();
+        marks.clear();
         Ok(Scanner {
-            held: Held::marked(bytes, spare.0.cleared()),
+            held: Held::marked(bytes, marks),
             search: Search::best(),
             carry: Carry::default(),
             searched: 0,
@@ -99,7 +101,7 @@ impl<'a> Scanner<'a> {
     /// Gives the buffers back.
     #[inline]
     pub fn into_spare(self) -> Spare {
-        Spare(self.held.into_marks())
+        Spare(Some(self.held.into_marks()))
     }
 
     /// The whole buffer.
@@ -293,10 +295,13 @@ impl<'a> Scanner<'a> {
 
 /// The marks of the object that begins at `from`, made in these buffers; none if there is no such object.
 #[cold]
-pub(crate) fn mark(bytes: &[u8], from: usize, spare: Marks) -> Marks {
-    let Ok(mut scanner) = Scanner::with_spare(bytes, Spare(spare)) else { return Marks::default() };
+pub(crate) fn mark(bytes: &[u8], from: usize, spare: Spare) -> Box<Marks> {
+    let Ok(mut scanner) = Scanner::with_spare(bytes, spare) else { return Box::default() };
     scanner.seek(from);
     let is_there = scanner.object_at(from).is_ok();
-    let marks = scanner.held.into_marks();
-    if is_there { marks } else { marks.cleared() }
+    let mut marks = scanner.held.into_marks();
+    if !is_there {
+        marks.clear();
+    }
+    marks
 }

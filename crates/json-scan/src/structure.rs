@@ -8,7 +8,7 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 
 use crate::block::{BLOCK, Block};
 use crate::malformed::{Malformed, Reason};
-use crate::scanner;
+use crate::scanner::{self, Spare};
 use crate::text::Text;
 
 /// A container's brackets.
@@ -39,13 +39,14 @@ pub(crate) struct Held<'a> {
     pub(crate) known: Known,
 }
 
-/// When marks are made. A lock that is born full is not as quick to make as none, and scanners are made for every line of some inputs.
+/// When marks are made. Scanners are made for every line of some inputs: a lock that is born full is not as quick to make as none, and a pointer
+/// moves in and out of one quicker than what it points to.
 #[derive(Debug)]
 enum Made<'a> {
     /// They are there from the beginning.
-    Now(Marks),
+    Now(Box<Marks>),
     /// [`Held::marks`] makes them, in that room.
-    Later(OnceLock<Marks>, &'a Mutex<Marks>),
+    Later(OnceLock<Box<Marks>>, &'a Mutex<Spare>),
 }
 
 /// What is known of a text whose brackets pair.
@@ -73,11 +74,11 @@ pub(crate) struct Marks {
 }
 
 impl Marks {
-    /// None, with the same buffers.
+    /// Forgets them, and keeps the buffers.
     #[inline]
-    pub(crate) fn cleared(mut self) -> Self {
+    pub(crate) fn clear(&mut self) {
         self.pairs.clear();
-        Marks { base: 0, blocks: 0, ..self }
+        (self.base, self.blocks) = (0, 0);
     }
 
     #[inline]
@@ -89,12 +90,12 @@ impl Marks {
 impl<'a> Held<'a> {
     /// Text that a scanner is about to mark, in these buffers.
     #[inline]
-    pub(crate) fn marked(bytes: &'a [u8], marks: Marks) -> Self {
+    pub(crate) fn marked(bytes: &'a [u8], marks: Box<Marks>) -> Self {
         Held { bytes, whole: NOWHERE, marks: Made::Now(marks), known: Known::Brackets }
     }
 
     /// Text that ends with a well-formed object which begins at `from`; it is marked in that room if need be.
-    pub(crate) fn unmarked(bytes: &'a [u8], from: usize, known: Known, room: &'a Mutex<Marks>) -> Self {
+    pub(crate) fn unmarked(bytes: &'a [u8], from: usize, known: Known, room: &'a Mutex<Spare>) -> Self {
         let whole = Pair { open: place(from), close: place(bytes.len().saturating_sub(1)), next: 0 };
         Held { bytes, whole, marks: Made::Later(OnceLock::new(), room), known }
     }
@@ -115,13 +116,13 @@ impl<'a> Held<'a> {
     pub(crate) fn marks_mut(&mut self) -> Option<&mut Marks> {
         match &mut self.marks {
             Made::Now(marks) => Some(marks),
-            Made::Later(marks, _) => marks.get_mut(),
+            Made::Later(marks, _) => marks.get_mut().map(|marks| &mut **marks),
         }
     }
 
     /// The buffers, for other text.
     #[inline]
-    pub(crate) fn into_marks(self) -> Marks {
+    pub(crate) fn into_marks(self) -> Box<Marks> {
         match self.marks {
             Made::Now(marks) => marks,
             Made::Later(marks, _) => marks.into_inner().unwrap_or_default(),
@@ -132,9 +133,10 @@ impl<'a> Held<'a> {
     #[inline]
     pub(crate) fn leave_room(self) {
         if let Made::Later(marks, room) = self.marks
-            && let Some(marks) = marks.into_inner()
+            && let Some(mut marks) = marks.into_inner()
         {
-            *room.lock().unwrap_or_else(PoisonError::into_inner) = marks.cleared();
+            marks.clear();
+            *room.lock().unwrap_or_else(PoisonError::into_inner) = Spare(Some(marks));
         }
     }
 

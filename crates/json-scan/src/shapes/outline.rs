@@ -5,7 +5,8 @@ use std::sync::Mutex;
 use super::ShapeId;
 use super::trie::Found;
 use crate::malformed::Malformed;
-use crate::structure::{Held, Known, Marks, place};
+use crate::scanner::Spare;
+use crate::structure::{Held, Known, place};
 use crate::text::Text;
 use crate::view::{Object, Value};
 
@@ -123,7 +124,7 @@ impl<'a> Outline<'a> {
 
 /// Where objects are read that have not been, one after the other.
 #[derive(Debug, Default)]
-pub struct Room(Mutex<Marks>);
+pub struct Room(Mutex<Spare>);
 
 /// An object that is known to be well formed, and is read only if somebody asks for more than its outline.
 #[derive(Debug)]
