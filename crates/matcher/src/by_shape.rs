@@ -30,12 +30,19 @@ impl<T> ByShape<T> {
         self.values.get(shape.number())?.as_ref()
     }
 
-    /// Keeps something for this shape, and forgets what belongs to other numbers.
-    pub(crate) fn keep(&mut self, shape: ShapeId, value: T) {
-        if self.of != Some(shape.shapes()) {
+    /// Forgets what belongs to other numbers than this shape's. Whether there was a change of numbers.
+    pub(crate) fn turn_to(&mut self, shape: ShapeId) -> bool {
+        let is_other = self.of != Some(shape.shapes());
+        if is_other {
             self.of = Some(shape.shapes());
             self.values.clear();
         }
+        is_other
+    }
+
+    /// Keeps something for this shape, and forgets what belongs to other numbers.
+    pub(crate) fn keep(&mut self, shape: ShapeId, value: T) {
+        self.turn_to(shape);
         if self.values.len() <= shape.number() {
             self.values.resize_with(shape.number() + 1, || None);
         }

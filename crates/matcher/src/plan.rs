@@ -7,10 +7,57 @@
 //! Invariant: following a plan leaves the same leaves behind as the walk would have, in the same order.
 
 use event_pattern::{Arrays, Scope};
-use json_scan::{Array, Extent, Malformed, Object, Outline, Slot, Text, Value};
+use json_scan::{Array, Extent, Malformed, Object, Outline, ShapeId, Slot, Text, Value};
 
+use crate::by_shape::ByShape;
 use crate::leaves::{Leaves, Scalar};
 use crate::trie::{FieldId, NodeId, Trie};
+
+/// How many steps are kept, of all plans along one trie: some two megabytes. A plan takes a few dozen.
+const STEPS_MAX: usize = 48 << 10;
+
+/// Plans by the shapes of records, as many as there is room for: text of strangers may have any number of shapes, and of elements.
+#[derive(Debug, Default)]
+pub(crate) struct Plans {
+    /// None for shapes whose records are walked.
+    kept: ByShape<Option<Plan>>,
+    /// How many steps the plans have.
+    steps: usize,
+}
+
+impl Plans {
+    /// Forgets all of them.
+    pub(crate) fn clear(&mut self) {
+        self.kept.clear();
+        self.steps = 0;
+    }
+
+    /// The plan for records of this shape, which `write` makes of the first of them. None if there was no room for it.
+    ///
+    /// # Errors
+    ///
+    /// Those of `write`.
+    #[inline]
+    pub(crate) fn of(
+        &mut self,
+        shape: ShapeId,
+        write: impl FnOnce() -> Result<Plan, Malformed>,
+    ) -> Result<Option<&Plan>, Malformed> {
+        if self.kept.get(shape).is_none() {
+            let plan = write()?;
+            if self.kept.turn_to(shape) {
+                self.steps = 0;
+            }
+            let steps = self.steps + plan.steps.len();
+            let has_room = steps <= STEPS_MAX;
+            if has_room {
+                self.steps = steps;
+            }
+            self.kept.keep(shape, has_room.then_some(plan));
+        }
+        Ok(self.kept.get(shape).and_then(Option::as_ref))
+    }
+}
 
 /// What there is to do with each record.
 #[derive(Debug, Default)]
@@ -247,6 +294,31 @@ mod tests {
                 format!("{:?} {:?} {:?} {}", leaf.field, leaf.value, elements(leaf.scope), leaf.in_array)
             })
             .collect()
+    }
+
+    /// Beyond a limit records are walked; what there is room for is still kept.
+    #[test]
+    fn plans_have_a_limit() {
+        let trie = Trie::new([("a", FieldId(0))]);
+        let long = format!(r#"{{"a":[{}{{}}]}}"#, "{},".repeat(STEPS_MAX));
+        let texts = [r#"{"a":"x"}"#, &long, r#"{"a":1}"#];
+        let (mut shapes, mut plans) = (Shapes::default(), Plans::default());
+        for text in texts {
+            let mut scanner = Scanner::new(text.as_bytes()).unwrap();
+            let object = scanner.object().unwrap();
+            let shape = shapes.learn(object).unwrap();
+            for is_new in [true, false] {
+                let write = || {
+                    if is_new {
+                        Plan::new(&trie, Trie::ROOT, &[], object)
+                    } else {
+                        unreachable!("it is known")
+                    }
+                };
+                assert_eq!(plans.of(shape, write).unwrap().is_some(), text.len() < STEPS_MAX);
+            }
+        }
+        assert_eq!(plans.steps, 4);
     }
 
     proptest! {

@@ -167,10 +167,8 @@ impl Collection {
         };
         let Learned { names, plans } = learned;
         if let Some(outline) = view.outline() {
-            if plans.get(outline.shape()).is_none() {
-                plans.keep(outline.shape(), Plan::new(&self.trie, start, &self.beside, view.json)?);
-            }
-            if let Some(plan) = plans.get(outline.shape()) {
+            let write = || Plan::new(&self.trie, start, &self.beside, view.json);
+            if let Some(plan) = plans.of(outline.shape(), write)? {
                 plan.follow(outline, wanted, leaves);
                 return Ok(());
             }

@@ -6,9 +6,8 @@
 use event_pattern::Scope;
 use json_scan::{Array, Malformed, Names, Object, Place, Step, Successors, Value};
 
-use crate::by_shape::ByShape;
 use crate::leaves::{Leaves, Scalar};
-use crate::plan::Plan;
+use crate::plan::Plans;
 use crate::trie::{NodeId, Trie};
 
 /// Picks up the leaves at wanted paths.
@@ -105,7 +104,7 @@ impl<'a, F: Fn(NodeId) -> bool> Walk<'_, 'a, F> {
 pub(crate) struct Learned {
     pub(crate) names: LearnedNames,
     /// By their shapes.
-    pub(crate) plans: ByShape<Plan>,
+    pub(crate) plans: Plans,
 }
 
 impl Learned {
