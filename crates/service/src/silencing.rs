@@ -45,13 +45,12 @@ impl Acquaintances<'_> {
             let (looked_at, known) = principals_of(kept)?;
             let strangers = principals.into_iter().filter(|one| looked_at > 0 && !known.contains(*one));
             doubts.extend(strangers.map(|one| {
-                let which = if looked_at == 1 {
-                    "the one finding".to_owned()
-                } else {
-                    format!("the last {looked_at} findings")
+                let which = match looked_at {
+                    1 => "the one finding that is kept has".to_owned(),
+                    _ => format!("the last {looked_at} findings that are kept have"),
                 };
                 let meant = did_you_mean(nearest(one, known.iter().map(String::as_str)));
-                format!("{which} that are kept have no principal `{}`{meant}", shown(one))
+                format!("{which} no principal `{}`{meant}", shown(one))
             }));
         }
         Ok(doubts)
