@@ -41,7 +41,7 @@ pub use progress::{
     Evidence, FUTURE_MAX, Heard, LANES_MAX, Lane, LaneId, Lanes, LanesState, Lateness, Progress, SourceClass,
     Watermark,
 };
-pub use record::{look_at, take_apart};
+pub use record::{look_at, take_apart, told_of};
 pub use signal::{Part, RecordHandle, Signal, WindowKey};
 pub use trial::{explain_over_time, findings_of, run_test, test_findings};
 pub use window::{

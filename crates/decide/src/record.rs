@@ -19,16 +19,16 @@ pub fn take_apart(
     text: &[u8],
     time: EventTime,
 ) -> (Option<EventView>, Option<Box<RawValue>>) {
-    let taken = look_at(decoder, text, time, |event, record| (EventView::of(event).ok(), record));
+    let taken = look_at(decoder, text, time, |event| (EventView::of(event).ok(), told_of(event)));
     taken.unwrap_or_default()
 }
 
-/// The same where the event stands: `look` is shown it, and is handed its record.
+/// The same where the event stands: `look` is shown it.
 pub fn look_at<R>(
     decoder: &mut Decoder,
     text: &[u8],
     time: EventTime,
-    look: impl FnOnce(&Event<'_>, Option<Box<RawValue>>) -> R,
+    look: impl FnOnce(&Event<'_>) -> R,
 ) -> Option<R> {
     let (mut look, mut seen) = (Some(look), None);
     let decoded = decoder.decode(text, None, |item| {
@@ -38,12 +38,16 @@ pub fn look_at<R>(
             if event.undated {
                 event.time = time;
             }
-            let json = event.record().map_or_else(|| event.json(), |record| record.json);
-            seen = Some(look(&event, told(json)));
+            seen = Some(look(&event));
         }
     });
     debug_assert!(decoded.trouble.is_none(), "it was decoded before");
     seen
+}
+
+/// An event's record as a finding tells it; see [`take_apart`].
+pub fn told_of(event: &Event<'_>) -> Option<Box<RawValue>> {
+    told(event.record().map_or_else(|| event.json(), |record| record.json))
 }
 
 fn told(json: Object<'_>) -> Option<Box<RawValue>> {

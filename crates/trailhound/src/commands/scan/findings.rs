@@ -1,10 +1,10 @@
 //! From ordered signals to printed findings.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::fs::File;
 use std::io::{BufWriter, Write};
 
-use cloudtrail::{Decoder, Event, EventTime};
+use cloudtrail::{Decoder, EventTime};
 use context::{Context, People};
 use decide::{Basis, Finding, Holding, Incident, RecordHandle, SignalTally};
 use route::{FindingEvent, Suppression};
@@ -99,7 +99,7 @@ pub(super) fn tell(
     let id_of = |incident: &Incident| loaded.rule(incident.rule).map(|rule| rule.id.as_str());
     incidents
         .sort_by(|a, b| (a.time, id_of(a), &a.id, a.revision).cmp(&(b.time, id_of(b), &b.id, b.revision)));
-    let mut records = Records { spool, decoder: Decoder::default(), text: Vec::new() };
+    let mut records = Records { spool, decoder: Decoder::default(), at_hand: VecDeque::new() };
     for incident in incidents {
         let Some(rule) = loaded.rule(incident.rule) else { continue };
         let mut made = None;
@@ -141,11 +141,23 @@ fn cannot_write_ids(error: &std::io::Error) -> Failure {
     Failure::input(format!("cannot write event ids: {error}"))
 }
 
+/// How many records are kept at hand: several rules tell of the same events, one after the other.
+const AT_HAND_MAX: usize = 8;
+
 /// Finds the records of incidents again.
 struct Records {
     spool: Spool,
     decoder: Decoder,
+    /// Those that were wanted last, the last one last.
+    at_hand: VecDeque<Record>,
+}
+
+/// A record that was read back.
+struct Record {
+    handle: RecordHandle,
     text: Vec<u8>,
+    /// As findings tell it.
+    told: Option<Box<RawValue>>,
 }
 
 impl Records {
@@ -158,33 +170,49 @@ impl Records {
         people: &People,
         context: &Context,
     ) -> Result<Finding, Failure> {
-        let Some((&first, more)) = incident.records.split_first() else {
-            return Ok(Finding::new(incident, rule, None, Vec::new(), context));
-        };
-        let mut texts = Vec::with_capacity(more.len());
-        for &handle in more {
-            texts.push(self.look_at(handle, incident.first_time, |_, record| record)?);
+        let mut sample = Vec::with_capacity(incident.records.len());
+        // The first record comes last, so it is the last one at hand.
+        for &handle in incident.records.iter().rev() {
+            sample.extend(self.at_hand(handle, incident.first_time)?.told.clone());
         }
-        self.look_at(first, incident.first_time, |event, record| {
+        sample.reverse();
+        if incident.records.is_empty() {
+            return Ok(Finding::new(incident, rule, None, sample, context));
+        }
+        let Records { decoder, at_hand, .. } = self;
+        let text = at_hand.back().map_or(&[][..], |record| &record.text);
+        let told = decide::look_at(decoder, text, incident.first_time, |event| {
             let event = EventInPlace::new(event);
             let person = people.behind(event.principal()).person;
             let event = event.with_human(person.as_deref());
-            let sample = std::iter::once(record).chain(texts).flatten().collect();
             Finding::new(incident, rule, Some(Seen::from(&event)), sample, context)
-        })
+        });
+        told.ok_or_else(unreadable)
     }
 
-    fn look_at<R>(
-        &mut self,
-        handle: RecordHandle,
-        time: EventTime,
-        look: impl FnOnce(&Event<'_>, Option<Box<RawValue>>) -> R,
-    ) -> Result<R, Failure> {
-        self.spool.read(handle, &mut self.text).map_err(|error| {
+    /// The record of this handle, which is the last one at hand then.
+    fn at_hand(&mut self, handle: RecordHandle, time: EventTime) -> Result<&Record, Failure> {
+        let found = self.at_hand.iter().position(|record| record.handle == handle);
+        let record = match found.and_then(|found| self.at_hand.remove(found)) {
+            Some(record) => record,
+            None => self.read(handle, time)?,
+        };
+        self.at_hand.push_back(record);
+        self.at_hand.back().ok_or_else(unreadable)
+    }
+
+    fn read(&mut self, handle: RecordHandle, time: EventTime) -> Result<Record, Failure> {
+        let is_full = self.at_hand.len() >= AT_HAND_MAX;
+        let mut text = if is_full { self.at_hand.pop_front().map(|record| record.text) } else { None }
+            .unwrap_or_default();
+        self.spool.read(handle, &mut text).map_err(|error| {
             Failure::input(format!("cannot read records back from a temporary file: {error}"))
         })?;
-        decide::look_at(&mut self.decoder, &self.text, time, look).ok_or_else(|| {
-            Failure::input("a record that matched cannot be read again: this is a defect, please report it")
-        })
+        let told = decide::look_at(&mut self.decoder, &text, time, decide::told_of).ok_or_else(unreadable)?;
+        Ok(Record { handle, text, told })
     }
+}
+
+fn unreadable() -> Failure {
+    Failure::input("a record that matched cannot be read again: this is a defect, please report it")
 }
