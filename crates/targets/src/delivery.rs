@@ -59,12 +59,14 @@ pub trait Target: Send + Sync {
 
     /// The largest event it takes, in bytes.
     fn event_max(&self) -> usize {
-        self.behind().map_or(usize::MAX, |behind| behind.event_max())
+        let Some(behind) = self.behind() else { return usize::MAX };
+        behind.event_max()
     }
 
     /// Whether what it is told stays open there until it is told that it is over, as an incident does.
     fn keeps_open(&self) -> bool {
-        self.behind().is_some_and(|behind| behind.keeps_open())
+        let Some(behind) = self.behind() else { return false };
+        behind.keeps_open()
     }
 }
 

@@ -113,7 +113,7 @@ async fn what_lambda_answers_is_in_the_list() {
 #[tokio::test]
 async fn moto_takes_the_invocation() {
     let Some(moto) = counterpart("Lambda") else { return };
-    let name = function(&moto).await;
+    let name = function(moto).await;
     let (responder, list) = invoking(&moto.endpoint, &name, false);
     respond(&responder).await.unwrap();
     let stages: Vec<Stage> = list.rows().into_iter().map(|(stage, ..)| stage).collect();
