@@ -105,6 +105,7 @@ fn example_of(root: &Value, schema: &Value, key: &str) -> Value {
             "server" => "relay.example".into(),
             "hello" => "trailhound.example.com".into(),
             "argv" => "/bin/true".into(),
+            "external_id" => "trailhound-1".into(),
             _ => "a".into(),
         },
         _ => {
