@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test")]
 
+mod audit;
 #[cfg(feature = "aws")]
 mod aws;
 mod command;

@@ -2,44 +2,26 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use targets::respond::{AuditList, Note, NoteError, Responder, ResponderSettings, Stage, Tell};
+use targets::respond::{Responder, Stage};
 use targets::{
     Command, CommandSettings, DeliveryError, Receipt, Secret, Shape, Target, Webhook, WebhookSettings,
 };
 
+use crate::audit::{self, List};
 use crate::counterpart::{HOSTILE, Misbehaviour, STOP_LOGGING, Server, deliver, local, misbehaving};
 
-#[derive(Default)]
-struct List(Mutex<Vec<Note>>);
-
-impl AuditList for List {
-    fn note(&self, note: Note) -> Result<(), NoteError> {
-        self.0.lock().unwrap().push(note);
-        Ok(())
-    }
-}
-
-impl List {
-    fn rows(&self) -> Vec<(Stage, String)> {
-        self.0.lock().unwrap().iter().map(|note| (note.stage, note.said.clone())).collect()
-    }
+/// Each row's stage, and what was said.
+fn rows(list: &List) -> Vec<(Stage, String)> {
+    list.of(|note| (note.stage, note.said.clone()))
 }
 
 /// A response that tells a target, and its list.
 fn responder(name: &'static str, target: Arc<dyn Target>, dry_run: bool) -> (Responder, Arc<List>) {
-    let list = Arc::new(List::default());
-    let settings = ResponderSettings {
-        name: "isolate".to_owned(),
-        dry_run,
-        cool_down: Duration::ZERO,
-        timeout: Duration::from_secs(30),
-    };
-    let action = Arc::new(Tell::new(name, "isolate", target));
-    (Responder::new(settings, action, list.clone(), Arc::new(|| Timestamp::UNIX_EPOCH)), list)
+    audit::responder(name, "isolate", target, dry_run)
 }
 
 fn command(script: &str, folder: &Path, timeout: Duration) -> Arc<dyn Target> {
@@ -74,7 +56,7 @@ async fn a_dry_run_starts_nothing_and_posts_nothing() {
         let (responder, list) = responder(name, target, true);
         let receipt = deliver(&responder, STOP_LOGGING).await.unwrap();
         assert_eq!(receipt, Receipt::of(format!("dry run: {name} of isolate was not done")));
-        assert_eq!(list.rows(), [(Stage::DryRun, String::new())]);
+        assert_eq!(rows(&list), [(Stage::DryRun, String::new())]);
     }
     assert!(!folder.path().join("acted").exists() && server.requests().is_empty());
 }
@@ -94,7 +76,7 @@ async fn what_a_program_did_is_in_the_list_and_shows_no_secret() {
             let answered = deliver(&responder, finding).await;
             assert_eq!(answered.is_ok(), outcome == Stage::Done, "{answered:?}");
             assert_eq!(
-                list.rows(),
+                rows(&list),
                 [(Stage::Intended, String::new()), (outcome, said.to_owned())],
                 "{script}"
             );
@@ -109,7 +91,7 @@ async fn a_program_that_does_not_end_has_failed() {
     let (responder, list) = responder("command", target, false);
     let error = deliver(&responder, STOP_LOGGING).await.unwrap_err();
     assert!(matches!(error, DeliveryError::Retryable { .. }), "{error:?}");
-    assert_eq!(list.rows()[1], (Stage::Failed, "the program was not done within 0.3 s".to_owned()));
+    assert_eq!(rows(&list)[1], (Stage::Failed, "the program was not done within 0.3 s".to_owned()));
 }
 
 #[tokio::test]
@@ -124,7 +106,7 @@ async fn what_a_receiver_answered_is_in_the_list() {
         let (responder, list) = responder("webhook", webhook(server.url("/x")), false);
         let answered = deliver(&responder, STOP_LOGGING).await;
         assert_eq!(matches!(answered, Err(DeliveryError::Retryable { .. })), again, "{status}: {answered:?}");
-        let rows = list.rows();
+        let rows = rows(&list);
         assert_eq!((rows.len(), rows[0].0, rows[1].0), (2, Stage::Intended, stage));
         assert!(
             rows[1].1.starts_with(&status.to_string()) && rows[1].1.ends_with("with [secret]"),
@@ -141,5 +123,5 @@ async fn what_a_receiver_answered_is_in_the_list() {
     let url = Secret::new(&format!("http://{}/x", misbehaving(Misbehaviour::Silence).await));
     let (responder, list) = responder("webhook", webhook(url), false);
     deliver(&responder, STOP_LOGGING).await.unwrap_err();
-    assert_eq!(list.rows()[1], (Stage::Failed, "no answer within 0.5 s".to_owned()));
+    assert_eq!(rows(&list)[1], (Stage::Failed, "no answer within 0.5 s".to_owned()));
 }

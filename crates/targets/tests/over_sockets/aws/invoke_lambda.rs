@@ -1,46 +1,25 @@
 //! The response `invoke-lambda`: what the function is handed, what the audit list says of it, and that a dry run calls nobody.
 
-use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::sync::Arc;
 
-use jiff::Timestamp;
 use serde_json::Value;
-use targets::respond::{AuditList, Note, NoteError, Responder, ResponderSettings, Stage, Tell};
+use targets::respond::{Responder, Stage};
 use targets::{DeliveryError, Receipt, Target};
 
 use super::moto_server::counterpart;
 use super::{At, delivery, function, open};
+use crate::audit::{self, List};
 use crate::counterpart::{Misbehaviour, STOP_LOGGING, Server, misbehaving};
 
-#[derive(Default)]
-struct List(Mutex<Vec<Note>>);
-
-impl AuditList for List {
-    fn note(&self, note: Note) -> Result<(), NoteError> {
-        self.0.lock().unwrap().push(note);
-        Ok(())
-    }
-}
-
-impl List {
-    fn rows(&self) -> Vec<(Stage, String, String)> {
-        let row = |note: &Note| (note.stage, note.subject.clone(), note.said.clone());
-        self.0.lock().unwrap().iter().map(row).collect()
-    }
+/// Each row's stage, the function, and what was said.
+fn rows(list: &List) -> Vec<(Stage, String, String)> {
+    list.of(|note| (note.stage, note.subject.clone(), note.said.clone()))
 }
 
 /// A response that invokes a function, and its list.
 fn invoking(endpoint: &str, function: &str, dry_run: bool) -> (Responder, Arc<List>) {
-    let list = Arc::new(List::default());
-    let settings = ResponderSettings {
-        name: "isolate".to_owned(),
-        dry_run,
-        cool_down: Duration::ZERO,
-        timeout: Duration::from_secs(30),
-    };
     let target = open(&At::new(endpoint).lambda(function));
-    let action = Arc::new(Tell::new("invoke-lambda", function, target));
-    (Responder::new(settings, action, list.clone(), Arc::new(|| Timestamp::UNIX_EPOCH)), list)
+    audit::responder("invoke-lambda", function, target, dry_run)
 }
 
 async fn respond(responder: &Responder) -> Result<Receipt, DeliveryError> {
@@ -58,12 +37,12 @@ async fn a_function_is_handed_the_finding_and_a_dry_run_calls_nobody() {
     let (dry, list) = invoking(&endpoint, "isolate", true);
     let said = respond(&dry).await.unwrap().text;
     assert_eq!(said, "dry run: invoke-lambda of isolate was not done");
-    assert_eq!(list.rows(), [row(Stage::DryRun, "")]);
+    assert_eq!(rows(&list), [row(Stage::DryRun, "")]);
     assert!(server.requests().is_empty());
 
     let (responder, list) = invoking(&endpoint, "isolate", false);
     respond(&responder).await.unwrap();
-    assert_eq!(list.rows(), [row(Stage::Intended, ""), row(Stage::Done, "accepted with status 202")]);
+    assert_eq!(rows(&list), [row(Stage::Intended, ""), row(Stage::Done, "accepted with status 202")]);
     let requests = server.requests();
     let [request] = &requests[..] else { panic!("{requests:?}") };
     assert_eq!(request.uri.path(), "/2015-03-31/functions/isolate/invocations");
@@ -94,7 +73,7 @@ async fn what_lambda_answers_is_in_the_list() {
         let (responder, list) = invoking(&format!("http://{}", server.address), "isolate", false);
         let error = respond(&responder).await.unwrap_err();
         assert_eq!(matches!(error, DeliveryError::Retryable { .. }), again, "{code}: {error:?}");
-        let rows = list.rows();
+        let rows = rows(&list);
         assert_eq!(
             (rows.len(), &rows[0], rows[1].0),
             (2, &row(Stage::Intended, ""), Stage::Failed),
@@ -107,7 +86,7 @@ async fn what_lambda_answers_is_in_the_list() {
     let (responder, list) = invoking(&format!("http://{nobody}"), "isolate", false);
     let error = respond(&responder).await.unwrap_err();
     assert!(matches!(error, DeliveryError::Retryable { .. }), "{error:?}");
-    assert_eq!(list.rows()[1].0, Stage::Failed);
+    assert_eq!(rows(&list)[1].0, Stage::Failed);
 }
 
 #[tokio::test]
@@ -116,6 +95,6 @@ async fn moto_takes_the_invocation() {
     let name = function(moto).await;
     let (responder, list) = invoking(&moto.endpoint, &name, false);
     respond(&responder).await.unwrap();
-    let stages: Vec<Stage> = list.rows().into_iter().map(|(stage, ..)| stage).collect();
+    let stages: Vec<Stage> = rows(&list).into_iter().map(|(stage, ..)| stage).collect();
     assert_eq!(stages, [Stage::Intended, Stage::Done]);
 }

@@ -6,27 +6,17 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use targets::aws::{AwsSettings, Keys, StartLogging};
-use targets::respond::{AuditList, Note, NoteError, Responder, ResponderSettings, Stage};
+use targets::respond::{Responder, ResponderSettings, Stage};
 use targets::{Clock, DeliveryError, Target};
 
 use super::delivery;
 use super::moto_server::counterpart;
+use crate::audit::List;
 use crate::counterpart::{Misbehaviour, Server, misbehaving};
 
-#[derive(Default)]
-struct List(Mutex<Vec<Note>>);
-
-impl AuditList for List {
-    fn note(&self, note: Note) -> Result<(), NoteError> {
-        self.0.lock().unwrap().push(note);
-        Ok(())
-    }
-}
-
-impl List {
-    fn stages(&self) -> Vec<Stage> {
-        self.0.lock().unwrap().iter().map(|note| note.stage).collect()
-    }
+/// The stages of all rows.
+fn stages(list: &List) -> Vec<Stage> {
+    list.of(|note| note.stage)
 }
 
 struct Rig {
@@ -94,13 +84,13 @@ async fn a_trail_that_was_stopped_is_on_again() {
     let dry = Rig::new(&moto.endpoint, true);
     let said = dry.respond(0, &name, dry.now(), "StopLogging").await.unwrap();
     assert_eq!(said, format!("dry run: start-logging of {name} was not done"));
-    assert_eq!((moto.run(IS_ON, &[&name]).await.as_str(), dry.list.stages()), ("False", vec![Stage::DryRun]));
+    assert_eq!((moto.run(IS_ON, &[&name]).await.as_str(), stages(&dry.list)), ("False", vec![Stage::DryRun]));
 
     let rig = Rig::new(&moto.endpoint, false);
     let said = rig.respond(1, &name, rig.now(), "StopLogging").await.unwrap();
     assert_eq!(said, format!("{name} was off and is on again"));
     assert_eq!(moto.run(IS_ON, &[&name]).await, "True");
-    assert_eq!(rig.list.stages(), [Stage::Intended, Stage::Done]);
+    assert_eq!(stages(&rig.list), [Stage::Intended, Stage::Done]);
     assert_eq!(rig.list.0.lock().unwrap()[1].subject, name);
 
     // What is on is left alone, and what we did ourselves is no reason to act.
@@ -109,7 +99,7 @@ async fn a_trail_that_was_stopped_is_on_again() {
     assert_eq!(said, format!("nothing to do: {name} is on"));
     let refused = rig.respond(3, &name, rig.now(), "StartLogging").await.unwrap_err();
     assert!(matches!(refused, DeliveryError::Permanent { .. }), "{refused:?}");
-    assert_eq!(rig.list.stages()[2..], [Stage::Refused]);
+    assert_eq!(stages(&rig.list)[2..], [Stage::Refused]);
 }
 
 #[tokio::test]
@@ -154,8 +144,8 @@ async fn a_storm_makes_few_calls_and_leaves_the_trail_on() {
     assert!(is_on.load(Ordering::Relaxed));
     let calls = calls.load(Ordering::Relaxed);
     assert!((8..=12).contains(&calls), "{calls} calls");
-    let done = rig.list.stages().iter().filter(|stage| **stage == Stage::Done).count();
-    assert_eq!(done, 2, "{:?}", rig.list.stages());
+    let done = stages(&rig.list).iter().filter(|stage| **stage == Stage::Done).count();
+    assert_eq!(done, 2, "{:?}", stages(&rig.list));
 }
 
 #[tokio::test]
@@ -194,5 +184,5 @@ async fn what_may_not_be_done_says_what_to_allow() {
         error.to_string().ends_with("allow `cloudtrail:GetTrailStatus` in the policy of the role"),
         "{error}"
     );
-    assert_eq!(rig.list.stages(), []);
+    assert_eq!(stages(&rig.list), []);
 }
