@@ -20,7 +20,7 @@ use sources::Proof;
 use store::{Batch, Namespace, Reader, Snapshot};
 
 use crate::enrichment::Answer;
-use crate::examine::{Hit, class};
+use crate::examine::{Hit, Span, class};
 use crate::losses::Losses;
 use crate::people::StoredPeople;
 use crate::records::{Record, Records};
@@ -109,17 +109,19 @@ impl Deliberation {
         Ok(())
     }
 
-    /// Takes note of how far each account and region has told its story.
+    /// Takes note of from when on, and how far, each account and region has told its story.
     pub(crate) fn hear(
         &mut self,
         class: SourceClass,
-        latest: &BTreeMap<(Option<AccountId>, Option<Region>), EventTime>,
+        spans: &BTreeMap<(Option<AccountId>, Option<Region>), Span>,
         now: Timestamp,
     ) {
-        for ((account, region), time) in latest {
+        for ((account, region), Span { first, last }) in spans {
             let lane = Lane { account: *account, region: *region, class };
-            // What is dated in the future was left aside by the worker.
-            let _ = self.engine.hear(lane, *time, event_time(now));
+            for time in [first, last] {
+                // What is dated in the future was left aside by the worker.
+                let _ = self.engine.hear(lane, *time, event_time(now));
+            }
         }
     }
 

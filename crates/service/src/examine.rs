@@ -66,12 +66,19 @@ pub(crate) struct Part {
     pub(crate) forwards: Vec<Forwarded>,
     /// Whose credentials are whose, as far as its events tell.
     pub(crate) handovers: Vec<Handover>,
-    /// The latest time of each account and region in it.
-    pub(crate) latest: BTreeMap<(Option<AccountId>, Option<Region>), EventTime>,
+    /// When the first and the last event of each account and region in it happened.
+    pub(crate) spans: BTreeMap<(Option<AccountId>, Option<Region>), Span>,
     /// The first record that could not be used.
     pub(crate) rejected: Option<(u64, RejectReason)>,
     /// Why it could not be read to its end.
     pub(crate) trouble: Option<String>,
+}
+
+/// Two times, of which the second is not before the first.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Span {
+    pub(crate) first: EventTime,
+    pub(crate) last: EventTime,
 }
 
 /// An event that at least one selector matched.
@@ -199,7 +206,7 @@ impl Examiner {
             hits: Vec::new(),
             forwards: Vec::new(),
             handovers: Vec::new(),
-            latest: BTreeMap::new(),
+            spans: BTreeMap::new(),
             rejected: None,
             trouble: None,
         };
@@ -258,8 +265,9 @@ impl Part {
         self.handovers.extend(Handover::of(event));
         self.tally.undated += u64::from(event.undated);
         if !event.undated {
-            let latest = self.latest.entry((event.account(), event.region())).or_insert(event.time);
-            *latest = (*latest).max(event.time);
+            let span = self.spans.entry((event.account(), event.region()));
+            let span = span.or_insert(Span { first: event.time, last: event.time });
+            *span = Span { first: span.first.min(event.time), last: span.last.max(event.time) };
         }
         self.events.push(event.id());
         if !program.with_defaults().is_empty() {

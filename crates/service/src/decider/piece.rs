@@ -57,7 +57,7 @@ impl Run {
             hits,
             forwards,
             handovers,
-            latest,
+            spans,
             rejected,
             trouble,
         } = part;
@@ -72,7 +72,7 @@ impl Run {
             let line = line.with("source", source).with("origin", &origin).with("count", tally.rejected);
             line.with("first_at", offset).with("first", reason).done();
         }
-        self.decider.deliberation.hear(class, &latest, received);
+        self.decider.deliberation.hear(class, &spans, received);
         self.decider.deliberation.hear_of_people(handovers, &mut self.open.batch);
         let mut hits = hits.into_iter().peekable();
         let mut forwards = forwards.into_iter().peekable();

@@ -132,22 +132,22 @@ alarm_rule: ALARM(denied-share) OR NOT OK(denied-share)
 actions_suppressor: mostly-reads
 actions_suppressor_wait_period: 90
 actions_suppressor_extension_period: 240
-"#;
-
-/// A rule that learns from the first start on, and an alarm that is true from the beginning: what they say of logs that are older than that, only a
-/// service says that began with them. Of a file it hears the latest times only, so the beginning of the first one is known to a scan alone.
-const RULES_FROM_THE_START: &str = r#"
-id: live-new-caller
-title: "{{ principal.name }} was never seen"
-severity: low
-pattern: { detail: { eventName: [{ prefix: List }, { prefix: Get }] } }
-first_seen: { of: [account, principal], learn: 1h, forget: 30d }
 ---
 kind: composite-alarm
 id: live-nothing-denied
 title: nothing much is denied
 severity: info
 alarm_rule: NOT ALARM(denied-share)
+"#;
+
+/// A rule that learns from the first start on: what it says of logs that are older than that, only a service says that began with them, in an order
+/// that is within the lateness.
+const RULES_FROM_THE_START: &str = r#"
+id: live-new-caller
+title: "{{ principal.name }} was never seen"
+severity: low
+pattern: { detail: { eventName: [{ prefix: List }, { prefix: Get }] } }
+first_seen: { of: [account, principal], learn: 1h, forget: 30d }
 "#;
 
 /// What a scan says of the same files.

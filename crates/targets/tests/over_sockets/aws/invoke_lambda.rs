@@ -48,10 +48,12 @@ async fn a_function_is_handed_the_finding_and_a_dry_run_calls_nobody() {
     assert_eq!(request.uri.path(), "/2015-03-31/functions/isolate/invocations");
     assert_eq!(request.header("x-amz-invocation-type"), "Event", "nobody waits for what it does");
     assert_eq!(request.json(), serde_json::from_str::<Value>(STOP_LOGGING).unwrap());
-    let notes = list.0.lock().unwrap();
     let finding = request.json();
-    assert!(notes.iter().all(|note| note.finding == finding["id"] && note.rule == finding["detail"]["rule"]));
-    assert!(notes.iter().all(|note| note.response == "isolate" && note.action == "invoke-lambda"));
+    let is_of_it = list.of(|note| {
+        let names = note.response == "isolate" && note.action == "invoke-lambda";
+        names && note.finding == finding["id"] && note.rule == finding["detail"]["rule"]
+    });
+    assert_eq!(is_of_it, [true; 2]);
 }
 
 #[tokio::test]

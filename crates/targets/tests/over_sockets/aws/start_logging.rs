@@ -91,7 +91,7 @@ async fn a_trail_that_was_stopped_is_on_again() {
     assert_eq!(said, format!("{name} was off and is on again"));
     assert_eq!(moto.run(IS_ON, &[&name]).await, "True");
     assert_eq!(stages(&rig.list), [Stage::Intended, Stage::Done]);
-    assert_eq!(rig.list.0.lock().unwrap()[1].subject, name);
+    assert_eq!(rig.list.of(|note| note.subject.clone())[1], name);
 
     // What is on is left alone, and what we did ourselves is no reason to act.
     rig.pass(61);
