@@ -4,6 +4,7 @@
 //! A path is rooted: its first name is one of [`Root`], so a path that can never be there is found when the rule is
 //! read. AWS's own `$.x` means something else (the bare record) and is refused with a word about that.
 
+use crate::event::PRINCIPAL_FIELDS;
 use crate::nearest::nearest;
 use serde_json::Value;
 use std::fmt;
@@ -140,7 +141,7 @@ impl std::str::FromStr for EventPath {
             steps.push(names.step()?.into_boxed_str());
         }
         if let Some((names, written)) = match root {
-            Root::Principal => Some((&["kind", "name", "arn", "session", "human"][..], &steps[..])),
+            Root::Principal => Some((&PRINCIPAL_FIELDS[..], &steps[..])),
             Root::Account => Some((&["id", "name", "ou", "owner", "tags"][..], &steps[..])),
             Root::Source => Some((&["country", "city", "asn", "org"][..], &steps[..])),
             Root::Region | Root::Time | Root::Id | Root::DetailType => Some((&[][..], &steps[..])),

@@ -4,7 +4,7 @@
 //! and tickets. So a rendered title is one bounded line without control characters, a template can run only so long,
 //! and what is not there is `?` rather than a failure: a finding with a poor title beats none.
 
-use crate::event::{Absent, Found, Seen, principal_kind};
+use crate::event::{Absent, Found, PRINCIPAL_FIELDS, Seen, principal_field, principal_kind};
 use crate::nearest::nearest;
 use cloudtrail::Principal;
 use context::Context;
@@ -304,16 +304,8 @@ fn shown<'a>(root: &str, names: &[Box<str>], seen: Seen<'a>, context: &'a Contex
             let name = context.account(&id).and_then(|account| account.name.as_deref());
             Some(or_nothing(name.map_or(id, Cow::Borrowed)))
         }
-        ("principal", field, []) => {
-            let principal = seen.principal();
-            Some(match field {
-                "kind" => known(Some(principal_kind(principal.kind))),
-                "name" => known(Some(&principal.name)),
-                "arn" => known(principal.arn.as_deref()),
-                "session" => known(principal.session.as_deref()),
-                "human" => known(principal.human.as_deref()),
-                _ => return None,
-            })
+        ("principal", field, []) if PRINCIPAL_FIELDS.contains(&field) => {
+            Some(known(principal_field(seen.principal(), field)))
         }
         ("detail", ..) => {
             let names = names.iter().map(|name| &**name);
@@ -354,7 +346,7 @@ fn unknown(name: &str, globals: &[String]) -> Option<TitleError> {
     }
     let fields: &[&str] = match root {
         "account" => &["id", "name", "ou", "owner", "tags"],
-        "principal" => &["kind", "name", "arn", "session", "human"],
+        "principal" => &PRINCIPAL_FIELDS,
         "source" => &["country", "city", "asn", "org"],
         _ => return None,
     };

@@ -2,7 +2,7 @@
 
 use super::functions::{HoursVal, WindowsVal};
 use super::places::Place;
-use crate::event::{Absent, DEPTH_MAX, Found, Seen, number_of, principal_kind};
+use crate::event::{Absent, DEPTH_MAX, Found, PRINCIPAL_FIELDS, Seen, number_of, principal_field};
 use cel::common::types::{
     CelBool, CelDouble, CelInt, CelList, CelMap, CelMapKey, CelNull, CelString, CelUInt,
 };
@@ -50,7 +50,7 @@ pub(super) const VARIABLES: [&str; 12] = [
 pub(super) fn fields_of(variable: &str) -> Option<&'static [&'static str]> {
     match variable {
         "account" => Some(&["id", "name", "ou", "tags", "owner"]),
-        "principal" => Some(&["kind", "name", "arn", "session", "human"]),
+        "principal" => Some(&PRINCIPAL_FIELDS),
         // The service's name as a whole; where the call came from in parts.
         "source" => Some(&["country", "city", "asn", "org"]),
         _ => None,
@@ -78,8 +78,8 @@ impl<'a> Scope<'a> {
                 ]))
             }
             "principal" => {
-                let fields = ["kind", "name", "arn", "session", "human"];
-                Some(map(fields.into_iter().filter_map(|field| Some((field, text(self.principal(field)?))))))
+                let fields = PRINCIPAL_FIELDS.into_iter();
+                Some(map(fields.filter_map(|field| Some((field, text(self.principal(field)?))))))
             }
             "lists" => Some(map(self.context.lists().iter().map(|(name, list)| (name, globs(list))))),
             HOURS => Some(Box::new(HoursVal(self.context.hours().clone()))),
@@ -181,15 +181,7 @@ impl<'a> Scope<'a> {
     }
 
     fn principal(&self, field: &str) -> Option<&'a str> {
-        let principal = self.seen.principal();
-        match field {
-            "kind" => Some(principal_kind(principal.kind)),
-            "name" => Some(&principal.name),
-            "arn" => principal.arn.as_deref(),
-            "session" => principal.session.as_deref(),
-            "human" => principal.human.as_deref(),
-            _ => None,
-        }
+        principal_field(self.seen.principal(), field)
     }
 
     /// What is known of the address the call came from.

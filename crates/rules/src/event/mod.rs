@@ -134,11 +134,7 @@ impl<'a> Seen<'a> {
                 let principal = self.principal();
                 known(principal.arn.as_deref().or(Some(&principal.name)))
             }
-            (Root::Principal, Some("kind")) => known(Some(principal_kind(self.principal().kind))),
-            (Root::Principal, Some("name")) => known(Some(&self.principal().name)),
-            (Root::Principal, Some("arn")) => known(self.principal().arn.as_deref()),
-            (Root::Principal, Some("session")) => known(self.principal().session.as_deref()),
-            (Root::Principal, Some(_)) => known(self.principal().human.as_deref()),
+            (Root::Principal, Some(field)) => known(principal_field(self.principal(), field)),
             (Root::Account, Some(name)) => {
                 let id = self.account();
                 let account = context.account(&id);
@@ -177,6 +173,21 @@ impl<'a> Seen<'a> {
                 .map(Found::written)
                 .unwrap_or_default(),
         }
+    }
+}
+
+/// What a principal has, as paths, conditions and titles name it.
+pub(crate) const PRINCIPAL_FIELDS: [&str; 5] = ["kind", "name", "arn", "session", "human"];
+
+/// One of these; none where this principal has none of it.
+pub(crate) fn principal_field<'p>(principal: &'p Principal, field: &str) -> Option<&'p str> {
+    match field {
+        "kind" => Some(principal_kind(principal.kind)),
+        "name" => Some(&principal.name),
+        "arn" => principal.arn.as_deref(),
+        "session" => principal.session.as_deref(),
+        "human" => principal.human.as_deref(),
+        _ => None,
     }
 }
 
